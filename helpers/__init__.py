@@ -1,0 +1,7 @@
+"""Supervised fine-tuning in practice: the package under the book.
+
+Bytes become scores in one direction: assets, corpora, tasks, batching, training, evaluation, ledger, figures.
+A module imports only what stands before it on that way.
+"""
+
+__version__ = "0.1.0"
