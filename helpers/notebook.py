@@ -1,0 +1,32 @@
+"""What every notebook of the book begins with, and how a number reaches its text."""
+
+import os
+import random
+
+import numpy as np
+import torch
+import transformers
+from IPython.display import Markdown, display
+
+from helpers import figures, scales
+
+
+def start(seed: int = 0) -> str:
+    """Seed everything, set the book's plot style and quiet the libraries; returns the scale, `laptop` or `gpu`."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    transformers.utils.logging.set_verbosity_error()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    figures.style()
+    return scales.current()
+
+
+def claim(holds: bool, sentence: str) -> None:
+    """Show a sentence of the text, numbers included, if what it says holds in this run.
+
+    Raises AssertionError with the sentence if it does not, so a claim that went stale fails the build.
+    """
+    if not bool(holds):
+        raise AssertionError(f"this claim does not hold in this run: {sentence}")
+    display(Markdown(sentence))
