@@ -43,9 +43,7 @@ MAKE = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_
 
 def repository() -> str:
     """The address of the public repository, as `make repository URL=...` wrote it into pyproject.toml."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"][
-        "Repository"
-    ]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 
 
 def first_cell() -> NotebookNode:
@@ -90,12 +88,8 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="FILE", help="a draft .py and a notebook .ipynb"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE", help="a draft .py and a notebook .ipynb")
     paths = parser.parse_args(arguments).paths
     kinds = [path.suffix for path in paths]
     if len(paths) == 2 and sorted(kinds) == [".ipynb", ".py"]:
@@ -120,9 +114,7 @@ def _installs(cell: NotebookNode) -> bool:
 
 def _clean_cell(cell: NotebookNode) -> NotebookNode:
     if cell.cell_type not in MAKE:
-        raise ValueError(
-            f"a cell has the type '{cell.cell_type}'; make it code or Markdown: {cell.source[:40]!r}"
-        )
+        raise ValueError(f"a cell has the type '{cell.cell_type}'; make it code or Markdown: {cell.source[:40]!r}")
     metadata = {key: cell.metadata[key] for key in CELL_METADATA if cell.metadata.get(key)}
     return MAKE[cell.cell_type](cell.source.strip("\n"), metadata=metadata)
 

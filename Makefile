@@ -1,0 +1,49 @@
+# Everything runs in one environment, .venv, made from requirements.lock.
+PYTHON ?= python3
+RUN := .venv/bin/python
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help environment book test test-fast lab bench results fetch lock repository clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
+
+environment: ## make .venv, or leave it as it is when the lock and pyproject.toml are unchanged
+	@$(PYTHON) tools/environment.py
+
+book: environment ## execute the notebooks that changed and build the HTML book
+	@$(RUN) -m tools.book
+
+test: environment ## check everything: style, unit tests, notebooks, links, the book in a browser
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m pytest tests --ignore=tests/book
+	$(RUN) -m tools.book
+	@$(RUN) -m tools.chromium
+	$(RUN) -m pytest tests/book
+	@$(RUN) -m tools.chromium --report
+
+test-fast: environment ## run the unit tests that take seconds
+	$(RUN) -m pytest tests --ignore=tests/book -m "not slow"
+
+lab: environment ## open the notebooks in JupyterLab
+	$(RUN) -m jupyter lab book
+
+bench: environment ## measure speed and memory against transformers.Trainer
+	@for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
+
+results: environment ## compute again the results that take longer than a notebook may
+	$(RUN) tools/results.py
+
+fetch: environment ## download and verify the models and texts
+	$(RUN) -m helpers fetch
+
+lock: ## resolve pyproject.toml anew into requirements.lock
+	$(PYTHON) tools/lock.py
+
+repository: environment ## write the public address everywhere: make repository URL=https://github.com/OWNER/REPO
+	$(RUN) -m tools.repository $(URL)
+
+clean: ## remove the book and the executed notebooks; .venv and the downloads stay
+	rm -rf _build executed build helpers.egg-info .pytest_cache .ruff_cache
+	find book helpers tests tools -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,184 @@
+"""Execute the notebooks that changed, then build the HTML book from the executed copies.
+
+    python -m tools.book        (or: make book)
+
+`executed/` holds each notebook with its outputs and `record.json` with its key: the hash of its source, of the
+package, of the locked environment and the scale. A notebook whose key is in the record does not run again. Each one
+runs alone in an empty folder outside the repository, as it would in Colab.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CELL_SECONDS = 900
+NOTEBOOK_SECONDS = 1800
+PACKAGE = (".py", ".toml", ".jsonl")
+CONFIGURATION = ("_config.yml", "_toc.yml")
+
+
+def main(root: Path = ROOT) -> int:
+    """Bring `executed/` and `_build/html` up to date; 1 if a notebook fails or the book has a warning."""
+    stale = [notebook for notebook in notebooks(root) if not is_fresh(root, notebook)]
+    if stale:
+        subprocess.run([sys.executable, "-m", "helpers", "fetch"], cwd=root, check=True)
+    failed = [notebook for number, notebook in enumerate(stale, 1) if not execute(root, notebook, number, len(stale))]
+    print(report(root, len(stale)))
+    if failed:
+        print(f"failed: {', '.join(failed)}; the outputs up to the error are in executed/failed", file=sys.stderr)
+        return 1
+    return build(root)
+
+
+def notebooks(root: Path) -> list[str]:
+    """The notebooks of the book in alphabetical order, as paths such as `book/03-five-steps.ipynb`."""
+    found = [path.relative_to(root) for path in (root / "book").rglob("*.ipynb")]
+    return sorted(path.as_posix() for path in found if ".ipynb_checkpoints" not in path.parts)
+
+
+def digest(root: Path, files: Iterable[Path]) -> str:
+    """sha256 of the files' names and contents."""
+    total = hashlib.sha256()
+    for file in sorted(files):
+        total.update(f"{file.relative_to(root).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def key(root: Path, notebook: str) -> str:
+    """What the outputs of a notebook depend on, as one hash."""
+    package = [file for file in (root / "helpers").rglob("*") if file.suffix in PACKAGE]
+    scale = os.environ.get("SFT_SCALE", "laptop")
+    return f"{scale} {digest(root, [root / notebook, root / 'requirements.lock', *package])}"
+
+
+def record(root: Path) -> dict[str, dict]:
+    """The key and the seconds of each notebook that has been executed."""
+    path = root / "executed" / "record.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def is_fresh(root: Path, notebook: str) -> bool:
+    """Whether the executed copy belongs to today's source, package, environment and scale."""
+    entry = record(root).get(notebook, {})
+    return entry.get("key") == key(root, notebook) and (root / "executed" / notebook).exists()
+
+
+def execute(root: Path, notebook: str, number: int, count: int) -> bool:
+    """Run one notebook; keep its executed copy and record it, or print its traceback and return False."""
+    print(f"[{number}/{count}] {notebook} ", end="", flush=True)
+    wanted, began = key(root, notebook), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(root / notebook, folder))
+        trouble = run(copy)
+        seconds = time.monotonic() - began
+        keep(copy, root / "executed" / ("failed" if trouble else "") / notebook)
+    print(f"{'failed after ' if trouble else ''}{seconds:.0f} s", flush=True)
+    if trouble:
+        print(trouble, file=sys.stderr)
+        return False
+    (root / "executed" / "failed" / notebook).unlink(missing_ok=True)
+    enter(root, notebook, {"key": wanted, "seconds": round(seconds, 1)})
+    return True
+
+
+def run(notebook: Path) -> str:
+    """Execute a notebook in its place under nbmake; returns what went wrong, empty if nothing did."""
+    environment = {**os.environ, "HELPERS_PROGRESS": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
+    # The kernel itself chooses the backend that puts figures into the page.
+    environment.pop("MPLBACKEND", None)
+    options = ["--nbmake", "--overwrite", f"--nbmake-timeout={CELL_SECONDS}", "--quiet", "--no-header"]
+    place = ["-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={notebook.parent}"]
+    command = [sys.executable, "-m", "pytest", *options, *place, str(notebook)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
+    try:
+        done = subprocess.run(
+            command, env=environment, cwd=notebook.parent, timeout=NOTEBOOK_SECONDS, encoding="utf-8", **streams
+        )
+    except subprocess.TimeoutExpired:
+        return f"it ran longer than {NOTEBOOK_SECONDS} s"
+    return done.stdout if done.returncode else ""
+
+
+def keep(source: Path, target: Path) -> None:
+    """Copy a file so that a reader of `target` sees the old one or the new one, never a part."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    shutil.copyfile(source, part)
+    part.replace(target)
+
+
+def enter(root: Path, notebook: str, entry: dict) -> None:
+    """Put one notebook into the record, at once, so that a later failure does not lose it."""
+    entries = {**record(root), notebook: entry}
+    part = root / "executed" / "record.json.part"
+    part.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(root / "executed" / "record.json")
+
+
+def report(root: Path, executed: int) -> str:
+    """A table of notebooks and the seconds that each took when it last ran."""
+    entries = record(root)
+    seconds = {notebook: entries[notebook]["seconds"] for notebook in notebooks(root) if notebook in entries}
+    width = max(map(len, ["notebook", *seconds]))
+    lines = [f"{'notebook':{width}}  seconds", *(f"{name:{width}}  {time:7.0f}" for name, time in seconds.items())]
+    lines += [f"{'all':{width}}  {sum(seconds.values()):7.0f}", f"executed now: {executed} of {len(notebooks(root))}"]
+    return "\n".join(lines)
+
+
+def build(root: Path) -> int:
+    """Build `_build/html` from `executed/` unless nothing changed; warnings are errors."""
+    assemble(root)
+    stamp, pages = root / "_build" / "stamp", root / "_build" / "html"
+    wanted = digest(root, sources(root))
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
+        shutil.rmtree(root / "_build", ignore_errors=True)
+        options = ["-W", "-n", "--keep-going", "--all", "-q"]
+        command = [sys.executable, "-m", "jupyter_book", "build", *options, "executed", "--path-output", "."]
+        if subprocess.run(command, cwd=root).returncode:
+            print("the book has warnings or errors: see above", file=sys.stderr)
+            return 1
+        add_mathjax(pages / "_static")
+        stamp.write_text(wanted, encoding="utf-8")
+    print(f"open {pages / 'index.html'}")
+    return 0
+
+
+def assemble(root: Path) -> None:
+    """Make `executed/` the source of the book: configuration, Markdown, figures, and no page that is gone."""
+    site = root / "executed"
+    present = {path.relative_to(root) for path in (root / "book").rglob("*") if path.is_file()}
+    for path in (site / "book").rglob("*"):
+        if path.is_file() and path.relative_to(site) not in present:
+            path.unlink()
+    for path in [*present, *map(Path, CONFIGURATION)]:
+        if path.suffix != ".ipynb":
+            keep(root / path, site / path)
+    config = site / "_config.yml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("execute_notebooks: force", 'execute_notebooks: "off"'), encoding="utf-8")
+
+
+def sources(root: Path) -> list[Path]:
+    """Every file that the HTML depends on."""
+    site = root / "executed"
+    pages = [path for path in (site / "book").rglob("*") if path.is_file()]
+    return [*pages, *(site / name for name in CONFIGURATION), root / "requirements.lock"]
+
+
+def add_mathjax(static: Path) -> None:
+    """Put MathJax beside the pages, so that no page asks another machine for it."""
+    from helpers import assets
+
+    shutil.copytree(assets.fetch("mathjax"), static / "mathjax", dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
