@@ -17,9 +17,7 @@ MACOS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-MISSING = (
-    "Chromium was not found, so the browser checks were left out; install it: python -m playwright install chromium"
-)
+MISSING = "Chromium was not found, so the browser checks were left out; try: .venv/bin/playwright install chromium"
 
 
 def find() -> Path | None:

@@ -18,14 +18,14 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 def main():
     version = sys.version_info[:2]
     if not OLDEST <= version <= NEWEST:
-        return "Python %d.%d is not one of 3.11 to 3.13; name another: make PYTHON=python3.11 ..." % version
+        return f"Python {version[0]}.{version[1]} is not one of 3.11 to 3.13; name another: make PYTHON=python3.11 ..."
     stamp = ROOT / ".venv" / "installed"
     wanted = fingerprint(version)
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         try:
             install(version, stamp)
         except subprocess.CalledProcessError as error:
-            return "the environment is not complete (%s); mend what is said above and try again" % error
+            return f"the environment is not complete ({error}); mend what is said above and try again"
         stamp.write_text(wanted, encoding="utf-8")
     return None
 
@@ -34,7 +34,7 @@ def fingerprint(version):
     """The Python and the hash of what decides about the content of `.venv`."""
     files = [ROOT / "requirements.lock", ROOT / "pyproject.toml"]
     content = b"".join(file.read_bytes() for file in files)
-    return "%d.%d %s\n" % (*version, hashlib.sha256(content).hexdigest())
+    return f"{version[0]}.{version[1]} {hashlib.sha256(content).hexdigest()}\n"
 
 
 def install(version, stamp):
@@ -55,7 +55,7 @@ def has_version(python, version):
     """Whether this interpreter exists, works and is of the given version."""
     if not python.exists():
         return False
-    code = "import pip, sys; sys.exit(sys.version_info[:2] != (%d, %d))" % version
+    code = f"import pip, sys; sys.exit(sys.version_info[:2] != {version!r})"
     return subprocess.run([str(python), "-c", code], stderr=subprocess.DEVNULL).returncode == 0
 
 

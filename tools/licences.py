@@ -7,11 +7,12 @@ Names come from pyproject.toml and licences from each package's metadata; what a
 
 import re
 import sys
-import tomllib
 from importlib.metadata import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+
+from tools import lock
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- dependencies -->\n", "<!-- end of dependencies -->\n"
@@ -34,9 +35,7 @@ def updated(text: str) -> str:
 
 def dependencies() -> list[str]:
     """Names of all packages in pyproject.toml, extras included."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    requirements = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
-    return sorted(Requirement(requirement).name for requirement in requirements)
+    return sorted(Requirement(requirement).name for requirement in lock.requirements())
 
 
 def licence(package: str) -> str:

@@ -5,6 +5,7 @@
 The environment is a fresh one that is thrown away, so the lock holds what the package needs and nothing else.
 """
 
+import itertools
 import platform
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def main() -> str | None:
 def requirements() -> list[str]:
     """What pyproject.toml asks for, extras included."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    return [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
 
 
 def freeze(venv: Path) -> list[str]:
