@@ -114,7 +114,7 @@ def prompt_labels(input_ids: Tensor, prompt_lengths: Tensor, attention_mask: Ten
 
 
 def token_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Each next token's loss and whether it counts: (B, T, C) and (B, T) to (B, T-1) twice (eq-chain-rule).
+    """Each next token's loss and whether it counts: (B, T, C) and (B, T) to (B, T-1) twice.
 
     The logits at position t predict the token at t + 1, so both are shifted by one. An ignored token's loss is 0.
     """
@@ -123,7 +123,7 @@ def token_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def sequence_negative_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
-    """Minus the log-probability of each row's supervised tokens, given what stands before each: (B,) (eq-nll)."""
+    """Minus the log-probability of each row's supervised tokens, each given its past: (B,) (eq-chain-rule)."""
     return token_losses(logits, labels)[0].sum(1)
 
 

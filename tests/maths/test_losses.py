@@ -146,7 +146,7 @@ def test_prompt_labels_keep_the_answers_alone():
         assert (labels[row, end:] == losses.IGNORE).all()
 
 
-def test_eq_chain_rule_and_eq_nll_the_row_is_the_product_of_its_tokens():
+def test_eq_chain_rule_a_row_is_the_product_of_its_tokens():
     ids, mask, labels = _batch()
     model = _decoder()
     logits = model(ids, attention_mask=mask).logits
@@ -159,7 +159,11 @@ def test_eq_chain_rule_and_eq_nll_the_row_is_the_product_of_its_tokens():
         torch.testing.assert_close(total, -product.log(), rtol=1e-5, atol=1e-5)
 
 
-test_eq_nll_is_the_product_of_its_tokens = test_eq_chain_rule_and_eq_nll_the_row_is_the_product_of_its_tokens
+def test_eq_nll_is_minus_the_logarithm_of_the_likelihood_of_all_examples(logits, labels):
+    labels = labels.clamp(min=0)
+    likelihood = logits.softmax(-1).gather(-1, labels.unsqueeze(-1)).prod()
+    loss = losses.cross_entropy(logits, labels, reduction="sum")
+    torch.testing.assert_close(loss, -likelihood.log(), **EXACT)
 
 
 def test_eq_token_mean_is_the_loss_of_transformers():

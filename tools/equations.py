@@ -1,0 +1,86 @@
+"""The numbered equations of the book, and the tests that prove them.
+
+    python -m tools.equations        writes book/appendix/equations.md
+
+A numbered equation is one with a label behind it, `$$ ... $$ (eq-softmax)`. Its tests are the functions in tests/ whose
+name is `test_` and the label with underscores, and whatever may follow.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = Path("book", "appendix", "equations.md")
+LABEL = re.compile(r"\$\$[ \n]*\(([\w-]+)\)")
+HEAD = """\
+# Equations and their tests
+
+Each numbered equation of this book has tests that carry its name. They compare the code for it with something
+independent: PyTorch, a layer of a real model, or a sum over all cases. The functions are in `helpers.maths`.
+"""
+
+
+class Equation(NamedTuple):
+    """A label, the path of the chapter that holds it, and the tests named after it as `file::function`."""
+
+    label: str
+    chapter: str
+    tests: list[str]
+
+
+def equations(root: Path = ROOT) -> list[Equation]:
+    """The numbered equations in the order of the chapters' paths; raises ValueError if two have the same label."""
+    places = [(label, chapter) for chapter, text in _texts(root) for label in LABEL.findall(text)]
+    labels = [label for label, _ in places]
+    twice = {label for label in labels if labels.count(label) > 1}
+    if twice:
+        raise ValueError(f"more than one equation has the label {min(twice)}; rename one of them")
+    found: dict[str, list[str]] = {label: [] for label in labels}
+    for name, test in _tests(root):
+        names = [label for label in labels if f"{name}_".startswith(f"test_{label.replace('-', '_')}_")]
+        if names:  # a label may begin with another: the longest one is meant
+            found[max(names, key=len)].append(test)
+    return [Equation(label, chapter, found[label]) for label, chapter in places]
+
+
+def page(root: Path = ROOT) -> str:
+    """The page of the appendix: one table a chapter."""
+    parts, rows = [HEAD], equations(root)
+    for chapter in dict.fromkeys(row.chapter for row in rows):
+        parts.append(f"## {_title(root / chapter)}\n\n| equation | label | tests |\n|---|---|---|\n")
+        for label, _, tests in (row for row in rows if row.chapter == chapter):
+            names = "<br>".join(f"`{test.split('::')[1]}`" for test in tests)
+            parts[-1] += f"| [](#{label}) | `{label}` | {names} |\n"
+    return "\n".join(parts)
+
+
+def _texts(root: Path) -> Iterator[tuple[str, str]]:
+    """The Markdown of each notebook, with its path."""
+    for path in sorted((root / "book").rglob("*.ipynb")):
+        if ".ipynb_checkpoints" not in path.parts:
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+            yield path.relative_to(root).as_posix(), text
+
+
+def _tests(root: Path) -> Iterator[tuple[str, str]]:
+    """Each test function's name, with its file before it."""
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield node.name, f"{path.relative_to(root).as_posix()}::{node.name}"
+
+
+def _title(notebook: Path) -> str:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    text = next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return text.splitlines()[0].removeprefix("# ")
+
+
+if __name__ == "__main__":
+    (ROOT / PAGE).parent.mkdir(parents=True, exist_ok=True)
+    (ROOT / PAGE).write_text(page(), encoding="utf-8", newline="\n")
