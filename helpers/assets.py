@@ -133,6 +133,16 @@ def cache_dir() -> Path:
     return Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_cache_dir("helpers-sft"))
 
 
+def offline() -> bool:
+    """Whether `HELPERS_OFFLINE` forbids the network."""
+    return os.environ.get("HELPERS_OFFLINE", "0") not in ("", "0")
+
+
+def hide_progress() -> bool:
+    """Whether progress bars stay away: standard error is no terminal, or `HELPERS_PROGRESS` is 0."""
+    return os.environ.get("HELPERS_PROGRESS") == "0" or not sys.stderr.isatty()
+
+
 @cache
 def assets() -> dict[str, Asset]:
     """All assets of `assets.toml`, by name."""
@@ -232,7 +242,7 @@ def _fetch(name: str, thorough: bool) -> Path:
 
 def _obtain(asset: Asset, folder: Path) -> Path:
     remedy = "run 'helpers fetch', or set HELPERS_CACHE to a folder that already holds it"
-    if os.environ.get("HELPERS_OFFLINE", "0") not in ("", "0"):
+    if offline():
         raise AssetError(
             f"asset '{asset.name}' is not in {cache_dir()} and HELPERS_OFFLINE forbids to fetch it; "
             f"unset HELPERS_OFFLINE and {remedy}"
@@ -454,8 +464,7 @@ def _npm(source: Source, arrived: Path, scratch: Path) -> list[str]:
 
 def _run(command: list[str], scratch: Path, log: Path, *, label: str, total: int) -> int:
     """Run a client with its temporary files in `scratch`, a bar growing with them; returns its exit status."""
-    hidden = True if os.environ.get("HELPERS_PROGRESS") == "0" else None
-    bar = tqdm(desc=label, total=total, unit="B", unit_scale=True, disable=hidden, leave=False)
+    bar = tqdm(desc=label, total=total, unit="B", unit_scale=True, disable=hide_progress(), leave=False)
     environment = {**os.environ, "TMPDIR": str(scratch)}
     with bar, log.open("wb") as out:
         # A session of its own, so that npm's children stop with it.

@@ -1,0 +1,48 @@
+"""The two sizes at which the book runs, and the one table of what stands for a role at each.
+
+At `laptop`, the default, everything ships inside registry packages (`helpers.assets`) and runs on a CPU without an
+account. At `gpu` the same cells use the models and data sets that everybody knows, by their names on the Hub.
+"""
+
+import os
+
+from helpers.errors import InputError
+
+SCALES = ("laptop", "gpu")
+
+# role -> scale -> an asset's name at `laptop`, a Hub name at `gpu`
+MODELS = {
+    "encoder": {"laptop": "encoder", "gpu": "bert-base-uncased"},
+    "decoder": {"laptop": "decoder", "gpu": "HuggingFaceTB/SmolLM2-1.7B-Instruct"},
+}
+CORPORA = {
+    "reviews": {"laptop": "reviews", "gpu": "stanfordnlp/imdb"},
+}
+
+
+def current(scale: str | None = None) -> str:
+    """The scale in force, `laptop` or `gpu`: the argument, else `$SFT_SCALE`, else `laptop`.
+
+    Raises InputError for any other value.
+    """
+    where = "scale" if scale is not None else "SFT_SCALE"
+    chosen = scale if scale is not None else os.environ.get("SFT_SCALE") or "laptop"
+    if chosen not in SCALES:
+        raise InputError(f"{where} is '{chosen}'; choose one of {', '.join(SCALES)}")
+    return chosen
+
+
+def model(role: str, scale: str | None = None) -> str:
+    """What stands for a role such as `encoder` at a scale; raises InputError for an unknown role or scale."""
+    return _look_up(MODELS, "model role", role, scale)
+
+
+def data(corpus: str, scale: str | None = None) -> str:
+    """What stands for a corpus such as `reviews` at a scale; raises InputError for an unknown corpus or scale."""
+    return _look_up(CORPORA, "corpus", corpus, scale)
+
+
+def _look_up(table: dict[str, dict[str, str]], kind: str, name: str, scale: str | None) -> str:
+    if name not in table:
+        raise InputError(f"there is no {kind} '{name}'; choose one of {', '.join(table)}")
+    return table[name][current(scale)]
