@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tools import book, notebook
 
@@ -11,23 +10,12 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = book.notebooks(ROOT)
 
 
-def chapters() -> list[str]:
-    """The documents that `_toc.yml` names, root included, without their endings."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    found, todo = [toc["root"]], toc.get("parts", []) + toc.get("chapters", [])
-    while todo:
-        entry = todo.pop()
-        found += [entry["file"]] if "file" in entry else []
-        todo += entry.get("chapters", []) + entry.get("sections", [])
-    return found
-
-
 def test_table_of_contents_names_every_page_once_and_no_other():
     files = [*(ROOT / "book").rglob("*.md"), *(ROOT / name for name in NOTEBOOKS)]
     pages = [
         file.relative_to(ROOT).with_suffix("").as_posix() for file in files if ".ipynb_checkpoints" not in file.parts
     ]
-    assert sorted(chapters()) == sorted(pages)
+    assert sorted(book.documents(ROOT)) == sorted(pages)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

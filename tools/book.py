@@ -10,6 +10,7 @@ runs alone in an empty folder outside the repository, as it would in Colab.
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,11 +19,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 900
 NOTEBOOK_SECONDS = 1800
 PACKAGE = (".py", ".toml", ".jsonl")
 CONFIGURATION = ("_config.yml", "_toc.yml")
+ICON_SCRIPT = re.compile(r"<script [^>]*/fontawesome\.js[^>]*></script>")
 
 
 def main(root: Path = ROOT) -> int:
@@ -38,10 +42,23 @@ def main(root: Path = ROOT) -> int:
     return build(root)
 
 
+def documents(root: Path) -> list[str]:
+    """The pages that `_toc.yml` names, in reading order, as paths without an ending: `book/03-five-steps`."""
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"], *_files(toc)]
+
+
+def _files(entry: dict) -> list[str]:
+    below = [inner for group in ("parts", "chapters", "sections") for inner in entry.get(group, [])]
+    return [entry[key] for key in ("file",) if key in entry] + [name for inner in below for name in _files(inner)]
+
+
 def notebooks(root: Path) -> list[str]:
-    """The notebooks of the book in alphabetical order, as paths such as `book/03-five-steps.ipynb`."""
+    """The notebooks under book/ in reading order, as paths: `book/03-five-steps.ipynb`."""
+    place = {f"{name}.ipynb": number for number, name in enumerate(documents(root))}
     found = [path.relative_to(root) for path in (root / "book").rglob("*.ipynb")]
-    return sorted(path.as_posix() for path in found if ".ipynb_checkpoints" not in path.parts)
+    names = [path.as_posix() for path in found if ".ipynb_checkpoints" not in path.parts]
+    return sorted(names, key=lambda name: (place.get(name, len(place)), name))
 
 
 def digest(root: Path, files: Iterable[Path]) -> str:
@@ -141,11 +158,14 @@ def build(root: Path) -> int:
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
         shutil.rmtree(root / "_build", ignore_errors=True)
         options = ["-W", "-n", "--keep-going", "--all", "-q"]
-        command = [sys.executable, "-m", "jupyter_book", "build", *options, "executed", "--path-output", "."]
-        if subprocess.run(command, cwd=root).returncode:
+        program = str(Path(sys.executable).with_name("jupyter-book"))
+        command = [program, "build", *options, "executed", "--path-output", "."]
+        print("building the pages", flush=True)
+        if subprocess.run(command, cwd=root, stdout=subprocess.DEVNULL).returncode:
             print("the book has warnings or errors: see above", file=sys.stderr)
             return 1
         add_mathjax(pages / "_static")
+        lighten(pages)
         stamp.write_text(wanted, encoding="utf-8")
     print(f"open {pages / 'index.html'}")
     return 0
@@ -178,6 +198,13 @@ def add_mathjax(static: Path) -> None:
     from helpers import assets
 
     shutil.copytree(assets.fetch("mathjax"), static / "mathjax", dirs_exist_ok=True)
+
+
+def lighten(pages: Path) -> None:
+    """Take the theme's script of icons out of each page: 540 kB, compressed, for what its fonts draw as well."""
+    for page in pages.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        page.write_text(ICON_SCRIPT.sub("", text), encoding="utf-8")
 
 
 if __name__ == "__main__":
