@@ -1,0 +1,37 @@
+import pytest
+
+from helpers import assets, scales
+from helpers.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "expected"),
+    [(None, None, "laptop"), (None, "", "laptop"), (None, "gpu", "gpu"), ("laptop", "gpu", "laptop")],
+)
+def test_the_argument_wins_over_the_environment(monkeypatch, argument, variable, expected):
+    monkeypatch.delenv("SFT_SCALE", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("SFT_SCALE", variable)
+    assert scales.current(argument) == expected
+
+
+def test_an_unknown_scale_is_named_with_where_it_came_from(monkeypatch):
+    with pytest.raises(InputError, match=r"^scale is 'huge'; choose one of laptop, gpu$"):
+        scales.current("huge")
+    monkeypatch.setenv("SFT_SCALE", "GPU")
+    with pytest.raises(InputError, match=r"^SFT_SCALE is 'GPU'; choose one of laptop, gpu$"):
+        scales.model("encoder")
+
+
+def test_every_role_and_corpus_has_an_asset_on_a_laptop_and_a_name_on_a_gpu():
+    for table, look_up in ((scales.MODELS, scales.model), (scales.CORPORA, scales.data)):
+        for name in table:
+            assert look_up(name, "laptop") in assets.assets()
+            assert look_up(name, "gpu") not in assets.assets()
+
+
+def test_an_unknown_role_or_corpus_lists_what_there_is():
+    with pytest.raises(InputError, match=r"^there is no model role 'encodr'; choose one of encoder, decoder$"):
+        scales.model("encodr")
+    with pytest.raises(InputError, match=r"^there is no corpus 'news'; choose one of .*reviews"):
+        scales.data("news")
