@@ -19,7 +19,7 @@ COLOURS = {
 
 
 def style() -> None:
-    """Set the book's matplotlib style: white ground, so a figure reads in light and dark mode; 7 by 4 inches."""
+    """Set the book's matplotlib style: a white ground, so that a figure reads in dark mode too."""
     plt.rcParams.update(
         {
             "figure.figsize": (7, 4),

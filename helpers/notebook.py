@@ -12,7 +12,7 @@ from helpers import figures, scales
 
 
 def start(seed: int = 0) -> str:
-    """Seed everything, set the book's plot style and quiet the libraries; returns the scale, `laptop` or `gpu`."""
+    """Seed everything, set the plot style and quiet the libraries; returns the scale, `laptop` or `gpu`."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

@@ -1,0 +1,62 @@
+"""Batches of rows with about the same length, so that little of a batch is padding."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+POOL = 64  # batches drawn together before sorting: large enough to find equal lengths, small enough to stay random
+
+
+def length_batches(
+    lengths: Sequence[int], *, batch_rows: int, batch_tokens: int, shuffle: bool = True, seed: int = 0, epoch: int = 0
+) -> list[list[int]]:
+    """Cut the rows of one epoch into batches of similar length.
+
+    The rows are shuffled, taken in pools of `POOL * batch_rows`, sorted by length within a pool, and cut so that a
+    batch holds at most `batch_rows` rows and at most `batch_tokens` tokens, padding included. The batches are then
+    shuffled. A row longer than `batch_tokens` stands alone. Without `shuffle` all rows form one sorted pool.
+
+    Args:
+        lengths: tokens of each row, shape (N,).
+        seed, epoch: together they fix the order; the same pair gives the same batches on every machine.
+
+    Returns:
+        Row indices, one list a batch, shortest row first; each index occurs once.
+    """
+    lengths = np.asarray(lengths, dtype=np.int64)  # (N,)
+    random = np.random.Generator(np.random.PCG64([seed, epoch]))
+    order = random.permutation(len(lengths)) if shuffle else np.arange(len(lengths))
+    pool = POOL * batch_rows if shuffle else max(1, len(lengths))
+    batches = []
+    for start in range(0, len(order), pool):
+        rows = order[start : start + pool]
+        rows = rows[np.argsort(lengths[rows], kind="stable")]
+        batches += _cut(rows.tolist(), lengths, batch_rows, batch_tokens)
+    if shuffle:
+        batches = [batches[i] for i in random.permutation(len(batches))]
+    return batches
+
+
+def _cut(rows: list[int], lengths: np.ndarray, batch_rows: int, batch_tokens: int) -> list[list[int]]:
+    """Cut rows sorted by length; the last row of a batch is its longest, so its length is the padded length."""
+    batches, batch = [], []
+    for row in rows:
+        if batch and (len(batch) == batch_rows or (len(batch) + 1) * lengths[row] > batch_tokens):
+            batches.append(batch)
+            batch = []
+        batch.append(row)
+    return [*batches, batch] if batch else batches
+
+
+def split_evenly(rows: Sequence[int], parts: int) -> list[Sequence[int]]:
+    """Cut one batch into `parts` contiguous pieces whose sizes differ by one at most; a piece may be empty."""
+    edges = [len(rows) * part // parts for part in range(parts + 1)]
+    return [rows[start:end] for start, end in pairwise(edges)]
+
+
+def padding_share(batches: list[list[int]], lengths: Sequence[int]) -> float:
+    """Share of padding among all tokens that the batches hold once padded to their longest row."""
+    lengths = np.asarray(lengths)
+    padded = sum(len(batch) * lengths[batch].max() for batch in batches)
+    return 1 - sum(lengths[batch].sum() for batch in batches) / padded

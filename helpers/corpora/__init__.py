@@ -1,0 +1,18 @@
+"""Data sets of the book, and readers for one's own: each is a `Corpus`, split without leaks, with its data card."""
+
+from importlib import import_module
+
+from helpers.corpora.base import Corpus
+from helpers.errors import InputError
+
+NAMES = ("reviews",)  # one module of this package each, with a function `load`
+
+
+def load(name: str, *, scale: str | None = None, path: str | None = None) -> Corpus:
+    """The corpus `name` at a scale, or read from `path` in the same layout as at scale `gpu`.
+
+    Raises InputError for an unknown name or an unreadable path; AssetError if its texts cannot be fetched.
+    """
+    if name not in NAMES:
+        raise InputError(f"there is no corpus '{name}'; choose one of {', '.join(NAMES)}")
+    return import_module(f"helpers.corpora.{name}").load(scale=scale, path=path)

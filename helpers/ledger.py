@@ -1,0 +1,83 @@
+"""Results that take longer than a notebook may, with what is needed to trust and repeat each.
+
+One JSON object a line in `helpers/results/<experiment>.jsonl`, shipped in the package, so that a notebook in Colab
+reads them without the repository. `make results` writes them.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from datetime import date
+from importlib import metadata, resources
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from helpers.errors import InputError
+
+
+def experiments() -> list[str]:
+    """The names of all experiments that have results."""
+    return sorted(path.name.removesuffix(".jsonl") for path in _folder().iterdir() if path.name.endswith(".jsonl"))
+
+
+def read(experiment: str) -> pd.DataFrame:
+    """All results of an experiment, one row each; columns as `record` wrote them. InputError if there are none."""
+    path = _folder() / f"{experiment}.jsonl"
+    if not path.is_file():
+        raise InputError(f"the ledger holds no experiment '{experiment}'; it has {', '.join(experiments()) or 'none'}")
+    return pd.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+
+
+def record(folder: Path, experiment: str, **result) -> None:
+    """Append one result, with `provenance`, to `<folder>/<experiment>.jsonl`.
+
+    A boolean array `correct` (one value a test row) is packed, so that results can be compared in pairs later.
+    """
+    if "correct" in result:
+        result["correct"] = np.packbits(result["correct"]).tobytes().hex()
+    line = json.dumps(result | provenance(folder), ensure_ascii=False, sort_keys=True)
+    with (folder / f"{experiment}.jsonl").open("a", encoding="utf-8", newline="\n") as stream:
+        stream.write(line + "\n")
+
+
+def correct(results: pd.DataFrame) -> np.ndarray:
+    """Which test rows each result got right, shape (results, N), booleans."""
+    packed = [np.frombuffer(bytes.fromhex(bits), dtype=np.uint8) for bits in results["correct"]]
+    return np.stack([np.unpackbits(bits)[:n] for bits, n in zip(packed, results["n"], strict=True)]).astype(bool)
+
+
+def provenance(folder: Path) -> dict:
+    """Commit, lock hash, versions, hardware and day of a result made in the repository that holds `folder`."""
+    root = Path(_git(folder, "rev-parse", "--show-toplevel"))
+    changed = _git(root, "status", "--porcelain", "--", "helpers/*.py", "helpers/*.toml", "requirements.lock")
+    lock = hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest()[:12]
+    versions = {name: metadata.version(name) for name in ("torch", "transformers", "scikit-learn")}
+    return {
+        "commit": _git(root, "rev-parse", "--short=12", "HEAD") + ("+changes" if changed else ""),
+        "lock": lock,
+        "versions": versions,
+        "hardware": hardware(),
+        "day": date.today().isoformat(),
+    }
+
+
+def hardware() -> str:
+    """The GPU's name, or the processor's with the number of threads that torch uses."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    name = torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine()
+    return f"{name}, {torch.get_num_threads()} of {os.cpu_count()} cores"
+
+
+def _folder():
+    return resources.files("helpers").joinpath("results")
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

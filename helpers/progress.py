@@ -1,0 +1,40 @@
+"""One live line of progress: rows per second, time left, loss and tokens per second."""
+
+import os
+import sys
+
+from tqdm import tqdm
+
+
+def watched() -> bool:
+    """Whether anybody watches: a terminal or a live notebook, and HELPERS_PROGRESS is not 0."""
+    live = sys.stderr.isatty() or "ipykernel" in sys.modules
+    return live and os.environ.get("HELPERS_PROGRESS") != "0"
+
+
+class Progress:
+    """A tqdm bar over the rows of a training run."""
+
+    def __init__(self, rows: int, done: int, *, shown: bool):
+        self.enabled = shown and watched()
+        self.rows, self.done, self.scores = rows, done, {}
+
+    def __enter__(self) -> "Progress":
+        self.bar = tqdm(total=self.rows, initial=self.done, unit="row", disable=not self.enabled, leave=False)
+        self.tokens = 0
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.close()
+
+    def update(self, entry: dict) -> None:
+        """Advance by one step's row of the history."""
+        self.tokens += entry["tokens"]
+        elapsed = self.bar.format_dict["elapsed"] if self.enabled else 0
+        speed = {"tokens/s": f"{self.tokens / elapsed:.0f}"} if elapsed else {}
+        self.bar.set_postfix({"epoch": entry["epoch"], "loss": f"{entry['loss']:.3f}", **speed, **self.scores})
+        self.bar.update(entry["rows"])
+
+    def note(self, scores: dict[str, float]) -> None:
+        """Show the newest validation scores from now on."""
+        self.scores = {name: f"{value:.3f}" for name, value in scores.items()}
