@@ -4,6 +4,8 @@ Each takes training and validation rows and returns probabilities, shape (N, C),
 to choose is chosen on validation.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from datasets import Dataset
@@ -28,7 +30,7 @@ def tfidf(train: Dataset, validation: Dataset, test: Dataset) -> np.ndarray:
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=1, token_pattern=r"(?u)\b\w+\b")
     features = [vectorizer.fit_transform(train["text"])]
     features += [vectorizer.transform(part["text"]) for part in (validation, test)]
-    return _regression(features, train, validation)
+    return regression(features, train, validation)
 
 
 def frozen(
@@ -37,7 +39,7 @@ def frozen(
     """Logistic regression on `embed`: the pretrained body reads the texts and none of its weights move."""
     tokenizer, body = models.tokenizer(model, scale=scale), models.load(AutoModel, model, scale=scale)
     features = [embed(body, tokenizer, part["text"]) for part in (train, validation, test)]
-    return _regression(features, train, validation)
+    return regression(features, train, validation)
 
 
 @torch.inference_mode()
@@ -55,8 +57,14 @@ def embed(body, tokenizer, texts: list[str], *, max_length: int = 256, batch_tok
     return result
 
 
-def _regression(features: list, train: Dataset, validation: Dataset) -> np.ndarray:
-    """Probabilities for the last of three feature matrices; validation accuracy chooses the regularisation."""
+def regression(features: Sequence, train: Dataset, validation: Dataset) -> np.ndarray:
+    """Logistic regression on the features of train, validation and test rows: probabilities for the last.
+
+    Accuracy on validation chooses the regularisation.
+
+    Args:
+        features: three matrices, (rows, D) each, dense or sparse.
+    """
     fitted = [LogisticRegression(C=c, max_iter=2000).fit(features[0], train["label"]) for c in STRENGTHS]
     best = max(fitted, key=lambda model: model.score(features[1], validation["label"]))
     result = np.zeros((features[2].shape[0], train.features["label"].num_classes))  # (N, C)
