@@ -33,13 +33,18 @@ def main(root: Path = ROOT) -> int:
     """Bring `executed/` and `_build/html` up to date; 1 if a notebook fails or the book has a warning."""
     stale = [notebook for notebook in notebooks(root) if not is_fresh(root, notebook)]
     if stale:
-        subprocess.run([sys.executable, "-m", "helpers", "fetch"], cwd=root, check=True)
+        fetch(root)
     failed = [notebook for number, notebook in enumerate(stale, 1) if not execute(root, notebook, number, len(stale))]
     print(report(root, len(stale)))
     if failed:
         print(f"failed: {', '.join(failed)}; the outputs up to the error are in executed/failed", file=sys.stderr)
         return 1
     return build(root)
+
+
+def fetch(root: Path) -> None:
+    """Download and verify the models and texts first, so that no notebook's seconds hold a download."""
+    subprocess.run([sys.executable, "-m", "helpers", "fetch"], cwd=root, check=True)
 
 
 def documents(root: Path) -> list[str]:
