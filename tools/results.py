@@ -135,11 +135,11 @@ def run(experiment: str) -> None:
 def main() -> None:
     """Read the command line and compute."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiments", nargs="*", choices=[*EXPERIMENTS, []], default=list(EXPERIMENTS))
+    parser.add_argument("experiments", nargs="*", help=f"of {', '.join(EXPERIMENTS)}")
     parser.add_argument("--anew", action="store_true", help="delete old results first")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
-    for experiment in arguments.experiments:
+    for experiment in arguments.experiments or EXPERIMENTS:
         if arguments.anew:
             (RESULTS / f"{experiment}.jsonl").unlink(missing_ok=True)
         run(experiment)
