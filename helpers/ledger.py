@@ -54,7 +54,16 @@ def correct(results: pd.DataFrame) -> np.ndarray:
 def provenance(folder: Path) -> dict:
     """Commit, lock hash, versions, hardware and day of a result made in the repository that holds `folder`."""
     root = Path(_git(folder, "rev-parse", "--show-toplevel"))
-    changed = _git(root, "status", "--porcelain", "--", "helpers/*.py", "helpers/*.toml", "requirements.lock")
+    changed = _git(
+        root,
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+        "--",
+        "helpers/*.py",
+        "helpers/*.toml",
+        "requirements.lock",
+    )
     lock = hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest()[:12]
     versions = {name: metadata.version(name) for name in ("torch", "transformers", "scikit-learn")}
     return {
