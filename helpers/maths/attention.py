@@ -159,16 +159,15 @@ def multi_head_attention_by_blocks(x: Tensor, maps: Projections, head_width: int
     return output
 
 
-def rotate(x: Tensor, base: float = 10_000.0, first: int = 0) -> Tensor:
+def rotate(x: Tensor, base: float = 10_000.0) -> Tensor:
     """Turn each pair of coordinates by an angle that grows with the position (eq-rotary): (..., T, K) to same.
 
-    Coordinates j and j + K/2 are a pair, as in the checkpoints of Llama; `first` is the position of the first row.
-    Su et al. 2021.
+    Coordinates j and j + K/2 are a pair, as in the checkpoints of Llama. Su et al. 2021.
     """
     length, width = x.shape[-2:]
     like = {"dtype": x.dtype, "device": x.device}
     speed = base ** (-torch.arange(0, width, 2, **like) / width)  # (K/2,), radians per position
-    angle = torch.outer(torch.arange(first, first + length, **like), speed)  # (T, K/2)
+    angle = torch.outer(torch.arange(length, **like), speed)  # (T, K/2)
     left, right = x.chunk(2, dim=-1)  # (..., T, K/2) each
     sine, cosine = angle.sin(), angle.cos()
     return torch.cat([left * cosine - right * sine, right * cosine + left * sine], dim=-1)
