@@ -36,8 +36,8 @@ class Recipe:
     """How to train; a value outside its range raises InputError with the rule.
 
     Attributes:
-        learning_rate: peak step size of AdamW. 2e-5 to 5e-5 for BERT-base (Devlin et al. 2019); a smaller network
-            takes more, up to 2e-4.
+        learning_rate: peak step size of AdamW. The default suits the small packaged encoder; BERT-base takes 2e-5 to
+            5e-5 (Devlin et al. 2019).
         epochs: passes over the training rows, 2 to 4 (Devlin et al. 2019).
         batch_rows: rows of one optimiser step, over all processes and micro-batches; 16 or 32 (Devlin et al. 2019).
         batch_tokens: at most so many tokens in one step, padding included; long rows then come in smaller batches.
@@ -60,7 +60,7 @@ class Recipe:
         seed: fixes the order of rows and every random draw of training.
     """
 
-    learning_rate: float = 5e-5
+    learning_rate: float = 1e-4
     epochs: int = 3
     batch_rows: int = 32
     batch_tokens: int = 16384

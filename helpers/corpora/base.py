@@ -65,7 +65,7 @@ def build(frames: dict[str, pd.DataFrame], labels: list[str], **about) -> Corpus
 
     `about` holds the fields of the card that the rows do not tell: name, source, licence, unit, split_rule, removed.
     """
-    data = DatasetDict({split: _dataset(frame, labels) for split, frame in frames.items()})
+    data = DatasetDict({split: dataset(frame, labels) for split, frame in frames.items()})
     rows = pd.concat(frames.values())
     words = rows["text"].str.split().str.len()
     quantiles = {f"{share:.0%}": int(np.quantile(words, share)) for share in (0.05, 0.5, 0.95, 1)}
@@ -75,7 +75,8 @@ def build(frames: dict[str, pd.DataFrame], labels: list[str], **about) -> Corpus
     return Corpus(data, DataCard(rows=sizes, labels=counts, words=quantiles, sha256=sha256, **about))
 
 
-def _dataset(frame: pd.DataFrame, labels: list[str]) -> Dataset:
+def dataset(frame: pd.DataFrame, labels: list[str]) -> Dataset:
+    """The rows of a frame with the ids of their labels; columns as in `Corpus`."""
     columns = {"text": frame["text"].tolist(), "label": [labels.index(label) for label in frame["label"]]}
     features = {"text": Value("string"), "label": ClassLabel(names=labels)}
     if "group" in frame:

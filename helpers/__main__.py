@@ -1,0 +1,7 @@
+"""`python -m helpers`, the same as the command `helpers`."""
+
+import sys
+
+from helpers.cli import main
+
+sys.exit(main())

@@ -1,0 +1,151 @@
+"""Anyone's labelled texts: CSV, TSV, JSONL or Parquet files to a `Corpus`, with one sentence for whatever is wrong."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from helpers.corpora.base import SPLITS, Corpus, build
+from helpers.corpora.splits import deduplicated, normalised, split
+from helpers.errors import InputError
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+def corpus(
+    data: str | Path,
+    *,
+    text: str = "text",
+    label: str = "label",
+    group: str | None = None,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
+    seed: int = 0,
+) -> Corpus:
+    """Labelled texts from files, split if no files are given for validation and test.
+
+    Args:
+        data: the training rows, or all rows if they are to be split.
+        text, label, group: names of columns; rows of one group stay in one split.
+        validation, test: files with the same columns, both or neither.
+
+    Raises InputError for a file that cannot be read, a missing column, an empty text or label, fewer than two labels,
+    a label that training lacks, and a text that stands in two splits.
+    """
+    if (validation is None) != (test is None):
+        given, lacking = ("test", "validation") if validation is None else ("validation", "test")
+        raise InputError(f"a {given} file is given but no {lacking} file; give both, or neither to have data split")
+    rows = labelled(data, text, label, group)
+    about = {"name": Path(data).name, "source": str(data), "licence": "the owner's", "unit": "one row of the file"}
+    if validation is None:
+        kept, removed = deduplicated(rows)
+        _two_labels(kept, data)
+        frames = split(kept, seed=seed)
+        about["split_rule"] = f"stratified by label, seed {seed}" + (f", by {group}" if group else "")
+        return build(frames, sorted(set(kept["label"])), removed=removed, **about)
+    paths = dict(zip(SPLITS, (data, validation, test), strict=True))
+    frames = {"train": rows} | {name: labelled(paths[name], text, label, group) for name in SPLITS[1:]}
+    _two_labels(rows, data)
+    labels = sorted(set(rows["label"]))
+    for name in SPLITS[1:]:
+        check_labels(frames[name], labels, paths[name])
+    _no_leak(frames, paths)
+    return build(frames, labels, split_rule="as given", **about)
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """The rows of a file as they stand there, one column a field; the suffix tells the format.
+
+    Raises InputError if the file is missing, empty, not UTF-8, or not of that format.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"'{path}' ends in '{path.suffix}'; give a file that ends in {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise InputError(f"there is no file '{path}'; check the path")
+    try:
+        rows = _parse(path)
+    except UnicodeDecodeError as error:
+        raise InputError(f"'{path}' is not UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8") from error
+    except pd.errors.EmptyDataError:
+        rows = pd.DataFrame()
+    except (ValueError, OSError) as error:
+        raise InputError(f"'{path}' is not a good {path.suffix} file ({error}); repair it") from error
+    if rows.empty:
+        raise InputError(f"'{path}' holds no rows; give a file with at least one")
+    return rows
+
+
+def texts(rows: pd.DataFrame, column: str, path: str | Path) -> pd.Series:
+    """One column as texts; InputError if it is missing or if a value is empty."""
+    if column not in rows:
+        raise InputError(f"'{path}' has no column '{column}'; it has {', '.join(map(str, rows.columns))}")
+    values = rows[column]
+    empty = values.isna() | (values.astype(str).str.strip() == "")
+    if empty.any():
+        raise InputError(f"{column} in row {int(empty.argmax()) + 1} of '{path}' is empty; fill it or delete the row")
+    return values.astype(str)
+
+
+def labelled(path: str | Path, text: str, label: str, group: str | None = None) -> pd.DataFrame:
+    """The rows of a file with string columns `text`, `label` and, if asked for, `group`."""
+    rows = read(path)
+    columns = {"text": text, "label": label} | ({"group": group} if group else {})
+    return pd.DataFrame({name: texts(rows, column, path) for name, column in columns.items()})
+
+
+def check_labels(rows: pd.DataFrame, labels: list[str] | tuple[str, ...], path: str | Path) -> None:
+    """InputError, naming the first row, if a label is not one of `labels`."""
+    unseen = ~rows["label"].isin(labels)
+    if unseen.any():
+        row = int(unseen.argmax())
+        raise InputError(
+            f"label '{rows['label'].iloc[row]}' in row {row + 1} of '{path}' is not one of {', '.join(labels)}, "
+            "which training has; fix the row or add training rows with this label"
+        )
+
+
+def _parse(path: Path) -> pd.DataFrame:
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return pd.read_parquet(path)
+    if suffix == ".jsonl":
+        return pd.DataFrame(_json_rows(path))
+    # Every field stays text, so that a label 007 or NA is not taken for a number or a gap.
+    separator = "\t" if suffix == ".tsv" else ","
+    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
+def _json_rows(path: Path) -> list[dict]:
+    rows = []
+    with path.open(encoding="utf-8-sig") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise InputError(f"line {number} of '{path}' is not JSON ({error}); repair the line") from error
+            if not isinstance(row, dict):
+                raise InputError(f"line {number} of '{path}' is not a JSON object; write one object a line")
+            rows.append(row)
+    return rows
+
+
+def _two_labels(rows: pd.DataFrame, path: str | Path) -> None:
+    if rows["label"].nunique() < 2:
+        only = f"only the label '{rows['label'].iloc[0]}'" if len(rows) else "no label"
+        raise InputError(f"'{path}' holds {only}; classification needs at least two")
+
+
+def _no_leak(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> None:
+    """InputError if a text stands in two splits: its score would say nothing about new texts."""
+    keys = {name: normalised(frame["text"]) for name, frame in frames.items()}
+    for later, earlier in (("validation", "train"), ("test", "train"), ("test", "validation")):
+        shared = keys[later].isin(set(keys[earlier]))
+        if shared.any():
+            row = int(shared.argmax())
+            raise InputError(
+                f"{shared.sum()} text{'s' * (shared.sum() > 1)} of '{paths[later]}' stand in '{paths[earlier]}' too, "
+                f"the first in row {row + 1} ('{frames[later]['text'].iloc[row][:40]}'); remove them from one file"
+            )

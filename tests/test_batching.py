@@ -1,0 +1,61 @@
+"""Length buckets: every row once, within the budgets, with little padding, and the same on every machine."""
+
+import numpy as np
+import pytest
+
+from helpers.batching import length_batches, padding_share, split_evenly
+
+LENGTHS = np.random.default_rng(0).integers(3, 200, size=1000).tolist()
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_every_row_comes_once_and_within_the_budgets(shuffle):
+    batches = length_batches(LENGTHS, batch_rows=16, batch_tokens=1500, shuffle=shuffle)
+    assert sorted(row for batch in batches for row in batch) == list(range(1000))
+    for batch in batches:
+        longest = max(LENGTHS[row] for row in batch)
+        assert len(batch) <= 16
+        assert len(batch) * longest <= 1500
+        assert LENGTHS[batch[-1]] == longest
+
+
+def test_a_row_longer_than_the_budget_stands_alone():
+    assert [1] in length_batches([3, 50, 4], batch_rows=8, batch_tokens=10)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch():
+    def cut(seed, epoch):
+        return length_batches(LENGTHS, batch_rows=16, batch_tokens=9999, seed=seed, epoch=epoch)
+
+    assert cut(1, 2) == cut(1, 2)
+    assert cut(1, 2) != cut(1, 3)
+    assert cut(1, 2) != cut(2, 2)
+
+
+def test_buckets_hold_less_padding_than_random_batches():
+    buckets = length_batches(LENGTHS, batch_rows=16, batch_tokens=99999)
+    random = np.random.default_rng(1).permutation(1000)
+    plain = [random[i : i + 16].tolist() for i in range(0, 1000, 16)]
+    assert padding_share(buckets, LENGTHS) < 0.1 < 0.4 < padding_share(plain, LENGTHS)
+
+
+def test_batches_are_not_sorted_by_length():
+    means = [
+        np.mean([LENGTHS[row] for row in batch]) for batch in length_batches(LENGTHS, batch_rows=16, batch_tokens=9999)
+    ]
+    assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.5
+
+
+def test_padding_share_by_hand():
+    assert padding_share([[0, 1], [2]], [2, 4, 4]) == pytest.approx(2 / 12)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 5, 8])
+def test_pieces_are_even_and_complete(parts):
+    pieces = split_evenly(list(range(7)), parts)
+    assert [row for piece in pieces for row in piece] == list(range(7))
+    assert max(map(len, pieces)) - min(map(len, pieces)) <= 1
+
+
+def test_no_rows_make_no_batches():
+    assert length_batches([], batch_rows=4, batch_tokens=10) == []

@@ -1,0 +1,66 @@
+"""The recipe: what it refuses, and the shape of the learning rate."""
+
+from dataclasses import fields
+from itertools import pairwise
+
+import pytest
+
+from helpers.errors import InputError
+from helpers.recipe import Recipe
+
+BAD = {
+    "learning_rate": [0, -1e-4, 1, "fast"],
+    "epochs": [0, 1.5, None],
+    "batch_rows": [0, 2.5],
+    "batch_tokens": [0],
+    "accumulate": [0],
+    "warmup": [-0.1, 1],
+    "schedule": ["step", 3],
+    "weight_decay": [-1],
+    "clip": [0],
+    "dropout": [1, -0.1, "some"],
+    "attention_dropout": [1],
+    "trainable": ["body", 0, 1.5],
+    "head_learning_rate": [0],
+    "precision": ["fp16"],
+    "evaluations": [0],
+    "patience": [0],
+    "checkpoint_steps": [0],
+    "seed": [-1, True],
+}
+
+
+def test_every_field_has_a_bad_value_here():
+    assert set(BAD) == {field.name for field in fields(Recipe)}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_a_bad_value_is_named_with_its_rule(name, value):
+    with pytest.raises(InputError) as error:
+        Recipe(**{name: value})
+    assert str(error.value).startswith(f"{name} {value!r} of the recipe must ")
+
+
+def test_every_field_is_documented():
+    for field in fields(Recipe):
+        assert f"        {field.name}: " in Recipe.__doc__
+
+
+def test_a_recipe_is_what_its_dictionary_says():
+    recipe = Recipe(epochs=2, trainable=3, dropout=0.0)
+    assert Recipe(**recipe.to_dict()) == recipe
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
+def test_the_learning_rate_rises_to_its_peak_and_falls(schedule):
+    recipe = Recipe(warmup=0.1, schedule=schedule)
+    rates = [recipe.learning_rate_at(step, 100) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * (i + 1) for i in range(10)])
+    assert rates[10] == pytest.approx(1)
+    falls = all(later < earlier for earlier, later in pairwise(rates[10:]))
+    assert falls == (schedule != "constant")
+    assert 0 < rates[-1] < (0.02 if schedule != "constant" else 1.01)
+
+
+def test_without_warmup_the_first_step_is_at_the_peak():
+    assert Recipe(warmup=0).learning_rate_at(0, 10) == 1
