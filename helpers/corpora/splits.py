@@ -65,8 +65,8 @@ def split(
     smallest = frame["label"].value_counts()
     if smallest.min() < 3:
         raise InputError(
-            f"label '{smallest.idxmin()}' has {smallest.min()} row{'s' * (smallest.min() > 1)} after removing "
-            "duplicates, and a split into train, validation and test needs three; add rows or drop the label"
+            f"label '{smallest.idxmin()}' has too few rows after removing duplicates ({smallest.min()}); "
+            "a split into train, validation and test needs three of each label: add rows or drop the label"
         )
     rest, held_out = _cut(frame, test, seed)
     train, chosen = _cut(rest, validation / (1 - test), seed)
@@ -84,7 +84,11 @@ def split(
 def _cut(frame: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Two parts of the rows, the second with about the given share."""
     parts = min(round(1 / share), frame["label"].value_counts().min())
-    folds = StratifiedGroupKFold if "group" in frame else StratifiedKFold
+    folds = StratifiedKFold
+    if "group" in frame:
+        parts, folds = min(parts, frame["group"].nunique()), StratifiedGroupKFold
+        if parts < 2:
+            raise InputError(f"only the group '{frame['group'].iloc[0]}' is left to split; split without groups")
     cut = folds(n_splits=max(2, parts), shuffle=True, random_state=seed)
     kept, taken = next(cut.split(frame, frame["label"], frame.get("group")))
     return frame.iloc[sorted(kept)], frame.iloc[sorted(taken)]

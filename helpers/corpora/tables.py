@@ -65,12 +65,15 @@ def read(path: str | Path) -> pd.DataFrame:
         raise InputError(f"there is no file '{path}'; check the path")
     try:
         rows = _parse(path)
+    except InputError:  # is a ValueError, and says what is wrong already
+        raise
     except UnicodeDecodeError as error:
         raise InputError(f"'{path}' is not UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8") from error
     except pd.errors.EmptyDataError:
         rows = pd.DataFrame()
     except (ValueError, OSError) as error:
-        raise InputError(f"'{path}' is not a good {path.suffix} file ({error}); repair it") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"'{path}' is not a good {path.suffix} file ({reason}); repair it") from error
     if rows.empty:
         raise InputError(f"'{path}' holds no rows; give a file with at least one")
     return rows
@@ -146,6 +149,6 @@ def _no_leak(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> N
         if shared.any():
             row = int(shared.argmax())
             raise InputError(
-                f"{shared.sum()} text{'s' * (shared.sum() > 1)} of '{paths[later]}' stand in '{paths[earlier]}' too, "
+                f"texts of '{paths[later]}' stand in '{paths[earlier]}' too ({shared.sum()} of them), "
                 f"the first in row {row + 1} ('{frames[later]['text'].iloc[row][:40]}'); remove them from one file"
             )

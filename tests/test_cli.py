@@ -1,0 +1,179 @@
+"""The shell: the main path on a reader's file, and one sentence with the right exit code for each mistake."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import tiny
+
+from helpers import checkpoints
+from helpers.cli import main, parser
+
+
+@pytest.fixture(scope="module")
+def body(tmp_path_factory):
+    """A folder with a tiny model and its tokenizer, as a reader's own pretrained model would be."""
+    folder = tmp_path_factory.mktemp("body")
+    tiny.model().save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+def table(path, count: int = 160, **columns: str) -> str:
+    data = tiny.rows(count).to_pandas()
+    data["label"] = data["label"].map({0: "ham", 1: "spam"})
+    data["sender"] = [str(i // 3) for i in range(count)]
+    data.rename(columns=columns).to_csv(path, index=False)
+    return str(path)
+
+
+def train(body, data, output, *more: str) -> int:
+    fast = ["--learning-rate", "3e-3", "--epochs", "4", "--max-length", "32"]
+    return main(["train", "--data", data, "--model", body, "--output", str(output), *fast, *more])
+
+
+@pytest.fixture(scope="module")
+def trained(body, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    data = table(folder / "mail.csv", text="body", label="folder")
+    assert train(body, data, folder / "model", "--text", "body", "--label", "folder", "--group", "sender") == 0
+    return folder
+
+
+def test_training_prints_the_baselines_beside_the_score(body, tmp_path, capsys):
+    assert train(body, table(tmp_path / "mail.csv"), tmp_path / "model") == 0
+    printed = capsys.readouterr()
+    for system in ("majority", "tf-idf", "fine-tuned"):
+        assert system in printed.out
+    assert "removed" in printed.err and "rows/s" in printed.err
+    ladder = json.loads((tmp_path / "model" / "scores.json").read_text(encoding="utf-8"))["ladder"]
+    assert [row["system"] for row in ladder] == ["majority", "tf-idf", "fine-tuned"]
+    assert all(row["low"] <= row["accuracy"] <= row["high"] for row in ladder)
+
+
+def test_a_trained_model_is_scored_on_other_rows(trained, capsys):
+    data = table(trained / "new.csv", 30, text="body", label="folder")
+    assert main(["evaluate", str(trained / "model"), "--data", data, "--text", "body", "--label", "folder"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("accuracy 0.") or printed.startswith("accuracy 1.")
+    assert "n=30" in printed and "macro_f1" in printed
+
+
+def test_predictions_are_one_json_object_a_row(trained, capsys, monkeypatch):
+    data = table(trained / "unseen.csv", 5, text="body")
+    assert main(["predict", str(trained / "model"), "--data", data, "--text", "body"]) == 0
+    from_file = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = "\n".join(pd.read_csv(data)["body"]) + "\n\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
+    assert main(["predict", str(trained / "model")]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == from_file
+    for row in from_file:
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
+
+
+def test_corpora_and_assets_are_listed(capsys):
+    assert main(["corpora"]) == 0
+    assert "reviews" in capsys.readouterr().out
+    assert main(["corpora", "reviews"]) == 0
+    assert "by film" in capsys.readouterr().out
+    assert main(["assets"]) == 0
+    assert "Apache-2.0" in capsys.readouterr().out
+
+
+def test_every_command_helps_with_examples(capsys):
+    for verb in ("fetch", "assets", "corpora", "train", "evaluate", "predict"):
+        with pytest.raises(SystemExit) as end:
+            parser().parse_args([verb, "--help"])
+        assert end.value.code == 0
+        assert "helpers train --task classification --data" in capsys.readouterr().out
+
+
+MISTAKES = {
+    "no such file": (["--data", "none.csv"], "there is no file 'none.csv'"),
+    "no such column": (["--label", "verdict"], "has no column 'verdict'; it has text, label, sender"),
+    "a bad recipe": (["--epochs", "0"], "epochs 0 of the recipe must be at least 1"),
+    "a word for a number": (["--learning-rate", "fast"], "learning_rate 'fast' of the recipe must lie"),
+    "no checkpoint": (["--resume"], "holds no checkpoint to resume from"),
+    "no such model": (["--model", "./nowhere"], "nowhere"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_sentence_and_exit_code_2(body, tmp_path, capsys, mistake):
+    more, sentence = MISTAKES[mistake]
+    assert train(body, table(tmp_path / "mail.csv"), tmp_path / "model", *more) == 2
+    printed = capsys.readouterr()
+    last = printed.err.strip().splitlines()[-1]
+    assert last.startswith("helpers: ") and sentence in last
+    assert "Traceback" not in printed.err
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_output_that_exists_is_refused_before_any_work(body, tmp_path, capsys):
+    (tmp_path / "model").mkdir()
+    assert train(body, "none.csv", tmp_path / "model") == 2
+    assert "exists already" in capsys.readouterr().err
+    assert list((tmp_path / "model").iterdir()) == []
+
+
+def test_a_diverging_run_is_exit_code_1(body, tmp_path, capsys):
+    data = table(tmp_path / "mail.csv")
+    assert train(body, data, tmp_path / "model", "--learning-rate", "0.9", "--weight-decay", "1e38") == 1
+    assert "lower the learning rate" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(("content", "sentence"), [(b"", "holds no text"), (b"Gr\xfc\xdfe\n", "is not UTF-8 (byte 2)")])
+def test_standard_input_that_cannot_be_read_is_one_sentence(trained, capsys, monkeypatch, content, sentence):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert main(["predict", str(trained / "model")]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_label_that_the_model_does_not_know_is_one_sentence(trained, tmp_path, capsys):
+    (tmp_path / "new.csv").write_text("text,label\nw1 w2,phishing\n", encoding="utf-8")
+    assert main(["evaluate", str(trained / "model"), "--data", str(tmp_path / "new.csv")]) == 2
+    assert "label 'phishing' in row 1" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(body, tmp_path):
+    data, output = table(tmp_path / "mail.csv", 600), tmp_path / "model"
+    words = [
+        "train",
+        "--data",
+        data,
+        "--model",
+        body,
+        "--output",
+        str(output),
+        "--epochs",
+        "400",
+        "--checkpoint-steps",
+        "20",
+    ]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "helpers", *words], stderr=subprocess.PIPE, text=True, env=os.environ
+    )
+    deadline = time.monotonic() + 200
+    while checkpoints.newest(checkpoints.work_folder(output)) is None:
+        assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, printed = child.communicate(timeout=100)
+    assert child.returncode == 1
+    assert printed.strip().splitlines()[-1] == (
+        "helpers: interrupted after a complete step; the same command with --resume goes on"
+    )
+    assert not output.exists()
+    work = checkpoints.work_folder(output)
+    step = int(checkpoints.newest(work).name.removeprefix("step-"))
+    assert 20 <= step < 400 * 15
+    assert main([*words, "--resume", "--patience", "1"]) == 2  # another recipe is another run
+    assert checkpoints.newest(work).name == f"step-{step:09d}"

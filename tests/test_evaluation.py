@@ -1,0 +1,92 @@
+"""Intervals cover what they say, pairs are compared in pairs, and the hardest rows come first."""
+
+import numpy as np
+import pytest
+import tiny
+
+from helpers import evaluation
+from helpers.errors import InputError
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_an_interval_covers_the_truth_about_95_times_in_100():
+    hits = 0
+    for trial in range(200):
+        found = evaluation.interval(RANDOM.uniform(size=150) < 0.8, resamples=400, seed=trial)
+        hits += found.low <= 0.8 <= found.high
+    assert 180 <= hits <= 198
+
+
+def test_an_interval_is_that_of_the_normal_approximation_for_many_rows():
+    values = RANDOM.uniform(size=5000) < 0.7
+    found = evaluation.interval(values)
+    half = 1.96 * values.std() / np.sqrt(5000)
+    assert found.value == values.mean()
+    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.002)
+    assert found.n == 5000
+
+
+def test_seeds_that_differ_widen_the_interval():
+    alike = np.tile(RANDOM.uniform(size=400) < 0.7, (5, 1)).astype(float)
+    apart = alike + np.linspace(-0.1, 0.1, 5)[:, None]
+    narrow, wide = evaluation.interval(alike), evaluation.interval(apart)
+    assert wide.high - wide.low > 1.3 * (narrow.high - narrow.low)
+
+
+def test_pairs_see_a_difference_that_separate_intervals_hide():
+    hard = RANDOM.uniform(size=600) < 0.5  # rows that both systems get wrong
+    first = ~hard
+    second = first & (RANDOM.uniform(size=600) < 0.95)
+    gain = evaluation.paired(first, second)
+    assert gain.low > 0
+    assert evaluation.interval(second).high > evaluation.interval(first).low
+    assert evaluation.paired(first, first) == evaluation.Interval(0, 0, 0, 600)
+    assert evaluation.paired(second, first).value == -gain.value
+
+
+def test_one_system_may_lack_seeds():
+    seeds, single = RANDOM.uniform(size=(5, 100)) < 0.9, RANDOM.uniform(size=100) < 0.5
+    assert evaluation.paired(seeds, single).value == pytest.approx(seeds.mean() - single.mean())
+
+
+def test_rows_must_be_the_same_and_at_least_one():
+    with pytest.raises(InputError, match="the systems have 3 and 4; score both on one test set"):
+        evaluation.paired(np.ones(3), np.ones(4))
+    with pytest.raises(InputError, match="at least one test row"):
+        evaluation.interval(np.ones(0))
+
+
+def test_seeds_are_summarised():
+    found = evaluation.over_seeds([0.7, 0.8, 0.9])
+    assert found == pytest.approx({"mean": 0.8, "std": 0.1, "min": 0.7, "max": 0.9, "seeds": 3})
+    assert np.isnan(evaluation.over_seeds([0.7])["std"])
+
+
+def test_the_ladder_compares_the_last_system_with_each():
+    references = RANDOM.integers(2, size=300)
+    good, coin = np.eye(2)[references], np.full((300, 2), [0.6, 0.4])
+    table = evaluation.ladder(tiny.TASK, {"coin": coin, "good": good}, references)
+    assert table.loc["good", "accuracy"] == 1
+    assert table.loc["coin", "accuracy"] == (references == 0).mean()
+    assert table.loc["coin", "last minus this"] == pytest.approx((references == 1).mean())
+    assert table.loc["coin", "gain low"] > 0
+    assert (table["n"] == 300).all()
+
+
+def test_the_hardest_row_is_the_surest_mistake():
+    data = tiny.rows(4)
+    labels = np.array(data["label"])
+    sure = np.array([0.6, 0.99, 0.1, 0.3])
+    probabilities = np.stack([1 - sure, sure], axis=-1)[np.arange(4)]
+    likelihood = probabilities[np.arange(4), labels]
+    table = evaluation.hardest(data, probabilities, k=2)
+    assert table.index.tolist() == np.argsort(likelihood)[:2].tolist()
+    assert table["loss"].tolist() == pytest.approx((-np.log(np.sort(likelihood)[:2])).tolist())
+    assert table["text"].iloc[0] == data[int(np.argmin(likelihood))]["text"]
+
+
+def test_the_confusion_matrix_counts_every_row_where_it_belongs():
+    table = evaluation.confusion(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 0]), ("no", "yes"))
+    assert table.to_numpy().tolist() == [[1, 1], [1, 2]]
+    assert table.index.tolist() == ["no", "yes"]

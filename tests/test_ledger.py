@@ -1,0 +1,62 @@
+"""The ledger gives back what was recorded, with its origin."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from helpers import ledger
+from helpers.errors import InputError
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    (tmp_path / "requirements.lock").write_text("x==1\n", encoding="utf-8")
+    who = ["-c", "user.name=a", "-c", "user.email=a@b.example"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "x"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    monkeypatch.setattr(ledger, "_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def test_results_come_back_with_the_rows_that_were_right(repository):
+    right = np.random.default_rng(0).uniform(size=(2, 13)) < 0.5
+    for seed in range(2):
+        ledger.record(repository, "mine", system="a", seed=seed, n=13, accuracy=right[seed].mean(), correct=right[seed])
+    found = ledger.read("mine")
+    assert (ledger.correct(found) == right).all()
+    assert found["accuracy"].tolist() == right.mean(1).tolist()
+    assert ledger.experiments() == ["mine"]
+
+
+def test_a_result_says_where_it_comes_from_and_whether_the_code_was_changed(repository):
+    ledger.record(repository, "mine", n=1)
+    (repository / "requirements.lock").write_text("x==2\n", encoding="utf-8")
+    ledger.record(repository, "mine", n=1)
+    clean, changed = ledger.read("mine").to_dict("records")
+    head = subprocess.run(["git", "-C", str(repository), "rev-parse", "HEAD"], capture_output=True, text=True).stdout
+    assert head.startswith(clean["commit"])
+    assert changed["commit"] == clean["commit"] + "+changes"
+    assert clean["lock"] != changed["lock"]
+    assert set(clean["versions"]) == {"torch", "transformers", "scikit-learn"}
+    assert "cores" in clean["hardware"] or "NVIDIA" in clean["hardware"]
+
+
+def test_an_unknown_experiment_is_named_with_those_there_are(repository):
+    ledger.record(repository, "mine", n=1)
+    with pytest.raises(InputError, match="the ledger holds no experiment 'yours'; it has mine"):
+        ledger.read("yours")
+
+
+def test_every_shipped_result_is_complete():
+    for experiment in ledger.experiments():
+        found = ledger.read(experiment)
+        assert (
+            found[["commit", "lock", "hardware", "day", "accuracy", "n", "model_sha256", "data_sha256"]]
+            .notna()
+            .all()
+            .all()
+        )
+        assert ledger.correct(found).mean(1) == pytest.approx(found["accuracy"].to_numpy())
+        keys = found[["system", "train_rows", "seed", *(["change"] if "change" in found else [])]].astype(str)
+        assert not keys.duplicated().any()
