@@ -10,6 +10,7 @@ import os
 import platform
 import subprocess
 from datetime import date
+from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -51,8 +52,12 @@ def correct(results: pd.DataFrame) -> np.ndarray:
     return np.stack([np.unpackbits(bits)[:n] for bits, n in zip(packed, results["n"], strict=True)]).astype(bool)
 
 
+@cache
 def provenance(folder: Path) -> dict:
-    """Commit, lock hash, versions, hardware and day of a result made in the repository that holds `folder`."""
+    """Commit, lock hash, versions, hardware and day of results made in the repository that holds `folder`.
+
+    They are looked up once: a process runs the code that stood there when it started, whatever is edited meanwhile.
+    """
     root = Path(_git(folder, "rev-parse", "--show-toplevel"))
     changed = _git(
         root,

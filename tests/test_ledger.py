@@ -32,8 +32,11 @@ def test_results_come_back_with_the_rows_that_were_right(repository):
 def test_a_result_says_where_it_comes_from_and_whether_the_code_was_changed(repository):
     ledger.record(repository, "mine", n=1)
     (repository / "requirements.lock").write_text("x==2\n", encoding="utf-8")
+    ledger.record(repository, "mine", n=1)  # this process still runs the code of before
+    ledger.provenance.cache_clear()
     ledger.record(repository, "mine", n=1)
-    clean, changed = ledger.read("mine").to_dict("records")
+    clean, same, changed = ledger.read("mine").to_dict("records")
+    assert same == clean
     head = subprocess.run(["git", "-C", str(repository), "rev-parse", "HEAD"], capture_output=True, text=True).stdout
     assert head.startswith(clean["commit"])
     assert changed["commit"] == clean["commit"] + "+changes"

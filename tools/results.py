@@ -139,6 +139,7 @@ def main() -> None:
     parser.add_argument("--anew", action="store_true", help="delete old results first")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
+    ledger.provenance(RESULTS)  # before anything is edited
     for experiment in arguments.experiments or EXPERIMENTS:
         if arguments.anew:
             (RESULTS / f"{experiment}.jsonl").unlink(missing_ok=True)
