@@ -14,7 +14,7 @@ environment: ## make .venv, or leave it as it is when the lock and pyproject.tom
 book: environment ## execute the notebooks that changed and build the HTML book
 	@$(RUN) -m tools.book
 
-test: environment ## check everything: style, unit tests, notebooks, links, the book in a browser
+test: fetch ## check everything: style, unit tests, notebooks, links, the book in a browser
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m pytest tests --ignore=tests/book
@@ -23,11 +23,11 @@ test: environment ## check everything: style, unit tests, notebooks, links, the 
 	$(RUN) -m pytest tests/book
 	@$(RUN) -m tools.chromium --report
 
-test-fast: environment ## run the unit tests that take seconds
+test-fast: fetch ## run the unit tests that take seconds
 	$(RUN) -m pytest tests --ignore=tests/book -m "not slow"
 
 lab: environment ## open the notebooks in JupyterLab
-	$(RUN) -m jupyter lab book
+	$(RUN) -m jupyterlab book
 
 bench: environment ## measure speed and memory against transformers.Trainer
 	@for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done

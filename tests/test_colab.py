@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import nbclient
@@ -72,6 +73,13 @@ def pip(python: Path | str, *arguments: str) -> None:
 
 def smallest_notebook() -> Path:
     return min((ROOT / name for name in book.notebooks(ROOT)), key=lambda path: path.stat().st_size)
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel):
+    listed = subprocess.run(["git", "ls-files", "helpers"], cwd=ROOT, capture_output=True, encoding="utf-8")
+    tracked = set(listed.stdout.split())
+    assert {"helpers/__init__.py", "helpers/assets.toml"} <= tracked
+    assert tracked <= set(zipfile.ZipFile(wheel).namelist())
 
 
 @pytest.mark.slow

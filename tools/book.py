@@ -24,7 +24,6 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 900
 NOTEBOOK_SECONDS = 1800
-PACKAGE = (".py", ".toml", ".jsonl")
 CONFIGURATION = ("_config.yml", "_toc.yml")
 ICON_SCRIPT = re.compile(r"<script [^>]*/fontawesome\.js[^>]*></script>")
 
@@ -76,7 +75,8 @@ def digest(root: Path, files: Iterable[Path]) -> str:
 
 def key(root: Path, notebook: str) -> str:
     """What the outputs of a notebook depend on, as one hash."""
-    package = [file for file in (root / "helpers").rglob("*") if file.suffix in PACKAGE]
+    found = [file for file in (root / "helpers").rglob("*") if file.is_file() and not file.name.startswith(".")]
+    package = [file for file in found if file.parent.name != "__pycache__"]
     scale = os.environ.get("SFT_SCALE", "laptop")
     return f"{scale} {digest(root, [root / notebook, root / 'requirements.lock', *package])}"
 

@@ -45,7 +45,7 @@ def install(version, stamp):
         subprocess.run([sys.executable, "-m", "venv", str(ROOT / ".venv")], check=True)
     stamp.unlink(missing_ok=True)
     print("Installing requirements.lock and the package into .venv", flush=True)
-    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
     pip += [] if sys.stdout.isatty() else ["--quiet"]
     subprocess.run([*pip, "-r", "requirements.lock"], check=True, cwd=str(ROOT))
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", "."], check=True, cwd=str(ROOT))
