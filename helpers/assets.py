@@ -374,9 +374,9 @@ def _intact(entry: Path, sha256: str | None, thorough: bool) -> Path | None:
 
 def _stamp(entry: Path, content: Path, sha256: str) -> None:
     stamp = {"content": content.name, "sha256": sha256, "files": _sizes_and_times(content)}
-    with tempfile.NamedTemporaryFile("w", dir=entry, suffix=".new", encoding="utf-8", delete=False) as new:
-        json.dump(stamp, new)
-    os.replace(new.name, entry / "stamp.json")
+    new = entry / f"stamp.{os.getpid()}"
+    new.write_text(json.dumps(stamp), encoding="utf-8")
+    new.replace(entry / "stamp.json")
 
 
 def _sizes_and_times(content: Path) -> dict[str, list[int]]:
@@ -392,12 +392,14 @@ def _files(folder: Path) -> dict[str, Path]:
 
 def _make(entry: Path, make: Callable[[Path], Path], scratch: Path) -> Path:
     """Fill a cache entry in a scratch folder and move it into place, what was damaged out of the way."""
-    made = make(scratch)
-    fresh = Path(tempfile.mkdtemp(dir=scratch))
+    making, fresh = scratch / "making", scratch / "fresh"
+    making.mkdir()
+    fresh.mkdir()
+    made = make(making)
     content = made.rename(fresh / made.name)
     _stamp(fresh, content, digest(content))
     if entry.exists():
-        entry.rename(Path(tempfile.mkdtemp(dir=scratch)) / "damaged")
+        entry.rename(scratch / "damaged")
     fresh.rename(entry)
     return entry / content.name
 

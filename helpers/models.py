@@ -173,6 +173,8 @@ def _unpack_gguf(path: Path, folder: Path) -> Path:
                 f"'{path.name}' cannot be unpacked in {assets.cache_dir()}: {error}; free some space there or set "
                 "HELPERS_CACHE to another folder"
             ) from error
+    # safetensors lets the owner alone read what it writes; a cache may be shared
+    (content / "model.safetensors").chmod(0o644)
     return content
 
 

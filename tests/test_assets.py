@@ -143,6 +143,15 @@ def test_only_the_paths_to_take_are_unpacked(registry, monkeypatch, tmp_path):
     assert read(assets.fetch("thing")) == wanted
 
 
+def test_others_may_read_a_shared_cache(registry, thing):
+    old = os.umask(0o022)
+    try:
+        assets.fetch("thing")
+    finally:
+        os.umask(old)
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in (thing, *thing.rglob("*")))
+
+
 def test_a_second_fetch_asks_nobody(registry, thing):
     assert assets.fetch("thing") == assets.fetch("thing")
     assert registry.asked == ["good.whl"]
@@ -513,6 +522,18 @@ def test_a_make_that_fails_leaves_nothing_and_its_own_error(registry):
     assert not (assets.cache_dir() / "copy").exists()
 
 
+def test_what_a_killed_process_left_is_gone_before_the_next_one_needs_the_room(registry):
+    dead = assets.cache_dir() / ".scratch" / "copy" / "half"
+    dead.mkdir(parents=True)
+
+    def make(folder):
+        assert not dead.exists()
+        (folder / "result").write_text("good")
+        return folder / "result"
+
+    assets.keep("copy", make)
+
+
 def test_fetch_all_clears_damaged_copies_and_what_the_dead_left(registry, thing):
     def make(folder):
         (folder / "result").write_text("good")
@@ -564,7 +585,7 @@ def test_two_processes_fetch_once(tmp_path):
         print(assets.fetch("thing"))
     """
     both = [start(tmp_path, code) for _ in range(2)]
-    paths = {process.communicate(timeout=60)[0].strip() for process in both}
+    paths = {process.communicate(timeout=240)[0].strip() for process in both}
     assert [process.returncode for process in both] == [0, 0]
     assert len(paths) == 1
     assert read(Path(paths.pop())) == CONTENT
@@ -622,20 +643,22 @@ def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_one(tmp_path, before
         print(step)
     """
     process = start(tmp_path, code)
-    steps = process.communicate(timeout=120)[0]
+    steps = process.communicate(timeout=240)[0]
     assert process.returncode == 0
     assert int(steps) > 20
 
 
 def test_a_client_that_outlives_its_killed_process_does_no_harm(tmp_path):
-    first = start(tmp_path, """client('touch "$0.started"; sleep 1; cp "$0" "$1"'); assets.fetch("thing")""")
+    meddle = 'until [ -e "$0.stop" ]; do touch "$0.started"; [ -d "$1" ] && echo bad > "$1/good.whl"; sleep 0.1; done'
+    first = start(tmp_path, f"client({meddle!r}); assets.fetch('thing')")
     while not (tmp_path / "good.whl.started").exists():
         assert first.poll() is None
         time.sleep(0.01)
     first.send_signal(signal.SIGKILL)
     first.communicate()
-    second = start(tmp_path, """client('cp "$0" "$1"'); print(assets.fetch("thing")); time.sleep(1)""")
-    path = second.communicate(timeout=60)[0].strip()
+    second = start(tmp_path, """client('cp "$0" "$1"; sleep 0.5'); print(assets.fetch("thing"))""")
+    path = second.communicate(timeout=240)[0].strip()
+    (tmp_path / "good.whl.stop").touch()
     assert read(Path(path)) == CONTENT
     assert [left.suffix for left in (tmp_path / "cache" / ".scratch").iterdir()] == [".lock"]
 

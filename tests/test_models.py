@@ -219,8 +219,9 @@ def test_loading_prints_nothing(capfd):
 
 def test_unpacking_a_gguf_prints_nothing(decoder, tmp_path, monkeypatch, capfd):
     stub_gguf(monkeypatch, decoder)
-    models._unpack_gguf(tmp_path / "x.gguf", tmp_path / "unpacked")
+    content = models._unpack_gguf(tmp_path / "x.gguf", tmp_path / "unpacked")
     assert capfd.readouterr() == ("", "")
+    assert all(file.stat().st_mode & 0o044 == 0o044 for file in content.iterdir())
 
 
 def test_a_head_for_another_number_of_classes_is_drawn_anew(encoder, tmp_path):
