@@ -1,0 +1,126 @@
+"""Fine-tune the packaged encoder on film reviews with `transformers.Trainer` and with `helpers`, in turn.
+
+    python benchmarks/training.py [--rows 1000] [--epochs 1] [--repeats 3]
+
+Each run is a process of its own, so that peak memory is its own. All see the same rows for the same number of epochs.
+The loss is the mean over all training rows after training, without dropout. Printed are rows per second with the
+ratio to `helpers` (minimum, median, maximum over the repeats), the loss, the peak memory, and the model's floating
+point operations per second as a share of what a large matrix product reaches on this machine.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import torch
+
+# Batch size, learning rate and data order are the Trainer's defaults except where a name says otherwise.
+SYSTEMS = {
+    "Trainer": {},
+    "Trainer, 32 rows": {"per_device_train_batch_size": 32, "learning_rate": 1e-4},
+    "Trainer, bf16, by length": {"bf16": True, "train_sampling_strategy": "group_by_length"},
+    "helpers": {"learning_rate": 1e-4},
+    "helpers, no attention dropout": {"learning_rate": 1e-4, "attention_dropout": 0.0},
+}
+
+
+def main() -> None:
+    """Run the systems in turn and print the table."""
+    options = _options()
+    if options.one:
+        print(json.dumps(one(options.one, options.rows, options.epochs)))
+        return
+    results = {name: [] for name in SYSTEMS}
+    for repeat in range(options.repeats):
+        for name in SYSTEMS:
+            results[name].append(_in_a_process(name, options))
+            print(f"repeat {repeat + 1}: {name}: {results[name][-1]}", file=sys.stderr, flush=True)
+    rate = matrix_rate()
+    print(f"{options.rows} rows, {options.epochs} epochs; a matrix product reaches {rate / 1e9:.0f} GFLOP/s")
+    print(f"{'system':30} rows/s  helpers is faster (min/median/max)   loss   GB    of matrix rate")
+    for name, runs in results.items():
+        speeds = [run["rows_per_second"] for run in runs]
+        ratios = sorted(h["rows_per_second"] / s for h, s in zip(results["helpers"], speeds, strict=True))
+        shown = "/".join(f"{value:.2f}" for value in (ratios[0], statistics.median(ratios), ratios[-1]))
+        share = statistics.median(run["flops_per_second"] for run in runs) / rate
+        loss, memory = statistics.mean(run["loss"] for run in runs), max(run["peak_memory_gb"] for run in runs)
+        print(f"{name:30} {statistics.median(speeds):6.1f}  {shown:35} {loss:.4f} {memory:4.1f} {share:8.0%}")
+
+
+def one(name: str, rows: int, epochs: int) -> dict:
+    """Train one system once; returns its figures."""
+    from helpers import corpora, models
+    from helpers.recipe import Recipe
+    from helpers.tasks.classification import Classification
+    from helpers.training import fit, peak_memory_gb
+
+    corpus = corpora.load("reviews")
+    task, tokenizer = Classification(corpus.labels), models.tokenizer()
+    train = corpus.data["train"].shuffle(seed=0).select(range(rows))
+    encoded, model = task.encode(tokenizer, train), task.build(seed=0)
+    settings = SYSTEMS[name]
+    if name.startswith("helpers"):
+        seconds = fit(task, model, tokenizer, train, None, Recipe(epochs=epochs, **settings)).seconds
+    else:
+        seconds = _trainer(model, tokenizer, encoded, epochs, settings)
+    probabilities = task.predict(model, encoded, pad_id=tokenizer.pad_token_id)
+    tokens = sum(len(ids) for ids in encoded["input_ids"])
+    # Two operations forward and four backward for each weight that is multiplied, for each token that is not padding.
+    weights = sum(p.numel() for p in model.parameters()) - model.get_input_embeddings().weight.numel()
+    return {
+        "rows_per_second": rows * epochs / seconds,
+        "loss": task.score(probabilities, task.references(encoded))["log_loss"],
+        "peak_memory_gb": peak_memory_gb(torch.device("cpu")),
+        "flops_per_second": 6 * weights * tokens * epochs / seconds,
+    }
+
+
+def _trainer(model, tokenizer, encoded, epochs: int, settings: dict) -> float:
+    """Seconds that `transformers.Trainer` trains."""
+    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder, num_train_epochs=epochs, report_to="none", save_strategy="no", disable_tqdm=True, **settings
+        )
+        collator = DataCollatorWithPadding(tokenizer)
+        trainer = Trainer(model, arguments, train_dataset=encoded, data_collator=collator, processing_class=tokenizer)
+        began = time.perf_counter()
+        trainer.train()
+        return time.perf_counter() - began
+
+
+def matrix_rate(size: int = 1024) -> float:
+    """Operations per second of a product of two square fp32 matrices, best of ten."""
+    a, b, seconds = torch.rand(size, size), torch.rand(size, size), []
+    for _ in range(10):
+        began = time.perf_counter()
+        a @ b
+        seconds.append(time.perf_counter() - began)
+    return 2 * size**3 / np.min(seconds)
+
+
+def _in_a_process(name: str, options: argparse.Namespace) -> dict:
+    words = ["--one", name, "--rows", str(options.rows), "--epochs", str(options.epochs)]
+    done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--one", choices=SYSTEMS, help="run one system in this process and print its figures")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

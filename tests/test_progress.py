@@ -1,0 +1,53 @@
+"""Progress is shown to those who watch, and to nobody else."""
+
+import sys
+
+from helpers.progress import Progress, watched
+
+
+class Terminal:
+    def __init__(self):
+        self.text = ""
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+def watch(monkeypatch) -> Terminal:
+    """Let standard error be a terminal; called inside a test, since pytest sets its own between set-up and test."""
+    monkeypatch.delenv("HELPERS_PROGRESS", raising=False)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    return sys.stderr
+
+
+def test_a_terminal_sees_rows_per_second_time_left_loss_and_tokens(monkeypatch):
+    terminal = watch(monkeypatch)
+    with Progress(100, 10, shown=True) as progress:
+        progress.update({"rows": 30, "tokens": 900, "epoch": 1, "loss": 0.5})
+        progress.note({"accuracy": 0.75})
+        progress.update({"rows": 60, "tokens": 900, "epoch": 2, "loss": 0.25})
+        progress.bar.refresh()
+    assert "100/100" in terminal.text and "row/s" in terminal.text
+    assert "loss=0.250" in terminal.text and "tokens/s=" in terminal.text and "accuracy=0.750" in terminal.text
+
+
+def test_nobody_else_sees_anything(monkeypatch):
+    terminal = watch(monkeypatch)
+    monkeypatch.setenv("HELPERS_PROGRESS", "0")
+    assert not watched()
+    with Progress(10, 0, shown=True) as progress:
+        progress.update({"rows": 10, "tokens": 10, "epoch": 1, "loss": 0.5})
+    assert terminal.text == ""
+
+
+def test_other_processes_of_a_run_are_silent(monkeypatch):
+    terminal = watch(monkeypatch)
+    with Progress(10, 0, shown=False) as progress:
+        progress.update({"rows": 10, "tokens": 10, "epoch": 1, "loss": 0.5})
+    assert terminal.text == ""
