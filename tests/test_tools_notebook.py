@@ -12,6 +12,8 @@ DRAFT = """\
 # A formula $x^2$ and an umlaut: ü.
 
 # %%
+import sys
+import os
 x   = {'a':1}
 
 # %% tags=["hide-input"] mystnb={"image": {"alt": "A line."}}
@@ -37,7 +39,7 @@ def test_a_draft_becomes_a_formatted_notebook_with_the_common_first_cell(draft, 
     assert made.cells[0].source == notebook.first_cell().source
     assert [cell.source for cell in made.cells[1:]] == [
         "# A title\n\nA formula $x^2$ and an umlaut: ü.",
-        'x = {"a": 1}',
+        'import os\nimport sys\n\nx = {"a": 1}',
         "print(x)",
         "print(x)",
     ]

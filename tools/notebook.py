@@ -5,8 +5,8 @@
     python tools/notebook.py book/*.ipynb                          clean in place
 
 A clean notebook has no outputs, a cell id that depends on the cell's text alone, metadata that does not change
-with the machine, code formatted by ruff, and as its first cell the one that installs the package in Colab. So
-saving the same text twice gives the same bytes, and a diff shows what an author changed.
+with the machine, code laid out by ruff with its imports sorted, and as its first cell the one that installs the
+package in Colab. So saving the same text twice gives the same bytes, and a diff shows what an author changed.
 
 The metadata of a cell stand in the draft behind `# %%`, the type of the cell first:
 
@@ -120,20 +120,15 @@ def _clean_cell(cell: NotebookNode) -> NotebookNode:
 
 
 def _formatted(notebook: NotebookNode) -> NotebookNode:
-    """The notebook with its code cells as `ruff format` lays them out by the settings of pyproject.toml."""
-    command = [
-        sys.executable,
-        "-m",
-        "ruff",
-        "format",
-        "--stdin-filename",
-        str(ROOT / "book" / "notebook.ipynb"),
-    ]
+    """The notebook with its code cells as ruff sorts their imports and lays them out by pyproject.toml."""
     text = nbformat.writes(notebook)
-    done = subprocess.run(command, input=text, capture_output=True, text=True, encoding="utf-8", cwd=ROOT)
-    if done.returncode != 0:
-        raise ValueError(f"ruff cannot format it: {done.stderr.strip()}")
-    return nbformat.reads(done.stdout, as_version=4)
+    for action in (["check", "--select=I", "--fix-only", "--quiet"], ["format"]):
+        command = [sys.executable, "-m", "ruff", *action, "--stdin-filename", "book/notebook.ipynb", "-"]
+        done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", cwd=ROOT)
+        if done.returncode != 0:
+            raise ValueError(f"ruff cannot format it: {done.stderr.strip()}")
+        text = done.stdout
+    return nbformat.reads(text, as_version=4)
 
 
 def _name(cells: list[NotebookNode]) -> None:
