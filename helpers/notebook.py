@@ -30,3 +30,11 @@ def claim(holds: bool, sentence: str) -> None:
     if not bool(holds):
         raise AssertionError(f"this claim does not hold in this run: {sentence}")
     display(Markdown(sentence))
+
+
+def share(name: str, content: object) -> None:
+    """Show something, and let other pages of the book show it too, as `{glue:} name` of this page.
+
+    It marks the output as `myst_nb.glue` does, which a reader in Colab does not have.
+    """
+    display(content, metadata={"scrapbook": {"name": name, "mime_prefix": ""}})
