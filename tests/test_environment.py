@@ -42,7 +42,8 @@ def imported(folder: str) -> set[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 modules.add(node.module.partition(".")[0])
-    third_party = modules - set(sys.stdlib_module_names) - {"helpers", "tools", "tests"}
+    ours = {"helpers", "tools"} | {file.stem for file in (ROOT / folder).rglob("*.py")}
+    third_party = modules - set(sys.stdlib_module_names) - ours
     known = packages_distributions()
     assert third_party <= set(known), f"nothing installed brings {third_party - set(known)}"
     return {canonicalize_name(known[module][0]) for module in third_party}
