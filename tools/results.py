@@ -24,6 +24,7 @@ from helpers.training import fit
 
 RESULTS = Path(__file__).resolve().parent.parent / "helpers" / "results"
 SEEDS = range(5)
+ABLATION_SEEDS = range(2)
 RECIPE = {"learning_rate": 1e-4, "epochs": 3}
 CHOOSE_ON = 400  # validation rows that choose; the rest of validation is what ablations are scored on
 
@@ -59,11 +60,10 @@ def reviews_curve() -> Iterator[tuple[dict, callable]]:
 
 
 def reviews_ablations() -> Iterator[tuple[dict, callable]]:
-    """Validation accuracy at 500 rows when one setting of the recipe changes, five seeds."""
+    """Validation accuracy at 500 rows when one setting of the recipe changes, two seeds."""
     data = reviews()
-    changes = [{"learning_rate": 2e-5}, {"learning_rate": 4e-4}, {"trainable": "head"}, {"trainable": 2}, {"epochs": 1}]
-    changes += [{"attention_dropout": 0.0}, {}]
-    for seed in SEEDS:
+    changes = [{}, {"learning_rate": 4e-4}, {"epochs": 1}, {"trainable": "head"}]
+    for seed in ABLATION_SEEDS:
         for change in changes:
             about = {"system": "fine-tuned", "train_rows": 500, "seed": seed, "change": change}
             yield about, lambda about=about: _tuned(data, "validation", about, RECIPE | about["change"])
