@@ -62,7 +62,8 @@ def reviews_curve() -> Iterator[tuple[dict, callable]]:
 def reviews_ablations() -> Iterator[tuple[dict, callable]]:
     """Validation accuracy at 500 rows when one setting of the recipe changes, two seeds."""
     data = reviews()
-    changes = [{}, {"learning_rate": 4e-4}, {"epochs": 1}, {"trainable": "head"}]
+    changes = [{"learning_rate": 2e-5}, {"learning_rate": 4e-4}, {"trainable": "head"}, {"trainable": 2}, {"epochs": 1}]
+    changes += [{"attention_dropout": 0.0}, {}]
     for seed in ABLATION_SEEDS:
         for change in changes:
             about = {"system": "fine-tuned", "train_rows": 500, "seed": seed, "change": change}
