@@ -17,7 +17,7 @@ _PAGE = """\
  color:var(--ink);border:1px solid var(--line);border-radius:6px;padding:.8em;font:16px/1.4 sans-serif;max-width:46em}
 html[data-theme=dark] .attention-picture, html[theme=dark] .attention-picture,
 body[data-jp-theme-light=false] .attention-picture {--paper:#1b1b1b;--ink:#f2f2f2;--line:#999;--fill:86,180,233;
- --most:.6}
+ --most:.5}
 .attention-picture .ap-controls {display:flex;flex-wrap:wrap;gap:.4em 1.2em;margin-bottom:.6em}
 .attention-picture select {font:inherit;color:inherit;background:var(--paper);border:1px solid var(--line);
  border-radius:4px;max-width:100%}

@@ -138,6 +138,168 @@ def by_layer(rows: np.ndarray, title: str, label: str) -> Figure:
     return figure
 
 
+def likelihood(chances: np.ndarray, losses: np.ndarray) -> Figure:
+    """Negative log-likelihood over the parameter of a coin, with its lowest point marked."""
+    figure, place = plt.subplots(figsize=(6, 3.6))
+    best = losses.argmin()
+    place.plot(chances, losses, color=BLUE)
+    place.plot(chances[best], losses[best], "o", color=RED, markersize=9)
+    place.annotate(
+        f"lowest at {chances[best]:.2f}", (chances[best], losses[best]), xytext=(0, 14), textcoords="offset points",
+        color=RED, ha="center",
+    )  # fmt: skip
+    place.set(
+        xlabel="chance of heads", ylabel="negative log-likelihood (nats)", title="Which coin explains the tosses?"
+    )
+    return figure
+
+
+def entropy_and_kl(shares: np.ndarray, entropy: float, costs: np.ndarray, true: float) -> Figure:
+    """Cross-entropy over the predicted share as a constant floor, the entropy, plus the Kullback-Leibler cost."""
+    figure, place = plt.subplots(figsize=(6, 3.8))
+    place.fill_between(shares, 0, entropy, color=ORANGE, alpha=0.5, label="entropy: chance, stays", linewidth=0)
+    place.fill_between(shares, entropy, entropy + costs, color=SKY, alpha=0.6, label="KL: can be learned", linewidth=0)
+    place.plot(shares, entropy + costs, color=BLUE, label="cross-entropy")
+    place.axvline(true, color=BLACK, linestyle="--", linewidth=1)
+    place.annotate("truth", (true, 0), xytext=(5, 6), textcoords="offset points")
+    place.set(xlabel="predicted chance", ylabel="nats", title="How low can the loss get?")
+    place.set_ylim(0, 1.5 * (entropy + costs.max()))
+    place.legend(loc="upper center")
+    return figure
+
+
+def gradient_bars(classes: Sequence[str], probs: np.ndarray, truth: np.ndarray) -> Figure:
+    """Probabilities (C,), the one-hot truth (C,) and their difference, which is the gradient."""
+    figure, place = plt.subplots(figsize=(6, 3.8))
+    at = np.arange(len(classes))
+    for shift, (name, values, colour) in enumerate(
+        [("p (predicted)", probs, BLUE), ("y (truth)", truth, ORANGE), ("p - y (gradient)", probs - truth, RED)]
+    ):
+        place.bar(at + (shift - 1) * 0.27, values, width=0.25, color=colour, label=name)
+    place.axhline(0, color=BLACK, linewidth=1)
+    place.set(xticks=at, ylabel="probability", title="Which scores rise, which fall?", ylim=(-1.05, 1.4))
+    place.set_xticklabels(classes)
+    place.legend(ncol=3, fontsize=10, loc="upper center", columnspacing=1)
+    return figure
+
+
+def token_bars(tokens: Sequence[str], values: np.ndarray, title: str, label: str) -> Figure:
+    """One bar a token (T,), in reading order from top to bottom."""
+    figure, place = plt.subplots(figsize=(6, 0.8 + 0.32 * len(tokens)))
+    place.barh(range(len(tokens)), values, color=BLUE)
+    place.set(yticks=range(len(tokens)), xlabel=label, title=title)
+    place.set_yticklabels(tokens)
+    place.invert_yaxis()
+    place.grid(axis="y", visible=False)
+    return figure
+
+
+def averages(lengths: np.ndarray, weights: Mapping[str, np.ndarray]) -> Figure:
+    """How much one token of each row counts under each way of averaging, relative to the token mean: (rows,) a name."""
+    figure, place = plt.subplots(figsize=(6, 4))
+    for (name, values), colour, marker in zip(weights.items(), (BLUE, ORANGE, RED), "os^", strict=True):
+        place.plot(range(len(lengths)), values, marker=marker, color=colour, label=name)
+    place.set(ylabel="weight of one token\n(token mean = 1)", title="Whose tokens count how much?", yscale="log")
+    place.set(xticks=range(len(lengths)), xlabel="supervised tokens in the row")
+    place.set_xticklabels([str(length) for length in lengths])
+    place.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    place.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if round(value, 6) in (0.2, 0.5, 2, 5) else "")
+    place.legend()
+    return figure
+
+
+def smoothing(shares: np.ndarray, scores: Mapping[str, np.ndarray]) -> Figure:
+    """Scores (shares, seeds), one panel each: every seed as a point, their mean as a line."""
+    figure, places = plt.subplots(len(scores), 1, figsize=(6, 2.5 * len(scores)), sharex=True)
+    for place, (name, values) in zip(places, scores.items(), strict=True):
+        place.plot(np.repeat(shares, values.shape[1]), values.ravel(), "o", color=BLUE, alpha=0.35, markersize=5)
+        place.plot(shares, values.mean(1), color=BLUE)
+        place.set(ylabel=name)
+    places[0].set(title="What does label smoothing change?")
+    places[-1].set(xlabel="smoothing ε")
+    return figure
+
+
+def chains() -> Figure:
+    """What depends on what: tags y and words x without links, with arrows (MEMM) and with links (CRF)."""
+    figure, places = plt.subplots(3, 1, figsize=(6, 6))
+    names = ["each tag alone", "MEMM: each step is a softmax of its own", "CRF: one softmax over whole sequences"]
+    for place, name in zip(places, names, strict=True):
+        for t in range(4):
+            _node(place, (t, 1), f"$y_{t + 1}$", BLUE)
+            _node(place, (t, 0), f"$x_{t + 1}$", GREY)
+            place.annotate(
+                "", (t, 0.72), (t, 0.28), arrowprops={"arrowstyle": "-|>" if place is not places[2] else "-"}
+            )
+            if t and place is not places[0]:
+                style = "-|>" if place is places[1] else "-"
+                place.annotate("", (t - 0.17, 1), (t - 0.83, 1), arrowprops={"arrowstyle": style})
+        place.set(title=name, xlim=(-0.6, 3.6), ylim=(-0.4, 1.4))
+        place.axis("off")
+    return figure
+
+
+def label_bias(strengths: np.ndarray, chances: Mapping[str, np.ndarray]) -> Figure:
+    """Probability of the right tags over the strength of the evidence, one curve a model."""
+    figure, place = plt.subplots(figsize=(6, 3.8))
+    for (name, values), colour, line in zip(chances.items(), (RED, BLUE), ("-", "--"), strict=True):
+        place.plot(strengths, values, line, color=colour, label=name)
+    place.set(ylim=(0, 1.02), xlabel="score that the second word gives to the right tag", ylabel="probability")
+    place.set(title="Does the second word's evidence count?")
+    place.legend()
+    return figure
+
+
+def trellis(
+    tokens: Sequence[str],
+    tags: Sequence[str],
+    values: np.ndarray,
+    title: str,
+    origins: np.ndarray | None = None,
+    path: Sequence[int] = (),
+) -> Figure:
+    """Tags over tokens, a value in each node (T, C); the best origin of each (T-1, C) and the best path if given."""
+    figure, place = plt.subplots(figsize=(6, 1.4 + 1.1 * len(tags)))
+    for t in range(1, len(tokens)):
+        for i, j in np.ndindex(len(tags), len(tags)):
+            best = origins is not None and origins[t - 1, j] == i
+            place.plot([t - 1, t], [i, j], color=BLACK if best else GREY, linewidth=2.5 if best else 0.8, zorder=0)
+    if len(path):
+        place.plot(range(len(path)), path, color=ORANGE, linewidth=9, alpha=0.6, zorder=0.5, solid_capstyle="round")
+    for (t, tag), value in np.ndenumerate(values):
+        _node(place, (t, tag), f"{value:.2f}", ORANGE if len(path) and path[t] == tag else BLUE)
+    place.set(title=title, xticks=range(len(tokens)), yticks=range(len(tags)))
+    place.set_xticklabels(tokens)
+    place.set_yticklabels(tags)
+    place.set(xlim=(-0.5, len(tokens) - 0.5), ylim=(len(tags) - 0.5, -0.5))
+    place.grid(False)
+    return figure
+
+
+def sequence_cost(times: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> Figure:
+    """Milliseconds over the length of the sentence: lengths and times for each method."""
+    figure, place = plt.subplots(figsize=(6, 4))
+    for (name, (lengths, values)), colour, marker in zip(times.items(), (RED, BLUE), "os", strict=True):
+        place.plot(lengths, values, marker=marker, color=colour, label=name)
+    place.set(xscale="log", yscale="log", xlabel="tokens T", ylabel="milliseconds")
+    place.set(title="What does the sum over all sequences cost?")
+    place.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    place.legend()
+    return figure
+
+
+def chain_gain(signals: Sequence[float], scores: Mapping[str, np.ndarray]) -> Figure:
+    """Accuracy of several taggers (signals, seeds) over how much a word tells by itself; bands from worst to best."""
+    figure, place = plt.subplots(figsize=(6, 4.2))
+    for (name, values), colour, marker in zip(scores.items(), (ORANGE, BLUE, BLACK), "os^", strict=True):
+        place.plot(signals, values.mean(1), marker=marker, color=colour, label=name)
+        place.fill_between(signals, values.min(1), values.max(1), color=colour, alpha=0.2, linewidth=0)
+    place.set(xlabel="strength of a word's own evidence\n(standard deviations of the noise)", ylabel="accuracy of tags")
+    place.set(title="When does the chain help?")
+    place.legend()
+    return figure
+
+
 def _cells(place: Axes, shape: tuple[int, int]) -> None:
     """Lines between the cells of a grid instead of lines through them."""
     place.grid(False)
@@ -150,3 +312,9 @@ def _cells(place: Axes, shape: tuple[int, int]) -> None:
 def _box(place: Axes, corner: tuple[float, float], width: float, height: float, colour: str, text: str, size=12):
     place.add_patch(plt.Rectangle(corner, width, height, facecolor=colour, alpha=0.35, edgecolor=BLACK))
     place.text(corner[0] + width / 2, corner[1] + height / 2, text, ha="center", va="center", fontsize=size)
+
+
+def _node(place: Axes, centre: tuple[float, float], text: str, colour: str) -> None:
+    """A round label that keeps its shape whatever the scale of the axes."""
+    shape = {"boxstyle": "circle,pad=0.3", "facecolor": "white", "edgecolor": colour, "linewidth": 2}
+    place.text(*centre, text, ha="center", va="center", bbox=shape)

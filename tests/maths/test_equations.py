@@ -1,6 +1,7 @@
 """Every numbered equation of the book has a test, and the appendix lists them as they are."""
 
 import json
+import re
 
 import pytest
 
@@ -18,6 +19,13 @@ def test_equation_has_a_test_of_its_name(equation):
 def test_the_appendix_lists_the_equations_as_they_are():
     page = equations.ROOT / equations.PAGE
     assert page.read_text(encoding="utf-8") == equations.page(), "run: python -m tools.equations"
+
+
+def test_every_equation_that_the_code_names_is_in_the_book():
+    code = [path.read_text(encoding="utf-8") for path in (equations.ROOT / "helpers" / "maths").glob("*.py")]
+    named = set(re.findall(r"\beq-[a-z-]+[a-z]", "\n".join(code)))
+    assert len(named) > 20
+    assert named <= {equation.label for equation in ALL}
 
 
 def _book(root, *texts):
