@@ -17,6 +17,7 @@ def start(seed: int = 0) -> str:
     np.random.seed(seed)
     torch.manual_seed(seed)
     transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     figures.style()
     return scales.current()
