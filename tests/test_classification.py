@@ -37,6 +37,22 @@ def test_padding_is_masked_and_on_the_right():
         assert (ids[:length] != 0).all()
 
 
+def test_eq_class_probability_predictions_are_the_softmax_of_the_logits():
+    model, data = tiny.model().eval(), tiny.TASK.encode(tiny.tokenizer(), tiny.rows(5))
+    made = tiny.TASK.collate(data.to_list(), 0)
+    z = model(made["input_ids"], made["attention_mask"]).logits.detach().double()
+    expected = z.exp() / z.exp().sum(-1, keepdim=True)
+    np.testing.assert_allclose(tiny.TASK.predict(model, data), expected, atol=1e-6)
+
+
+def test_eq_mean_cross_entropy_is_the_log_loss_that_the_task_reports():
+    p = np.array([[0.9, 0.1], [0.4, 0.6], [0.5, 0.5]])
+    expected = -(np.log(0.9) + np.log(0.6) + np.log(0.5)) / 3
+    assert tiny.TASK.score(p, np.array([0, 1, 0]))["log_loss"] == pytest.approx(expected)
+    torch_s = torch.nn.functional.cross_entropy(torch.tensor(p).log(), torch.tensor([0, 1, 0]))
+    assert expected == pytest.approx(torch_s.item())
+
+
 def test_the_loss_is_the_sum_of_minus_log_p():
     model, made = tiny.model().eval(), batch()
     p = model(**{name: made[name] for name in ("input_ids", "attention_mask")}).logits.softmax(-1)
