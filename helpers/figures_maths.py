@@ -203,7 +203,8 @@ def averages(lengths: np.ndarray, weights: Mapping[str, np.ndarray]) -> Figure:
     place.set(xticks=range(len(lengths)), xlabel="supervised tokens in the row")
     place.set_xticklabels([str(length) for length in lengths])
     place.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    place.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if round(value, 6) in (0.2, 0.5, 2, 5) else "")
+    labelled = (0.2, 0.3, 0.5, 0.7, 2, 3, 5)
+    place.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if round(value, 6) in labelled else "")
     place.legend()
     return figure
 
