@@ -217,11 +217,12 @@ def test_loading_prints_nothing(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_unpacking_a_gguf_prints_nothing(decoder, tmp_path, monkeypatch, capfd):
+def test_unpacking_a_gguf_prints_nothing_and_writes_what_others_can_use(decoder, tmp_path, monkeypatch, capfd):
     stub_gguf(monkeypatch, decoder)
     content = models._unpack_gguf(tmp_path / "x.gguf", tmp_path / "unpacked")
     assert capfd.readouterr() == ("", "")
     assert all(file.stat().st_mode & 0o044 == 0o044 for file in content.iterdir())
+    assert json.loads((content / "config.json").read_text(encoding="utf-8"))["pad_token_id"] == 0
 
 
 def test_a_head_for_another_number_of_classes_is_drawn_anew(encoder, tmp_path):
