@@ -170,6 +170,14 @@ def test_a_failing_notebook_shows_its_traceback(tree, capfd):
     assert book.record(tree) == {}
 
 
+def test_a_run_that_is_killed_did_not_succeed(tree, monkeypatch, capsys):
+    """A killed process says nothing at all; silence must not pass for success."""
+    monkeypatch.setattr(book.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], -9, stdout=""))
+    assert not book.execute(tree, "book/b.ipynb", 1, 1)
+    assert "status -9" in capsys.readouterr().err
+    assert book.record(tree) == {}
+
+
 def test_a_notebook_that_hangs_is_stopped(tree, monkeypatch):
     monkeypatch.setattr(book, "NOTEBOOK_SECONDS", 3)
     write_notebook(tree / "book" / "b.ipynb", "import time\ntime.sleep(600)")

@@ -126,7 +126,7 @@ def run(notebook: Path) -> str:
         )
     except subprocess.TimeoutExpired:
         return f"it ran longer than {NOTEBOOK_SECONDS} s"
-    return done.stdout if done.returncode else ""
+    return f"{done.stdout}\npytest ended with status {done.returncode}" if done.returncode else ""
 
 
 def keep(source: Path, target: Path) -> None:
