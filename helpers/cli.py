@@ -107,9 +107,10 @@ def _value(text: str):
 
 
 def _fetch(_options) -> None:
-    from helpers import assets
+    from helpers import assets, models
 
     assets.fetch_all()
+    models.describe()  # unpacks the decoder, which takes up to a minute once
     print(f"all assets are in {assets.cache_dir()}")
 
 

@@ -4,6 +4,7 @@ import os
 import random
 
 import numpy as np
+import pandas as pd
 import torch
 import transformers
 from IPython.display import Markdown, display
@@ -19,6 +20,7 @@ def start(seed: int = 0) -> str:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    pd.set_option("display.max_colwidth", 200)  # a review or a line of a data card is to be read, not cut
     figures.style()
     return scales.current()
 
