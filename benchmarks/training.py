@@ -85,6 +85,7 @@ def _trainer(model, tokenizer, encoded, epochs: int, settings: dict) -> float:
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
     with tempfile.TemporaryDirectory() as folder:
+        settings = settings | {"use_cpu": not torch.cuda.is_available()}  # bf16 on a processor must be asked for so
         arguments = TrainingArguments(
             folder, num_train_epochs=epochs, report_to="none", save_strategy="no", disable_tqdm=True, **settings
         )
