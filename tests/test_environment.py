@@ -170,9 +170,10 @@ def test_environment_is_left_alone_while_nothing_changed(tmp_path, monkeypatch):
     for expected in (1, 1):
         assert environment.main() is None
         assert len(runs) == expected
-    (tmp_path / "requirements.lock").write_text("changed", encoding="utf-8")
-    assert environment.main() is None
-    assert len(runs) == 2
+    for count, name in enumerate(("requirements.lock", "pyproject.toml"), 2):
+        (tmp_path / name).write_text("changed", encoding="utf-8")
+        assert environment.main() is None
+        assert len(runs) == count
 
 
 def test_lock_drops_local_versions_and_pip():
