@@ -23,9 +23,11 @@ import torch
 SYSTEMS = {
     "Trainer": {},
     "Trainer, 32 rows": {"per_device_train_batch_size": 32, "learning_rate": 1e-4},
+    "Trainer, by length": {"train_sampling_strategy": "group_by_length"},
     "Trainer, bf16, by length": {"bf16": True, "train_sampling_strategy": "group_by_length"},
     "helpers": {"learning_rate": 1e-4},
     "helpers, no attention dropout": {"learning_rate": 1e-4, "attention_dropout": 0.0},
+    "helpers, that and 128 rows": {"learning_rate": 1e-4, "attention_dropout": 0.0, "batch_rows": 128},
 }
 
 
@@ -35,9 +37,10 @@ def main() -> None:
     if options.one:
         print(json.dumps(one(options.one, options.rows, options.epochs)))
         return
-    results = {name: [] for name in SYSTEMS}
+    systems = [name for name in SYSTEMS if options.emulated or "bf16" not in name or _native()]
+    results = {name: [] for name in systems}
     for repeat in range(options.repeats):
-        for name in SYSTEMS:
+        for name in systems:
             results[name].append(_in_a_process(name, options))
             print(f"repeat {repeat + 1}: {name}: {results[name][-1]}", file=sys.stderr, flush=True)
     rate = matrix_rate()
@@ -50,6 +53,12 @@ def main() -> None:
         share = statistics.median(run["flops_per_second"] for run in runs) / rate
         loss, memory = statistics.mean(run["loss"] for run in runs), max(run["peak_memory_gb"] for run in runs)
         print(f"{name:30} {statistics.median(speeds):6.1f}  {shown:35} {loss:.4f} {memory:4.1f} {share:8.0%}")
+
+
+def _native() -> bool:
+    from helpers.training import native_bf16
+
+    return native_bf16(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def one(name: str, rows: int, epochs: int) -> dict:
@@ -119,6 +128,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--emulated", action="store_true", help="measure bf16 also where it is emulated, ten times slower"
+    )
     parser.add_argument("--one", choices=SYSTEMS, help="run one system in this process and print its figures")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""The command `helpers`: fetch models and texts, and train, evaluate and use a classifier on one's own files."""
+"""The command `helpers`: fetch models and texts, and train, evaluate and use models on one's own files."""
 
 import argparse
 import json
@@ -7,12 +7,15 @@ import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 
+from helpers import commands
 from helpers.errors import AssetError, InputError, TrainingError
 
+FILES = "CSV, TSV, JSONL or Parquet file in UTF-8; for tagging also CoNLL columns"
 EXAMPLES = """\
 examples:
   helpers fetch
   helpers train --task classification --data mail.csv --text body --label folder --output model/
+  helpers train --task tagging --data names.conll --output model/
   helpers train --data reviews.jsonl --group film --output model/ --epochs 4 --learning-rate 5e-5
   helpers evaluate model/ --data new.csv --text body --label folder
   helpers predict model/ --data unseen.csv --text body > predictions.jsonl
@@ -52,11 +55,14 @@ def parser() -> argparse.ArgumentParser:
     _add_train(_verb(verbs, "train", _train, "fine-tune a model on labelled rows"))
     evaluate = _verb(verbs, "evaluate", _evaluate, "score a trained model on labelled rows")
     evaluate.add_argument("model", help="folder that 'helpers train' wrote")
-    _add_columns(evaluate)
-    predict = _verb(verbs, "predict", _predict, "label rows, or lines of standard input; writes JSONL")
+    evaluate.add_argument("--data", required=True, help=FILES)
+    for name in commands.NAMES:
+        commands.of(name).add_columns(evaluate.add_argument_group(name))
+    predict = _verb(verbs, "predict", _predict, "predict for the rows of a file or of standard input; writes JSONL")
     predict.add_argument("model", help="folder that 'helpers train' wrote")
-    predict.add_argument("--data", help="CSV, TSV, JSONL or Parquet file; without it one text a line is read")
-    predict.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts (default: text)")
+    predict.add_argument("--data", help=f"{FILES}; without it one row a line is read")
+    for name in commands.NAMES:
+        commands.of(name).add_input(predict.add_argument_group(name))
     return root
 
 
@@ -68,24 +74,19 @@ def _verb(verbs, name: str, run, about: str) -> argparse.ArgumentParser:
     return verb
 
 
-def _add_columns(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--data", required=True, help="CSV, TSV, JSONL or Parquet file in UTF-8")
-    verb.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts (default: text)")
-    verb.add_argument("--label", default="label", metavar="COLUMN", help="column of the labels (default: label)")
-
-
 def _add_train(verb: argparse.ArgumentParser) -> None:
     from helpers.recipe import Recipe
 
-    verb.add_argument("--task", default="classification", choices=["classification"], help="what to learn")
-    _add_columns(verb)
-    verb.add_argument("--group", metavar="COLUMN", help="rows with the same value here stay in one split")
+    verb.add_argument("--task", default="classification", choices=commands.NAMES, help="what to learn")
+    verb.add_argument("--data", required=True, help=FILES)
+    for name in commands.NAMES:
+        commands.of(name).add_columns(verb.add_argument_group(name))
     verb.add_argument("--validation", metavar="FILE", help="rows to choose the best weights (with --test)")
     verb.add_argument("--test", metavar="FILE", help="rows to score once at the end (with --validation)")
     verb.add_argument("--output", required=True, help="new folder for the trained model")
-    verb.add_argument("--model", default="encoder", help="a role, a folder, or a name on the Hub (default: encoder)")
+    verb.add_argument("--model", help="a role, a folder, or a name on the Hub (default: what suits the task)")
     verb.add_argument("--scale", choices=["laptop", "gpu"], help="what the role stands for (default: $SFT_SCALE)")
-    verb.add_argument("--max-length", type=int, default=256, help="tokens kept of a text (default: 256)")
+    verb.add_argument("--max-length", type=int, help="tokens kept of a row (default: 256)")
     verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     recipe = verb.add_argument_group("recipe", "see helpers.recipe.Recipe for ranges and sources")
     for field in fields(Recipe):
@@ -131,24 +132,19 @@ def _corpora(options) -> None:
 
 
 def _train(options) -> None:
-    from helpers import baselines, checkpoints, evaluation, models, saved
-    from helpers.corpora import tables
+    from helpers import checkpoints, models, saved
     from helpers.recipe import Recipe
-    from helpers.tasks import TASKS
     from helpers.training import fit
 
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
-    output = Path(options.output)
+    output, command = Path(options.output), commands.of(options.task)
     saved.check_free(output)
-    files = {"validation": options.validation, "test": options.test}
-    columns = {"text": options.text, "label": options.label, "group": options.group}
-    corpus = tables.corpus(options.data, **columns, **files, seed=options.seed)
+    corpus = command.corpus(options)
     _note(f"{options.data}: {_counts(corpus.card.rows)}; removed {_counts(corpus.card.removed) or 'none'}")
 
-    task = TASKS[options.task](corpus.labels, options.max_length)
-    tokenizer = models.tokenizer(options.model, scale=options.scale)
-    model = task.build(options.model, scale=options.scale, seed=options.seed)
-    data = corpus.data
+    task, name, data = command.task(corpus, options), options.model or command.MODEL, corpus.data
+    tokenizer = models.tokenizer(name, scale=options.scale)
+    model = task.build(name, scale=options.scale, seed=options.seed)
     _note(f"training {recipe.epochs} epochs; checkpoints in {checkpoints.work_folder(output)}")
     try:
         run = fit(
@@ -156,63 +152,44 @@ def _train(options) -> None:
         )
     except KeyboardInterrupt:
         raise TrainingError("interrupted after a complete step; the same command with --resume goes on") from None
-
-    encoded = task.encode(tokenizer, data["test"])
-    systems = {
-        "majority": baselines.majority(data["train"], data["test"]),
-        "tf-idf": baselines.tfidf(data["train"], data["validation"], data["test"]),
-        "fine-tuned": task.predict(run.model, encoded, pad_id=tokenizer.pad_token_id),
-    }
-    references = task.references(encoded)
-    table = evaluation.ladder(task, systems, references)
-    scores = task.score(systems["fine-tuned"], references) | {"n": len(references)}
+    table, scores = _scores(task, run.model, tokenizer, data["test"], command.baselines(data, task))
     saved.save(output, task, run, tokenizer, corpus.card, scores | {"ladder": table.reset_index().to_dict("records")})
     print(table.round(3).to_string())
     _note(f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}; model in {output}")
 
 
+def _scores(task, model, tokenizer, test, baselines: dict) -> tuple:
+    """The ladder up to the fine-tuned model, and that model's scores."""
+    from helpers import evaluation
+
+    encoded = task.encode(tokenizer, test)
+    predictions, references = task.predict(model, encoded, pad_id=tokenizer.pad_token_id), task.references(encoded)
+    table = evaluation.ladder(task, {**baselines, "fine-tuned": predictions}, references)
+    return table, task.score(predictions, references) | {"n": len(references)}
+
+
 def _evaluate(options) -> None:
     from helpers import evaluation, saved
-    from helpers.corpora import tables
-    from helpers.corpora.base import dataset
 
     task, model, tokenizer = saved.load(options.model)
-    rows = tables.labelled(options.data, options.text, options.label)
-    tables.check_labels(rows, task.labels, options.data)
-    encoded = task.encode(tokenizer, dataset(rows, list(task.labels)))
+    encoded = task.encode(tokenizer, commands.of(task.name).labelled(options, task))
     predictions, references = task.predict(model, encoded, pad_id=tokenizer.pad_token_id), task.references(encoded)
-    found = evaluation.interval(task.per_row(predictions, references))
-    print(f"{task.selection} {found} n={found.n}")
+    found = evaluation.ladder(task, {"this": predictions}, references).loc["this"]
+    print(f"{task.selection} {found[task.selection]:.3f} [{found['low']:.3f}, {found['high']:.3f}] n={found['n']:.0f}")
     for name, value in task.score(predictions, references).items():
         print(f"{name} {value:.4f}")
 
 
 def _predict(options) -> None:
-    from datasets import Dataset
-
     from helpers import saved
-    from helpers.corpora import tables
 
     task, model, tokenizer = saved.load(options.model)
-    if options.data:
-        texts = tables.texts(tables.read(options.data), options.text, options.data).tolist()
-    else:
-        texts = _lines(sys.stdin.buffer.read())
-    encoded = task.encode(tokenizer, Dataset.from_dict({"text": texts}))
-    for row in task.predict(model, encoded, pad_id=tokenizer.pad_token_id):
-        probabilities = {name: round(float(p), 6) for name, p in zip(task.labels, row, strict=True)}
-        print(json.dumps({"label": task.labels[int(row.argmax())], "probabilities": probabilities}, ensure_ascii=False))
+    command = commands.of(task.name)
+    rows = command.unlabelled(options, task)
+    predictions = task.predict(model, task.encode(tokenizer, rows), pad_id=tokenizer.pad_token_id)
+    for prediction, row in zip(predictions, rows, strict=True):
+        print(json.dumps(command.line(task, prediction, row), ensure_ascii=False))
     sys.stdout.flush()
-
-
-def _lines(content: bytes) -> list[str]:
-    try:
-        lines = [line for line in content.decode("utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise InputError(f"standard input is not UTF-8 (byte {error.start}); convert it to UTF-8") from error
-    if not lines:
-        raise InputError("standard input holds no text; write one text a line, or give --data")
-    return lines
 
 
 def _counts(counts: dict[str, int]) -> str:

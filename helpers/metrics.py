@@ -3,9 +3,12 @@
 They work as those of `evaluate.load` do: `compute`, `add_batch`, and `evaluate.combine`.
 """
 
+from collections.abc import Sequence
+
 import datasets
 import evaluate
 import numpy as np
+from seqeval.metrics import sequence_labeling as seqeval
 from sklearn import metrics as sklearn_metrics
 
 from helpers.errors import InputError
@@ -15,9 +18,11 @@ _PROBABILITIES = {
     "predictions": datasets.Sequence(datasets.Value("float64")),
     "references": datasets.Value("int64"),
 }
+_TAGS = {name: datasets.Sequence(datasets.Value("string")) for name in ("predictions", "references")}
 _INPUTS = {
     "int64": "predictions, references: class ids, shape (N,)",
     "float64": "predictions: probabilities, shape (N, C); references: class ids, shape (N,)",
+    "string": "predictions, references: BIO tags, shape (N, words of the row)",
 }
 
 
@@ -31,8 +36,8 @@ class _Metric(evaluate.Metric):
         super().__init__(keep_in_memory=True)
 
     def _info(self) -> evaluate.MetricInfo:
-        kind = "int64" if self.columns is _LABELS else "float64"
         features = datasets.Features(self.columns)
+        kind = getattr(features["predictions"], "feature", features["predictions"]).dtype
         return evaluate.MetricInfo(
             description=self.__doc__, citation=self.citation, inputs_description=_INPUTS[kind], features=features
         )
@@ -97,11 +102,52 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -
     }
 
 
+class SpanF1(_Metric):
+    """F1, precision and recall of spans, written as BIO tags, exact in both ends and in kind; all spans count alike.
+
+    As in conlleval and seqeval's default, an `I-x` that continues nothing begins a span.
+    """
+
+    columns = _TAGS
+    citation = "Tjong Kim Sang and De Meulder 2003, Introduction to the CoNLL-2003 Shared Task"
+
+    def _compute(self, predictions, references):
+        precision, recall, f1, _ = seqeval.precision_recall_fscore_support(
+            references, predictions, average="micro", zero_division=0
+        )
+        return {"span_f1": float(f1), "span_precision": float(precision), "span_recall": float(recall)}
+
+
+def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
+    """The spans that BIO tags mark, as (kind, first word, word after the last), by the rule of `SpanF1`."""
+    found, kind, start = set(), None, 0
+    for place, tag in enumerate([*tags, "O"]):
+        if kind is not None and tag != f"I-{kind}":
+            found.add((kind, start, place))
+            kind = None
+        if kind is None and tag != "O":
+            kind, start = tag[2:], place
+    return found
+
+
+def span_counts(predicted: Sequence[str], reference: Sequence[str]) -> tuple[int, int, int]:
+    """Spans of one row that are right, predicted and true; from their sums over rows `f1_of` makes the F1."""
+    found, true = spans(predicted), spans(reference)
+    return len(found & true), len(found), len(true)
+
+
+def f1_of(counts: np.ndarray) -> np.ndarray:
+    """F1 from counts of right, predicted and true, shape (..., 3) to (...); 0 where nothing is predicted or true."""
+    right, predicted, true = np.moveaxis(np.asarray(counts, dtype=float), -1, 0)
+    return 2 * right / np.maximum(predicted + true, 1e-12)
+
+
 METRICS = {
     "accuracy": Accuracy,
     "macro_f1": MacroF1,
     "log_loss": LogLoss,
     "calibration_error": CalibrationError,
+    "span_f1": SpanF1,
 }
 
 

@@ -8,14 +8,20 @@ import json
 import shutil
 from pathlib import Path
 
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from helpers import checkpoints, tasks
 from helpers.corpora.base import DataCard
 from helpers.errors import InputError
 from helpers.training import Run
 
-AUTO_CLASSES = {"classification": AutoModelForSequenceClassification}
+AUTO_CLASSES = {"classification": AutoModelForSequenceClassification, "tagging": AutoModelForTokenClassification}
 
 
 def check_free(output: str | Path) -> None:
@@ -58,6 +64,8 @@ def load(folder: str | Path) -> tuple[object, PreTrainedModel, PreTrainedTokeniz
         model = AUTO_CLASSES[task.name].from_pretrained(folder, use_safetensors=True, local_files_only=True)
     except (OSError, ValueError) as error:
         raise InputError(f"the model in '{folder}' cannot be read ({error}); train it again") from error
+    if hasattr(task, "restore"):  # what plain `from_pretrained` leaves out
+        task.restore(model, folder)
     return task, model.eval(), AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 

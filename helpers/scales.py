@@ -17,6 +17,7 @@ MODELS = {
 }
 CORPORA = {
     "reviews": {"laptop": "reviews", "gpu": "stanfordnlp/imdb"},
+    "brown": {"laptop": "brown", "gpu": "tomaarsen/conll2003"},
 }
 
 

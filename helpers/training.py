@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -126,7 +126,7 @@ class _Loop:
         train = task.encode(tokenizer, train)
         self.validation = None if validation is None else task.encode(tokenizer, validation)
         self.accelerator, self.precision = _accelerator(recipe)
-        groups = parameter_groups(model, recipe, task.head)
+        groups = parameter_groups(model, recipe, task.head, getattr(task, "learning_rates", {}))
         fused = self.accelerator.device.type in ("cpu", "cuda")
         optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=fused)
         self.peaks = [group["lr"] for group in optimizer.param_groups]
@@ -300,11 +300,14 @@ class _Loop:
         )
 
 
-def parameter_groups(model: nn.Module, recipe: Recipe, head: tuple[str, ...]) -> list[dict]:
+def parameter_groups(
+    model: nn.Module, recipe: Recipe, head: tuple[str, ...], rates: Mapping[str, float] | None = None
+) -> list[dict]:
     """Freeze what the recipe does not train, and sort the rest by learning rate and weight decay.
 
     Args:
         head: name prefixes of the new layers.
+        rates: peak step sizes of parameters that a task lets learn at their own pace, by name prefix.
 
     Raises InputError if the recipe asks for more layers than the model has.
     """
@@ -313,7 +316,8 @@ def parameter_groups(model: nn.Module, recipe: Recipe, head: tuple[str, ...]) ->
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(trained is None or name.startswith(trained))
         if parameter.requires_grad:
-            rate = recipe.head_learning_rate if name.startswith(head) else None
+            own = [rate for prefix, rate in (rates or {}).items() if name.startswith(prefix)]
+            rate = own[0] if own else recipe.head_learning_rate if name.startswith(head) else None
             # Biases and norms are vectors; decaying them pulls activations to zero and helps nothing.
             decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((rate or recipe.learning_rate, decay), []).append(parameter)

@@ -90,3 +90,39 @@ def test_the_confusion_matrix_counts_every_row_where_it_belongs():
     table = evaluation.confusion(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 1, 0]), ("no", "yes"))
     assert table.to_numpy().tolist() == [[1, 1], [1, 2]]
     assert table.index.tolist() == ["no", "yes"]
+
+
+def f1(counts: np.ndarray) -> np.ndarray:
+    """From true positives, predictions and references (..., 3) to the F1 of all of them."""
+    return 2 * counts[..., 0] / (counts[..., 1] + counts[..., 2])
+
+
+def span_counts(rows: int) -> np.ndarray:
+    """Counts (rows, 3) of right, predicted and true spans."""
+    true, extra = RANDOM.integers(1, 5, rows), RANDOM.integers(0, 3, rows)
+    right = RANDOM.binomial(true, 0.7)
+    return np.stack([right, right + extra, true], axis=-1)
+
+
+def test_a_score_of_counts_is_that_of_all_rows_together():
+    counts = span_counts(200)
+    found = evaluation.interval(counts, score=f1)
+    right, predicted, true = counts.sum(0)
+    assert found.value == pytest.approx(2 * right / (predicted + true))
+    assert found.low < found.value < found.high and found.n == 200
+
+
+def test_the_interval_of_a_score_covers_the_truth_about_95_times_in_100():
+    truth = f1(span_counts(200_000).mean(0))
+    founds = [evaluation.interval(span_counts(150), score=f1, resamples=300, seed=trial) for trial in range(200)]
+    assert 178 <= sum(found.low <= truth <= found.high for found in founds) <= 199
+
+
+def test_scores_of_counts_are_compared_on_the_same_rows_and_averaged_over_seeds():
+    first = np.stack([span_counts(100) for _ in range(3)])
+    second = first - np.array([1, 0, 0])
+    gain = evaluation.paired(first, second[0], score=f1)
+    expected = np.mean([f1(first[s].mean(0)) for s in range(3)]) - f1(second[0].mean(0))
+    assert gain.value == pytest.approx(expected)
+    assert gain.low > 0
+    assert evaluation.paired(first, first, score=f1) == evaluation.Interval(0, 0, 0, 100)

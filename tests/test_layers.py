@@ -14,10 +14,12 @@ LEVELS = (
     ("batching", "metrics"),
     ("tasks",),
     ("checkpoints", "training"),
-    ("evaluation", "baselines"),
+    ("evaluation", "baselines", "taggers"),
     ("saved", "ledger"),
     ("figures", "figures_maths", "attention_picture"),
-    ("notebook", "cli", "__main__"),
+    ("notebook", "commands"),
+    ("cli",),
+    ("__main__",),
 )
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from helpers.corpora.base import Corpus
 from helpers.errors import InputError
 
-NAMES = ("reviews",)  # one module of this package each, with a function `load`
+NAMES = ("reviews", "brown")  # one module of this package each, with a function `load`
 
 
 def load(name: str, *, scale: str | None = None, path: str | None = None) -> Corpus:

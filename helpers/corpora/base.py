@@ -49,15 +49,17 @@ class DataCard:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Rows with columns `text`, `label` (an id) and, where rows belong together, `group`; and their card."""
+    """Rows with columns `text` and `label` (an id), or `tokens` and `tags` (ids), and where rows belong together
+    `group`; and their card."""
 
     data: DatasetDict
     card: DataCard
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of their ids."""
-        return tuple(self.data["train"].features["label"].names)
+        """The names of the classes or tags, in the order of their ids."""
+        features = self.data["train"].features
+        return tuple((features["label"] if "label" in features else features["tags"].feature).names)
 
 
 def build(frames: dict[str, pd.DataFrame], labels: list[str], **about) -> Corpus:

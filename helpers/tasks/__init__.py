@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 from helpers.errors import InputError
 from helpers.tasks.classification import Classification
+from helpers.tasks.tagging import Tagging
 
-TASKS = {task.name: task for task in (Classification,)}
+TASKS = {task.name: task for task in (Classification, Tagging)}
 
 
 def to_dict(task) -> dict:

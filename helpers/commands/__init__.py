@@ -1,0 +1,39 @@
+"""What the shell does differently from task to task; `helpers.cli` holds what is the same.
+
+One module a task, with the same names in each:
+
+    MODEL                            the pretrained model that `helpers train` takes if none is named
+    add_columns(parser)              the options that name columns, for train and evaluate
+    add_input(parser)                the options that name columns of rows without labels, for predict
+    corpus(options) -> Corpus        read the user's files, check them, and split them if no split is given
+    task(corpus, options) -> task
+    baselines(data, task) -> dict    the cheap rungs of the ladder: predictions on data["test"] by name
+    labelled(options, task)          rows of `--data` for evaluate, as the task's `encode` takes them
+    unlabelled(options, task)        rows of `--data` or of standard input for predict
+    line(task, prediction, row)      what predict writes for a row, ready for JSON
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+from helpers.errors import InputError
+
+NAMES = ("classification", "tagging")
+
+
+def of(task: str) -> ModuleType:
+    """The module of a task."""
+    return import_module(f"helpers.commands.{task}")
+
+
+def standard_input() -> list[str]:
+    """The lines of standard input that hold more than blanks; InputError if there are none, or if it is not UTF-8."""
+    try:
+        content = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"standard input is not UTF-8 (byte {error.start}); convert it to UTF-8") from error
+    lines = [line for line in content.splitlines() if line.strip()]
+    if not lines:
+        raise InputError("standard input holds no text; write one text a line, or give --data")
+    return lines

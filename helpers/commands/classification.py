@@ -1,0 +1,71 @@
+"""The shell's part for classification: columns of texts and labels."""
+
+MODEL = "encoder"
+
+
+def add_columns(parser) -> None:
+    """Name the columns of texts, labels and groups."""
+    add_input(parser)
+    parser.add_argument("--label", default="label", metavar="COLUMN", help="column of the labels (default: label)")
+    parser.add_argument("--group", metavar="COLUMN", help="rows with the same value here stay in one split")
+
+
+def add_input(parser) -> None:
+    """Name the column of texts."""
+    parser.add_argument("--text", default="text", metavar="COLUMN", help="column of the texts (default: text)")
+
+
+def corpus(options):
+    """Labelled texts, split by label and group."""
+    from helpers.corpora import tables
+
+    files = {"validation": options.validation, "test": options.test}
+    columns = {"text": options.text, "label": options.label, "group": options.group}
+    return tables.corpus(options.data, **columns, **files, seed=options.seed)
+
+
+def task(corpus, options):
+    """Classification with the corpus's labels."""
+    from helpers.tasks.classification import Classification
+
+    return Classification(corpus.labels, options.max_length or 256)
+
+
+def baselines(data, _task) -> dict:
+    """The most frequent label, and TF-IDF with logistic regression."""
+    from helpers import baselines
+
+    return {
+        "majority": baselines.majority(data["train"], data["test"]),
+        "tf-idf": baselines.tfidf(data["train"], data["validation"], data["test"]),
+    }
+
+
+def labelled(options, task):
+    """Texts with labels that the task knows."""
+    from helpers.corpora import tables
+    from helpers.corpora.base import dataset
+
+    rows = tables.labelled(options.data, options.text, options.label)
+    tables.check_labels(rows, task.labels, options.data)
+    return dataset(rows, list(task.labels))
+
+
+def unlabelled(options, _task):
+    """Texts of a column, or one a line."""
+    from datasets import Dataset
+
+    from helpers import commands
+    from helpers.corpora import tables
+
+    if options.data:
+        texts = tables.texts(tables.read(options.data), options.text, options.data).tolist()
+    else:
+        texts = commands.standard_input()
+    return Dataset.from_dict({"text": texts})
+
+
+def line(task, prediction, _row) -> dict:
+    """The likeliest label, and the probability of each."""
+    probabilities = {name: round(float(p), 6) for name, p in zip(task.labels, prediction, strict=True)}
+    return {"label": task.labels[int(prediction.argmax())], "probabilities": probabilities}

@@ -1,0 +1,79 @@
+"""The shell's part for tagging: CoNLL columns, or JSONL with lists of words and tags."""
+
+MODEL = "encoder"
+
+
+def add_columns(parser) -> None:
+    """Name the fields of words and tags, and the head."""
+    add_input(parser)
+    parser.add_argument("--tags", default="tags", metavar="COLUMN", help="field of the tags (default: tags)")
+    parser.add_argument("--head", default="softmax", choices=["softmax", "crf"], help="default: softmax")
+
+
+def add_input(parser) -> None:
+    """Name the field of words."""
+    parser.add_argument("--tokens", default="tokens", metavar="COLUMN", help="field of the words (default: tokens)")
+
+
+def corpus(options):
+    """Tagged sentences, split by document where the file marks documents."""
+    from helpers.corpora import tagged
+
+    files = {"validation": options.validation, "test": options.test}
+    return tagged.corpus(options.data, tokens=options.tokens, tags=options.tags, **files, seed=options.seed)
+
+
+def task(corpus, options):
+    """Tagging with the corpus's tags; spans are kept legal at decoding."""
+    from helpers.tasks.tagging import Tagging
+
+    found = Tagging(corpus.labels, options.head, max_length=options.max_length or 256)
+    return Tagging(corpus.labels, options.head, constrain=found.spans, max_length=found.max_length)
+
+
+def baselines(data, task) -> dict:
+    """The most frequent tag of each word, and a classical CRF with hand-made features."""
+    from helpers import taggers
+
+    return {
+        "most frequent": taggers.most_frequent(data["train"], data["test"]),
+        "classical crf": taggers.crfsuite(data["train"], data["validation"], data["test"], task),
+    }
+
+
+def labelled(options, task):
+    """Sentences with tags that the task knows."""
+    from helpers.corpora import tagged
+
+    rows = tagged.read(options.data, options.tokens, options.tags)
+    tagged.check_tags(rows, task.tags, options.data)
+    return tagged.dataset(rows, task.tags)
+
+
+def unlabelled(options, _task):
+    """Words of a file, or one sentence a line with blanks between words."""
+    from datasets import Dataset
+
+    from helpers import commands
+    from helpers.corpora import tagged
+
+    if options.data:
+        words = tagged.words(options.data, options.tokens)
+    else:
+        words = [line.split() for line in commands.standard_input()]
+    return Dataset.from_dict({"tokens": words})
+
+
+def line(task, prediction, row) -> dict:
+    """The words and their tags, and the spans that the tags mark."""
+    from helpers import metrics
+
+    tags = task.names(prediction)
+    result = {"tokens": row["tokens"], "tags": tags}
+    if task.spans:
+        found = sorted(metrics.spans(tags), key=lambda span: span[1])
+        result["spans"] = [
+            {"kind": kind, "start": start, "end": end, "text": " ".join(row["tokens"][start:end])}
+            for kind, start, end in found
+        ]
+    return result
