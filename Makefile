@@ -33,7 +33,7 @@ bench: environment ## measure speed and memory against transformers.Trainer
 	@for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
 
 results: environment ## compute again the results that take longer than a notebook may
-	$(RUN) tools/results.py
+	$(RUN) -m tools.results
 
 fetch: environment ## download and verify the models and texts
 	$(RUN) -m helpers fetch

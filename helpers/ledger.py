@@ -4,11 +4,13 @@ One JSON object a line in `helpers/results/<experiment>.jsonl`, shipped in the p
 reads them without the repository. `make results` writes them.
 """
 
+import base64
 import hashlib
 import json
 import os
 import platform
 import subprocess
+import zlib
 from datetime import date
 from functools import cache
 from importlib import metadata, resources
@@ -37,10 +39,14 @@ def read(experiment: str) -> pd.DataFrame:
 def record(folder: Path, experiment: str, **result) -> None:
     """Append one result, with `provenance`, to `<folder>/<experiment>.jsonl`.
 
-    A boolean array `correct` (one value a test row) is packed, so that results can be compared in pairs later.
+    A boolean array `correct` (one value a test row), or an array `counts` (N, K) of numbers from 0 to 65535, is
+    packed, so that results can be compared in pairs later.
     """
     if "correct" in result:
         result["correct"] = np.packbits(result["correct"]).tobytes().hex()
+    if "counts" in result:
+        packed = zlib.compress(np.asarray(result["counts"]).astype("<u2").tobytes(), 9)
+        result["counts"] = base64.b85encode(packed).decode("ascii")
     line = json.dumps(result | provenance(folder), ensure_ascii=False, sort_keys=True)
     with (folder / f"{experiment}.jsonl").open("a", encoding="utf-8", newline="\n") as stream:
         stream.write(line + "\n")
@@ -50,6 +56,14 @@ def correct(results: pd.DataFrame) -> np.ndarray:
     """Which test rows each result got right, shape (results, N), booleans."""
     packed = [np.frombuffer(bytes.fromhex(bits), dtype=np.uint8) for bits in results["correct"]]
     return np.stack([np.unpackbits(bits)[:n] for bits, n in zip(packed, results["n"], strict=True)]).astype(bool)
+
+
+def counts(results: pd.DataFrame) -> np.ndarray:
+    """The counts of each test row that each result recorded, shape (results, N, K)."""
+    packed = [zlib.decompress(base64.b85decode(text)) for text in results["counts"]]
+    return np.stack(
+        [np.frombuffer(data, dtype="<u2").reshape(n, -1) for data, n in zip(packed, results["n"], strict=True)]
+    )
 
 
 @cache

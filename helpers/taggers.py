@@ -70,7 +70,7 @@ def _fitted(features, tags, strength: float, iterations: int, path: Path) -> pyc
     trainer.set_params({"c1": 0.0, "c2": strength, "max_iterations": iterations})
     trainer.train(str(path))
     tagger = pycrfsuite.Tagger()
-    tagger.open_inmemory(path.read_bytes())
+    tagger.open(str(path))
     return tagger
 
 

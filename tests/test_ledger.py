@@ -63,3 +63,11 @@ def test_every_shipped_result_is_complete():
         assert ledger.correct(found).mean(1) == pytest.approx(found["accuracy"].to_numpy())
         keys = found[["system", "train_rows", "seed", *(["change"] if "change" in found else [])]].astype(str)
         assert not keys.duplicated().any()
+
+
+def test_counts_of_rows_come_back(repository):
+    counts = np.random.default_rng(0).integers(70, size=(2, 9, 3))
+    counts[0, 0] = [0, 65535, 1]
+    for seed in range(2):
+        ledger.record(repository, "spans", seed=seed, n=9, counts=counts[seed])
+    assert (ledger.counts(ledger.read("spans")) == counts).all()
