@@ -177,3 +177,30 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(body, tmp_path):
     assert 20 <= step < 400 * 15
     assert main([*words, "--resume", "--patience", "1"]) == 2  # another recipe is another run
     assert checkpoints.newest(work).name == f"step-{step:09d}"
+
+
+def names(path, count: int = 120) -> str:
+    """A CoNLL file in which every word of the second half of the vocabulary is a name."""
+    lines = []
+    for row in tiny.rows(count)["text"]:
+        words = row.split()
+        lines += [f"{word}\t{'B-x' if int(word[1:]) >= len(tiny.WORDS) // 2 else 'O'}" for word in words] + [""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("head", ["softmax", "crf"])
+def test_a_tagger_is_trained_scored_and_used_from_the_shell(head, body, tmp_path, capsys, monkeypatch):
+    data = names(tmp_path / "names.conll")
+    assert train(body, data, tmp_path / "model", "--task", "tagging", "--head", head, "--learning-rate", "1e-2") == 0
+    printed = capsys.readouterr().out
+    assert "most frequent" in printed and "classical crf" in printed and "span_f1" in printed
+
+    assert main(["evaluate", str(tmp_path / "model"), "--data", data]) == 0
+    assert capsys.readouterr().out.startswith("span_f1 ")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"w1 w59 w2\nw58\n")))
+    assert main(["predict", str(tmp_path / "model")]) == 0
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first["tokens"] == ["w1", "w59", "w2"] and len(first["tags"]) == 3 and len(second["tags"]) == 1
+    for span in first["spans"]:
+        assert span["text"] == " ".join(first["tokens"][span["start"] : span["end"]])
