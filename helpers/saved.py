@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from transformers import (
+    AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
@@ -21,7 +22,11 @@ from helpers.corpora.base import DataCard
 from helpers.errors import InputError
 from helpers.training import Run
 
-AUTO_CLASSES = {"classification": AutoModelForSequenceClassification, "tagging": AutoModelForTokenClassification}
+AUTO_CLASSES = {
+    "classification": AutoModelForSequenceClassification,
+    "extraction": AutoModelForQuestionAnswering,
+    "tagging": AutoModelForTokenClassification,
+}
 
 
 def check_free(output: str | Path) -> None:

@@ -11,7 +11,7 @@ LEVELS = (
     ("assets",),
     ("corpora",),
     ("models", "maths", "dropout", "recipe"),
-    ("batching", "metrics"),
+    ("batching", "metrics", "answers"),
     ("tasks",),
     ("checkpoints", "training"),
     ("evaluation", "baselines", "taggers"),

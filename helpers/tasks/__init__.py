@@ -4,9 +4,10 @@ from dataclasses import asdict
 
 from helpers.errors import InputError
 from helpers.tasks.classification import Classification
+from helpers.tasks.extraction import Extraction
 from helpers.tasks.tagging import Tagging
 
-TASKS = {task.name: task for task in (Classification, Tagging)}
+TASKS = {task.name: task for task in (Classification, Extraction, Tagging)}
 
 
 def to_dict(task) -> dict:
