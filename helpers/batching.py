@@ -49,6 +49,27 @@ def _cut(rows: list[int], lengths: np.ndarray, batch_rows: int, batch_tokens: in
     return [*batches, batch] if batch else batches
 
 
+def pack(lengths: Sequence[int], width: int) -> list[list[int]]:
+    """Put rows into sequences of at most `width` tokens, first fit decreasing: few sequences, none with much room.
+
+    Args:
+        lengths: tokens of each row, shape (N,); a row longer than `width` stands alone.
+
+    Returns:
+        Row indices, one list a sequence; each index occurs once.
+    """
+    sequences, room = [], []
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        place = next((i for i, left in enumerate(room) if lengths[row] <= left), None)
+        if place is None:
+            sequences.append([])
+            room.append(width)
+            place = len(room) - 1
+        sequences[place].append(row)
+        room[place] -= lengths[row]
+    return sequences
+
+
 def split_evenly(rows: Sequence[int], parts: int) -> list[Sequence[int]]:
     """Cut one batch into `parts` contiguous pieces whose sizes differ by one at most; a piece may be empty."""
     edges = [len(rows) * part // parts for part in range(parts + 1)]

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from transformers import (
+    AutoModelForCausalLM,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -25,6 +26,7 @@ from helpers.training import Run
 AUTO_CLASSES = {
     "classification": AutoModelForSequenceClassification,
     "extraction": AutoModelForQuestionAnswering,
+    "generation": AutoModelForCausalLM,
     "tagging": AutoModelForTokenClassification,
 }
 

@@ -309,18 +309,21 @@ def parameter_groups(
         head: name prefixes of the new layers.
         rates: peak step sizes of parameters that a task lets learn at their own pace, by name prefix.
 
-    Raises InputError if the recipe asks for more layers than the model has.
+    Raises InputError if the recipe asks for more layers than the model has, or for a head where there is none.
     """
     trained = _trained_prefixes(model, recipe.trainable, head)
     groups: dict[tuple, list] = {}
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(trained is None or name.startswith(trained))
+        if not hasattr(model, "peft_config"):  # adapters have chosen what trains
+            parameter.requires_grad_(trained is None or name.startswith(trained))
         if parameter.requires_grad:
             own = [rate for prefix, rate in (rates or {}).items() if name.startswith(prefix)]
             rate = own[0] if own else recipe.head_learning_rate if name.startswith(head) else None
             # Biases and norms are vectors; decaying them pulls activations to zero and helps nothing.
             decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((rate or recipe.learning_rate, decay), []).append(parameter)
+    if not groups:
+        raise InputError(f"trainable {recipe.trainable} of the recipe leaves nothing to train in this model; take all")
     return [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.batching import length_batches, padding_share, split_evenly
+from helpers.batching import length_batches, pack, padding_share, split_evenly
 
 LENGTHS = np.random.default_rng(0).integers(3, 200, size=1000).tolist()
 
@@ -59,3 +59,15 @@ def test_pieces_are_even_and_complete(parts):
 
 def test_no_rows_make_no_batches():
     assert length_batches([], batch_rows=4, batch_tokens=10) == []
+
+
+def test_packing_holds_each_row_once_within_the_width_and_wastes_little():
+    sequences = pack(LENGTHS, 512)
+    assert sorted(row for sequence in sequences for row in sequence) == list(range(1000))
+    sums = [sum(LENGTHS[row] for row in sequence) for sequence in sequences]
+    assert max(sums) <= 512
+    assert sum(sums) > 0.97 * 512 * len(sequences)
+
+
+def test_a_row_longer_than_the_width_is_packed_alone():
+    assert pack([9, 30, 8], 20) == [[1], [0, 2]]

@@ -5,9 +5,10 @@ from dataclasses import asdict
 from helpers.errors import InputError
 from helpers.tasks.classification import Classification
 from helpers.tasks.extraction import Extraction
+from helpers.tasks.generation import Generation
 from helpers.tasks.tagging import Tagging
 
-TASKS = {task.name: task for task in (Classification, Extraction, Tagging)}
+TASKS = {task.name: task for task in (Classification, Extraction, Generation, Tagging)}
 
 
 def to_dict(task) -> dict:
