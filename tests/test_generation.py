@@ -12,7 +12,7 @@ from datasets import Dataset
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
-from helpers import models, saved, training
+from helpers import evaluation, models, saved, training
 from helpers.corpora.base import DataCard
 from helpers.errors import InputError
 from helpers.tasks import from_dict, to_dict
@@ -351,7 +351,9 @@ def test_predictions_are_log_likelihoods_in_the_order_of_the_rows():
 
 def test_scores_by_hand():
     predictions, references = np.array([-2.0, -9.0]), np.array([2, 3])
-    assert tiny.PLAIN.per_row(predictions, references).tolist() == [-1.0, -3.0]
+    table = evaluation.ladder(tiny.PLAIN, {"one": predictions - 1, "two": predictions}, references)
+    assert table["log_likelihood"].tolist() == pytest.approx([-2.6, -2.2])
+    assert table.loc["one", "gain low"] == pytest.approx(1 / 3) and table.loc["one", "gain high"] == pytest.approx(0.5)
     scores = tiny.PLAIN.score(predictions, references)
     assert scores == {"log_likelihood": pytest.approx(-2.2), "perplexity": pytest.approx(np.exp(2.2))}
 

@@ -213,8 +213,13 @@ class Generation:
         return result
 
     def per_row(self, predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """Mean log p of a token that counts, for each row, shape (N,)."""
-        return predictions / references
+        """log p of each row and the number of tokens behind it, shape (N, 2); `from_counts` makes the score of them."""
+        return np.stack([predictions, references], axis=-1)
+
+    @staticmethod
+    def from_counts(counts: np.ndarray) -> np.ndarray:
+        """Mean log p of a token, shape (...), from log p and tokens, shape (..., 2)."""
+        return counts[..., 0] / counts[..., 1]
 
     def score(self, predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
         """Mean log p over all tokens that count, in nats, and the perplexity exp(-mean)."""
