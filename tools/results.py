@@ -25,13 +25,15 @@ def modules() -> dict[str, object]:
     return {name: module for module in found for name in module.EXPERIMENTS}
 
 
-def run(name: str, module) -> None:
-    """Compute what the ledger lacks of one experiment."""
+def run(name: str, module, until: float = float("inf")) -> None:
+    """Compute what the ledger lacks of one experiment, beginning nothing after the time `until` (`time.monotonic`)."""
     card, model = corpora.load(module.CORPUS).card, assets.assets()[scales.model(module.MODEL, "laptop")]
     origin = {"data": card.name, "data_sha256": card.sha256[:12], "model_sha256": model.sha256[:12]}
     for about, compute in module.EXPERIMENTS[name]():
         if any(all(row.get(key) == value for key, value in about.items()) for row in _done(name)):
             continue
+        if time.monotonic() > until:
+            return
         began = time.perf_counter()
         result = compute()
         ledger.record(RESULTS, name, **about, **result, **origin)
@@ -52,13 +54,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiments", nargs="*", help=f"of {', '.join(known)}")
     parser.add_argument("--anew", action="store_true", help="delete old results first")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no result after so many minutes")
     arguments = parser.parse_args()
+    until = time.monotonic() + 60 * arguments.minutes
     RESULTS.mkdir(exist_ok=True)
     ledger.provenance(RESULTS)  # before anything is edited
     for name in arguments.experiments or known:
         if arguments.anew:
             (RESULTS / f"{name}.jsonl").unlink(missing_ok=True)
-        run(name, known[name])
+        run(name, known[name], until)
 
 
 if __name__ == "__main__":
