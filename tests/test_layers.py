@@ -16,7 +16,7 @@ LEVELS = (
     ("checkpoints", "training"),
     ("evaluation", "baselines", "taggers"),
     ("saved", "ledger"),
-    ("figures", "figures_maths", "attention_picture"),
+    ("figures", "figures_maths", "figures_tagging", "attention_picture"),
     ("notebook", "commands"),
     ("cli",),
     ("__main__",),

@@ -4,6 +4,7 @@ Two heads are at hand. `softmax` decides each word for itself; `crf` adds scores
 decides the whole sentence at once (`helpers.maths.crf`).
 """
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,38 +158,52 @@ class Tagging:
         """Nothing can be left out: every position is read."""
         return nullcontext()
 
-    @torch.inference_mode()
     def predict(
         self, model: PreTrainedModel, data: Dataset, *, pad_id: int = 0, batch_tokens: int = 8192
     ) -> list[np.ndarray]:
         """Tag ids of encoded rows, in their order, one array (words,) a row."""
+        emitted = self.emitted(model, data, pad_id=pad_id, batch_tokens=batch_tokens)
+        return self.decode(model, emitted, data["length"])
+
+    @torch.inference_mode()
+    def emitted(
+        self, model: PreTrainedModel, data: Dataset, *, pad_id: int = 0, batch_tokens: int = 8192
+    ) -> list[Tensor]:
+        """The emissions of encoded rows, in their order, one tensor (kept words, C) a row, on the CPU."""
         lengths = [len(ids) for ids in data["input_ids"]]
-        rest = self.tags.index(OUTSIDE) if OUTSIDE in self.tags else 0
-        result = [np.full(length, rest) for length in data["length"]]
-        transitions = self._decoding(model)
+        result = [torch.empty(0)] * len(lengths)
         training = model.training
         model.eval()
         for batch in length_batches(lengths, batch_rows=256, batch_tokens=batch_tokens, shuffle=False):
             rows = data.select_columns(["input_ids", "first"])[batch]
             rows = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
             inputs = {k: v.to(model.device) for k, v in self.collate(rows, pad_id).items()}
-            found, _ = crf.viterbi(self.emissions(model, inputs).double(), transitions, inputs["word_mask"])  # (B, W)
-            for i, tags, row in zip(batch, found.cpu().numpy(), rows, strict=True):
-                result[i][: len(row["first"])] = tags[: len(row["first"])]
+            scores = self.emissions(model, inputs).cpu()  # (B, W, C)
+            for i, row, score in zip(batch, rows, scores, strict=True):
+                result[i] = score[: len(row["first"])]
         model.train(training)
         return result
 
+    @torch.inference_mode()
+    def decode(self, model: PreTrainedModel, emitted: list[Tensor], lengths: Sequence[int]) -> list[np.ndarray]:
+        """The best tag ids for emissions, one array (words,) a row; words beyond the emissions are outside."""
+        rest = self.tags.index(OUTSIDE) if OUTSIDE in self.tags else 0
+        result = [np.full(length, rest) for length in lengths]
+        transitions = self._decoding(model)
+        for row, scores in zip(result, emitted, strict=True):
+            if len(scores):
+                found, _ = crf.viterbi(scores.double().unsqueeze(0), transitions)  # (1, W)
+                row[: len(scores)] = found[0].numpy()
+        return result
+
     def _decoding(self, model: PreTrainedModel) -> crf.Transitions:
-        """The scores that Viterbi decodes with: the CRF's or zeros, and none for what BIO forbids."""
-        count, device = len(self.tags), model.device
+        """The scores that Viterbi decodes with, on the CPU: the CRF's or zeros, and none for what BIO forbids."""
         if self.head_type == "crf":
-            chain = crf.Transitions(*(score.double() for score in model.crf.transitions()))
+            chain = crf.Transitions(*(score.double().cpu() for score in model.crf.transitions()))
         else:
+            count = len(self.tags)
             chain = crf.Transitions(*(torch.zeros(n, dtype=torch.double) for n in (count, (count, count), count)))
-        chain = crf.Transitions(*(score.to(device) for score in chain))
-        if not self.constrain:
-            return chain
-        return crf.forbid(chain, crf.Transitions(*(ok.to(device) for ok in crf.bio_allowed(self.tags))))
+        return crf.forbid(chain, crf.bio_allowed(self.tags)) if self.constrain else chain
 
     def names(self, tags: np.ndarray) -> list[str]:
         """The names of tag ids."""

@@ -62,11 +62,14 @@ def _tuned(data: dict, about: dict) -> dict:
     recipe = Recipe(**RECIPE, seed=about["seed"])
     train = subset(data["train"], about["train_rows"], about["seed"])
     run = fit(task, task.build(seed=about["seed"]), tokenizer, train, data["validation"], recipe)
-    found = {}
-    for suffix, decoder in (("", task), (" constrained", Tagging(TAGS, about["system"], constrain=True))):
-        encoded = {name: task.encode(tokenizer, data[name]) for name in HELD_OUT}
-        found[suffix] = {name: decoder.predict(run.model, rows) for name, rows in encoded.items()}
-    cost = {"seconds": run.seconds, "rows_per_second": run.rows_per_second, "peak_memory_gb": run.peak_memory_gb}
+    found = {"": {}, " constrained": {}}
+    for name in HELD_OUT:
+        encoded = task.encode(tokenizer, data[name])
+        emitted = task.emitted(run.model, encoded)
+        for suffix in found:
+            decoder = Tagging(TAGS, about["system"], constrain=bool(suffix))
+            found[suffix][name] = decoder.decode(run.model, emitted, encoded["length"])
+    cost = {"seconds": run.seconds, "rows_per_second": float(run.rows_per_second), "peak_memory_gb": run.peak_memory_gb}
     cost |= {"precision": run.precision, "recipe": recipe.to_dict()}
     if about["system"] == "crf":
         cost["transitions"] = run.model.crf.between.tolist()
