@@ -58,6 +58,7 @@ _PIP_OPTIONS = (
     "--no-deps",
     "--only-binary=:all:",
     "--require-hashes",
+    "--ignore-requires-python",  # what is fetched is never installed
     "--no-cache-dir",
     "--retries=2",
     "--disable-pip-version-check",

@@ -108,9 +108,10 @@ def _value(text: str):
 
 
 def _fetch(_options) -> None:
-    from helpers import assets, models
+    from helpers import assets, corpora, models
 
     assets.fetch_all()
+    corpora.load("docstrings", scale="laptop")  # reads the sources of the installed libraries, half a minute once
     models.describe()  # unpacks the decoder, which takes up to a minute once
     print(f"all assets are in {assets.cache_dir()}")
 

@@ -1,17 +1,23 @@
 """Metrics as `evaluate.Metric` classes that live in this package, so that no script is fetched from the Hub.
 
 They work as those of `evaluate.load` do: `compute`, `add_batch`, and `evaluate.combine`.
+
+Metrics of texts have a method `statistics` besides: a row of numbers for each pair of texts, whose sums over rows are
+all that the score depends on. `evaluation.corpus_interval` draws rows again with it.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import datasets
 import evaluate
 import numpy as np
+import sacrebleu
 from seqeval.metrics import sequence_labeling as seqeval
 from sklearn import metrics as sklearn_metrics
 
 from helpers.errors import InputError
+from helpers.texts import words
 
 _LABELS = {"predictions": datasets.Value("int64"), "references": datasets.Value("int64")}
 _PROBABILITIES = {
@@ -19,7 +25,9 @@ _PROBABILITIES = {
     "references": datasets.Value("int64"),
 }
 _TAGS = {name: datasets.Sequence(datasets.Value("string")) for name in ("predictions", "references")}
+_TEXTS = {"predictions": datasets.Value("string"), "references": datasets.Value("string")}
 _INPUTS = {
+    "text": "predictions, references: texts, shape (N,)",
     "int64": "predictions, references: class ids, shape (N,)",
     "float64": "predictions: probabilities, shape (N, C); references: class ids, shape (N,)",
     "string": "predictions, references: BIO tags, shape (N, words of the row)",
@@ -37,7 +45,11 @@ class _Metric(evaluate.Metric):
 
     def _info(self) -> evaluate.MetricInfo:
         features = datasets.Features(self.columns)
-        kind = getattr(features["predictions"], "feature", features["predictions"]).dtype
+        kind = (
+            "text"
+            if self.columns is _TEXTS
+            else getattr(features["predictions"], "feature", features["predictions"]).dtype
+        )
         return evaluate.MetricInfo(
             description=self.__doc__, citation=self.citation, inputs_description=_INPUTS[kind], features=features
         )
@@ -81,6 +93,142 @@ class CalibrationError(_Metric):
         table = reliability(np.asarray(predictions), np.asarray(references))
         gap = np.abs(table["confidence"] - table["accuracy"])
         return {"calibration_error": float(np.average(gap, weights=table["rows"]))}
+
+
+class _TextMetric(_Metric):
+    """A score of texts that depends on sums over rows alone."""
+
+    columns = _TEXTS
+    key = ""
+
+    def statistics(self, predictions: list[str], references: list[str]) -> np.ndarray:
+        """What each pair of texts adds to the score, shape (N, K)."""
+        raise NotImplementedError
+
+    def from_sums(self, sums: np.ndarray) -> float:
+        """The score of rows whose statistics have these sums, shape (K,)."""
+        raise NotImplementedError
+
+    def _compute(self, predictions, references):
+        return {self.key: self.from_sums(self.statistics(predictions, references).sum(0))}
+
+
+class _MeanMetric(_TextMetric):
+    """A score that is the mean of one value a row."""
+
+    def value(self, prediction: str, reference: str) -> float:
+        raise NotImplementedError
+
+    def statistics(self, predictions, references):
+        return np.array([[self.value(*pair), 1] for pair in zip(predictions, references, strict=True)], dtype=float)
+
+    def from_sums(self, sums):
+        return float(sums[0] / sums[1])
+
+
+class _Sacrebleu(_TextMetric):
+    """A score of the library sacrebleu, whose `signature` says with which settings it was computed."""
+
+    def __init__(self, scorer):
+        super().__init__()
+        self.scorer = scorer
+        self.scorer.num_refs = 1  # part of the signature
+
+    @property
+    def signature(self) -> str:
+        """Settings and version, as papers print them beside the score."""
+        return str(self.scorer.get_signature())
+
+    def statistics(self, predictions, references):
+        return np.array(self.scorer._extract_corpus_statistics(predictions, [references]), dtype=float)
+
+    def from_sums(self, sums):
+        return float(self.scorer._compute_score_from_stats(sums.astype(int).tolist()).score)
+
+
+class Bleu(_Sacrebleu):
+    """Geometric mean of the precisions of 1- to 4-grams of words, times a penalty for being short; 0 to 100."""
+
+    key = "bleu"
+    citation = "Papineni et al. 2002, BLEU; Post 2018, A Call for Clarity in Reporting BLEU Scores"
+
+    def __init__(self, tokenize: str = "13a"):
+        super().__init__(sacrebleu.BLEU(tokenize=tokenize))
+
+
+class Chrf(_Sacrebleu):
+    """F score, recall counting twice, of the n-grams of 1 to 6 characters, blanks left out; 0 to 100."""
+
+    key = "chrf"
+    citation = "Popovic 2015, chrF: character n-gram F-score for automatic MT evaluation"
+
+    def __init__(self):
+        super().__init__(sacrebleu.CHRF())
+
+
+class _Rouge(_MeanMetric):
+    """ROUGE of English texts: words in lower case, stemmed."""
+
+    citation = "Lin 2004, ROUGE: A Package for Automatic Evaluation of Summaries"
+
+    def __init__(self):
+        from rouge_score.rouge_scorer import RougeScorer  # here, because it loads all of nltk, which takes two seconds
+
+        super().__init__()
+        self.scorer = RougeScorer([self.key], use_stemmer=True)
+
+    def value(self, prediction, reference):
+        return self.scorer.score(reference, prediction)[self.key].fmeasure
+
+
+class Rouge1(_Rouge):
+    """Mean over the rows of the F score of their words, in any order."""
+
+    key = "rouge1"
+
+
+class Rouge2(_Rouge):
+    """Mean over the rows of the F score of their pairs of words."""
+
+    key = "rouge2"
+
+
+class RougeL(_Rouge):
+    """Mean over the rows of the F score of their longest common subsequence of words."""
+
+    key = "rougeL"
+
+
+class LengthRatio(_TextMetric):
+    """Characters of all predictions for each character of all references; 1 where they are as long."""
+
+    key = "length_ratio"
+
+    def statistics(self, predictions, references):
+        return np.array([[len(p), len(r)] for p, r in zip(predictions, references, strict=True)], dtype=float)
+
+    def from_sums(self, sums):
+        return float(sums[0] / sums[1])
+
+
+class Repetition(_MeanMetric):
+    """Mean over the rows of the share of a prediction's pairs of words that stood in it before; 0 where none did."""
+
+    key = "repetition"
+
+    def value(self, prediction, reference):
+        tokens = words(prediction)
+        pairs = list(pairwise(tokens))
+        return 1 - len(set(pairs)) / len(pairs) if pairs else 0.0
+
+
+class Verbatim(_MeanMetric):
+    """Share of predictions that equal their reference, blanks at the ends aside."""
+
+    key = "verbatim"
+
+    def value(self, prediction, reference):
+        return float(prediction.strip() == reference.strip())
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> dict[str, np.ndarray]:
@@ -148,6 +296,14 @@ METRICS = {
     "log_loss": LogLoss,
     "calibration_error": CalibrationError,
     "span_f1": SpanF1,
+    "bleu": Bleu,
+    "chrf": Chrf,
+    "rouge1": Rouge1,
+    "rouge2": Rouge2,
+    "rougeL": RougeL,
+    "length_ratio": LengthRatio,
+    "repetition": Repetition,
+    "verbatim": Verbatim,
 }
 
 

@@ -16,8 +16,11 @@ MODELS = {
     "decoder": {"laptop": "decoder", "gpu": "HuggingFaceTB/SmolLM2-1.7B-Instruct"},
 }
 CORPORA = {
+    "docstrings": {"laptop": "docstrings", "gpu": "abisee/cnn_dailymail"},
     "reviews": {"laptop": "reviews", "gpu": "stanfordnlp/imdb"},
     "brown": {"laptop": "brown", "gpu": "tomaarsen/conll2003"},
+    "strings": {"laptop": "strings", "gpu": "Helsinki-NLP/opus-100"},
+    "xsum": {"laptop": "xsum", "gpu": "EdinburghNLP/xsum"},
 }
 
 

@@ -7,7 +7,7 @@ import helpers
 
 PACKAGE = Path(helpers.__file__).parent
 LEVELS = (
-    ("errors", "scales", "progress", "memory"),
+    ("errors", "scales", "progress", "memory", "texts"),
     ("assets",),
     ("corpora",),
     ("models", "maths", "dropout", "recipe"),

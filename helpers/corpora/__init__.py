@@ -5,14 +5,18 @@ from importlib import import_module
 from helpers.corpora.base import Corpus
 from helpers.errors import InputError
 
-NAMES = ("reviews", "brown")  # one module of this package each, with a function `load`
+# one module of this package each, with a function `load`
+NAMES = ("brown", "dialogue", "docstrings", "reviews", "strings", "xsum")
 
 
-def load(name: str, *, scale: str | None = None, path: str | None = None) -> Corpus:
+def load(name: str, *, scale: str | None = None, path: str | None = None, **options) -> Corpus:
     """The corpus `name` at a scale, or read from `path` in the same layout as at scale `gpu`.
+
+    Args:
+        options: what some corpora can be asked for besides, such as `language`.
 
     Raises InputError for an unknown name or an unreadable path; AssetError if its texts cannot be fetched.
     """
     if name not in NAMES:
         raise InputError(f"there is no corpus '{name}'; choose one of {', '.join(NAMES)}")
-    return import_module(f"helpers.corpora.{name}").load(scale=scale, path=path)
+    return import_module(f"helpers.corpora.{name}").load(scale=scale, path=path, **options)

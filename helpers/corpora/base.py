@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
+from helpers.texts import words
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -18,8 +20,8 @@ class DataCard:
 
     Attributes:
         rows: rows in each split.
-        labels: for each split, how many rows carry each label.
-        words: quantiles 5, 50, 95 and 100 % of the words in a text, over all splits.
+        words: for each column of texts, quantiles 5, 50, 95 and 100 % of the words in it, over all splits.
+        labels: for each split, how many rows carry each label; empty where rows have none.
         removed: rows left out, by reason.
         sha256: hash of all texts and labels in their order, so that two runs can tell whether they saw the same data.
     """
@@ -30,8 +32,8 @@ class DataCard:
     unit: str
     split_rule: str
     rows: dict[str, int]
-    labels: dict[str, dict[str, int]]
-    words: dict[str, int]
+    words: dict[str, dict[str, int]]
+    labels: dict[str, dict[str, int]] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)
     sha256: str = ""
 
@@ -41,16 +43,21 @@ class DataCard:
 
     def table(self) -> pd.DataFrame:
         """The card as two columns to show in a notebook."""
-        shown = asdict(self) | {"words in a text": self.words, "sha256": self.sha256[:12]}
-        del shown["words"]
+        shown = asdict(self) | {f"words in a {column}": found for column, found in self.words.items()}
+        shown |= {"sha256": self.sha256[:12]}
+        for name in ("words",) if self.labels else ("words", "labels"):
+            del shown[name]
         pairs = [(key.replace("_", " "), _flat(value)) for key, value in shown.items()]
         return pd.DataFrame(pairs, columns=["data card", ""]).set_index("data card")
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Rows with columns `text` and `label` (an id), or `tokens` and `tags` (ids), and where rows belong together
-    `group`; and their card."""
+    """Rows in splits, and their card.
+
+    Labelled texts have the columns `text` and `label` (an id), tagged ones `tokens` and `tags` (ids), pairs of texts
+    `prompt` and `completion`; where rows belong together, `group` names what they belong to.
+    """
 
     data: DatasetDict
     card: DataCard
@@ -68,13 +75,30 @@ def build(frames: dict[str, pd.DataFrame], labels: list[str], **about) -> Corpus
     `about` holds the fields of the card that the rows do not tell: name, source, licence, unit, split_rule, removed.
     """
     data = DatasetDict({split: dataset(frame, labels) for split, frame in frames.items()})
-    rows = pd.concat(frames.values())
-    words = rows["text"].str.split().str.len()
-    quantiles = {f"{share:.0%}": int(np.quantile(words, share)) for share in (0.05, 0.5, 0.95, 1)}
     counts = {split: dict(Counter(frame["label"]).most_common()) for split, frame in frames.items()}
+    return Corpus(data, _card(frames, ["text"], ["label"], labels=counts, **about))
+
+
+def pairs(frames: dict[str, pd.DataFrame], **about) -> Corpus:
+    """A corpus of what goes in and what shall come out, with string columns `prompt`, `completion` and `group`.
+
+    `about` as in `build`. A corpus that only ever is a test set has that split alone.
+    """
+    columns = ["prompt", "completion", "group"]
+    data = {name: Dataset.from_pandas(frame[columns], preserve_index=False) for name, frame in frames.items()}
+    return Corpus(DatasetDict(data), _card(frames, columns[:2], [], **about))
+
+
+def _card(frames: dict[str, pd.DataFrame], texts: list[str], rest: list[str], **about) -> DataCard:
+    """The card of frames with columns of texts to be measured and a `rest` that only the hash covers."""
+    rows = pd.concat(frames.values())
+    lengths = {column: rows[column].map(lambda text: len(words(text))) for column in texts}
+    shares = (0.05, 0.5, 0.95, 1)
+    found = {name: {f"{share:.0%}": int(np.quantile(n, share)) for share in shares} for name, n in lengths.items()}
     sizes = {split: len(frame) for split, frame in frames.items()}
-    sha256 = hashlib.sha256("\0".join([*rows["text"], *rows["label"]]).encode("utf-8", "surrogatepass")).hexdigest()
-    return Corpus(data, DataCard(rows=sizes, labels=counts, words=quantiles, sha256=sha256, **about))
+    everything = "\0".join(text for column in texts + rest for text in rows[column])
+    sha256 = hashlib.sha256(everything.encode("utf-8", "surrogatepass")).hexdigest()
+    return DataCard(rows=sizes, words=found, sha256=sha256, **about)
 
 
 def dataset(frame: pd.DataFrame, labels: list[str]) -> Dataset:

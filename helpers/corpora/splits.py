@@ -33,6 +33,19 @@ def deduplicated(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     return frame[~repeated & ~contradictory], removed
 
 
+def one_completion_each(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Pairs without repeated prompts, and how many rows were left out.
+
+    Of equal prompts the first row with the most frequent completion is kept, so that no prompt stands in two splits
+    whatever they are cut by.
+    """
+    key = normalised(frame["prompt"])
+    votes = frame.groupby([key, frame["completion"]])["prompt"].transform("size")
+    order = votes.sort_values(ascending=False, kind="stable").index
+    kept = order[~key[order].duplicated()]
+    return frame.loc[kept.sort_values()], {"prompt seen before": len(frame) - len(kept)}
+
+
 def linked_groups(frame: pd.DataFrame, min_words: int = 4) -> pd.Series:
     """Group names after joining groups that share a text of at least `min_words` words.
 
@@ -53,7 +66,7 @@ def linked_groups(frame: pd.DataFrame, min_words: int = 4) -> pd.Series:
 def split(
     frame: pd.DataFrame, *, validation: float = 0.125, test: float = 0.125, seed: int = 0
 ) -> dict[str, pd.DataFrame]:
-    """Cut rows into train, validation and test, each label in about the same share everywhere.
+    """Cut rows into train, validation and test, each label, where rows have one, in about the same share everywhere.
 
     Rows of one `group`, where the frame has that column, stay together.
 
@@ -62,17 +75,21 @@ def split(
 
     Raises InputError if a label has too few rows, or too few groups, to stand in all three.
     """
-    smallest = frame["label"].value_counts()
+    labels = _labels(frame)
+    smallest = labels.value_counts()
     if smallest.min() < 3:
+        what, of_each = (
+            (f"label '{smallest.idxmin()}' has", " of each label") if "label" in frame else ("the data have", "")
+        )
         raise InputError(
-            f"label '{smallest.idxmin()}' has too few rows after removing duplicates ({smallest.min()}); "
-            "a split into train, validation and test needs three of each label: add rows or drop the label"
+            f"{what} too few rows after removing duplicates ({smallest.min()}); a split into train, validation and "
+            f"test needs three{of_each}: add rows" + (" or drop the label" if of_each else "")
         )
     rest, held_out = _cut(frame, test, seed)
     train, chosen = _cut(rest, validation / (1 - test), seed)
     parts = dict(zip(SPLITS, (train, chosen, held_out), strict=True))
     for name, part in parts.items():
-        missing = set(frame["label"]) - set(part["label"])
+        missing = set(labels) - set(_labels(part))
         if missing:
             raise InputError(
                 f"label '{min(missing)}' stands in too few groups to appear in {name}; "
@@ -83,12 +100,18 @@ def split(
 
 def _cut(frame: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Two parts of the rows, the second with about the given share."""
-    parts = min(round(1 / share), frame["label"].value_counts().min())
+    labels = _labels(frame)
+    parts = min(round(1 / share), labels.value_counts().min())
     folds = StratifiedKFold
     if "group" in frame:
         parts, folds = min(parts, frame["group"].nunique()), StratifiedGroupKFold
         if parts < 2:
             raise InputError(f"only the group '{frame['group'].iloc[0]}' is left to split; split without groups")
     cut = folds(n_splits=max(2, parts), shuffle=True, random_state=seed)
-    kept, taken = next(cut.split(frame, frame["label"], frame.get("group")))
+    kept, taken = next(cut.split(frame, labels, frame.get("group")))
     return frame.iloc[sorted(kept)], frame.iloc[sorted(taken)]
+
+
+def _labels(frame: pd.DataFrame) -> pd.Series:
+    """The labels, which are all the same where rows have none."""
+    return frame["label"] if "label" in frame else pd.Series("", index=frame.index)

@@ -34,7 +34,7 @@ def build(frames: Mapping[str, pd.DataFrame], tags: Sequence[str], **about) -> C
     rows = pd.concat(frames.values())
     content = "\0".join(" ".join(row) for column in ("tokens", "tags") for row in rows[column])
     sha256 = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
-    return Corpus(data, DataCard(rows=sizes, labels=counts, words=quantiles, sha256=sha256, **about))
+    return Corpus(data, DataCard(rows=sizes, labels=counts, words={"sentence": quantiles}, sha256=sha256, **about))
 
 
 def dataset(frame: pd.DataFrame, tags: Sequence[str]) -> Dataset:

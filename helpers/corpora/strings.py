@@ -1,0 +1,128 @@
+"""Strings of a program's interface and their translations: what a team that localises its product fine-tunes for."""
+
+import gettext
+import json
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+
+from helpers import assets, scales
+from helpers.corpora import hub
+from helpers.corpora.base import SPLITS, Corpus, pairs
+from helpers.corpora.splits import one_completion_each, split
+from helpers.errors import InputError
+from helpers.texts import words
+
+LANGUAGES = {"fr": "French", "de": "German", "zh": "Chinese"}
+MIN_WORDS, MAX_WORDS = 4, 20
+SHARED = "several components"
+_FILES = {"fr": "fr.json", "de": "de.json", "zh": "zh-Hans.json"}
+_ODD = re.compile(r"\n|\[|<|://|\{[^}]*[^\w}]|%\(")  # lists, links, mark-up and plural rules are no plain sentences
+
+
+def load(*, scale: str | None = None, path: str | None = None, language: str = "fr") -> Corpus:
+    """English strings as `prompt`, their translation as `completion`, the component of the program as `group`.
+
+    Split by component; a string that several components use is no new one and goes to train. At scale `gpu`, or from
+    `path`, OPUS-100 in its own splits.
+
+    Args:
+        language: fr, de or zh.
+    """
+    if language not in LANGUAGES:
+        raise InputError(f"the strings are not translated into '{language}'; choose one of {', '.join(LANGUAGES)}")
+    if path is not None or scales.current(scale) == "gpu":
+        return _opus(path or scales.data("strings", "gpu"), language, local=path is not None)
+    rows = pd.DataFrame(_translated(language), columns=["prompt", "completion", "group"])
+    several = rows.groupby("prompt")["group"].transform("nunique") > 1
+    kept, removed = _usable(rows.assign(group=rows["group"].mask(several, SHARED)))
+    frames = split(kept[kept["group"] != SHARED])
+    frames["train"] = pd.concat([frames["train"], kept[kept["group"] == SHARED]]).sort_index()
+    return pairs(
+        frames,
+        name=f"strings-{language}",
+        source="the translations of the components of Home Assistant 2025.4.4",
+        licence="Apache-2.0",
+        unit=f"one string of {MIN_WORDS} to {MAX_WORDS} words and its {LANGUAGES[language]} translation",
+        split_rule="by component of the program; strings of several components are in train",
+        removed=removed,
+    )
+
+
+def other_product(language: str = "fr") -> Corpus:
+    """The same from another program, JupyterLab, as a test set alone: how far does what was learnt reach?"""
+    with assets.fetch(f"jupyterlab-{language}").open("rb") as stream:
+        catalogue = gettext.GNUTranslations(stream)._catalog
+    texts = [(key.rpartition("\x04")[2], value) for key, value in catalogue.items() if isinstance(key, str)]
+    kept, removed = _usable(pd.DataFrame(texts, columns=["prompt", "completion"]).assign(group="jupyterlab"))
+    return pairs(
+        {"test": kept},
+        name=f"jupyterlab-{language}",
+        source="the language pack of JupyterLab 4.5",
+        licence="BSD-3-Clause",
+        unit=f"one string of {MIN_WORDS} to {MAX_WORDS} words and its {LANGUAGES[language]} translation",
+        split_rule="a test set alone",
+        removed=removed,
+    )
+
+
+def _translated(language: str) -> Iterator[tuple[str, str, str]]:
+    """English, translation and component of every key that both have."""
+    for folder in sorted(assets.fetch("strings").iterdir()):
+        files = [folder / "translations" / name for name in ("en.json", _FILES[language])]
+        if all(file.is_file() for file in files):
+            english, other = (dict(_leaves(json.loads(file.read_text(encoding="utf-8")))) for file in files)
+            yield from ((english[key], other[key], folder.name) for key in english if key in other)
+
+
+def _leaves(tree: dict, place: tuple = ()) -> Iterator[tuple[tuple, str]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*place, key))
+        elif isinstance(value, str):
+            yield (*place, key), value
+
+
+def _usable(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Plain sentences of the right length that are translated, each once; and what was left out, by reason."""
+    rows = rows.assign(prompt=rows["prompt"].map(_clean), completion=rows["completion"].map(_clean))
+    length = rows["prompt"].map(lambda text: len(words(text)))
+    reasons = {
+        "shorter or longer": ~length.between(MIN_WORDS, MAX_WORDS),
+        "a list, link, mark-up or plural rule": rows["prompt"].str.contains(_ODD),
+        "not translated": (rows["completion"] == rows["prompt"]) | (rows["completion"] == ""),
+    }
+    removed, left = {}, pd.Series(True, index=rows.index)
+    for reason, found in reasons.items():
+        removed[reason] = int((found & left).sum())
+        left &= ~found
+    kept, repeated = one_completion_each(rows[left])
+    return kept.reset_index(drop=True), removed | repeated
+
+
+def _clean(text: str) -> str:
+    """Without blanks at the ends, and with plain blanks for the narrow ones that French typography sets."""
+    return re.sub(r"[\u00a0\u202f]", " ", text).strip()
+
+
+def _opus(name: str, language: str, *, local: bool) -> Corpus:
+    """OPUS-100 in the Hub's layout: rows `{"translation": {"en": ..., "fr": ...}}` in its own three splits."""
+    data = hub.load(name, scale="gpu", config=None if local else "-".join(sorted(("en", language))))
+    frames, removed = {}, {}
+    for part in SPLITS:
+        rows = pd.DataFrame(data[part]["translation"][:])
+        rows = pd.DataFrame({"prompt": rows["en"], "completion": rows[language], "group": "opus"})
+        frames[part], found = one_completion_each(rows)
+        removed[f"prompt seen before in {part}"] = found["prompt seen before"]
+    held_out = set(frames["validation"]["prompt"]) | set(frames["test"]["prompt"])
+    frames["train"] = frames["train"][~frames["train"]["prompt"].isin(held_out)]
+    return pairs(
+        frames,
+        name=f"opus-100-{language}",
+        source="OPUS-100 (Zhang et al. 2020)",
+        licence="not stated for the whole",
+        unit="one sentence and its translation",
+        split_rule="as published, without training rows that stand in validation or test",
+        removed=removed,
+    )

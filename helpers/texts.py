@@ -1,0 +1,24 @@
+"""Words and sentences of a text, by plain rules that need no model and no language's list."""
+
+import re
+
+_WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^\s\u3400-\u4dbf\u4e00-\u9fff]+")
+_CLOSING, _OPENING = "\"'\u201d\u2019)\\]", "\"'\u201c\u2018(\\[`"  # quotation marks and brackets
+_END = re.compile(rf"[.!?\u2026][{_CLOSING}]*\s+(?=[{_OPENING}]*[A-Z0-9])|[\u3002\uff01\uff1f]")
+_SHORT = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs|al|Eq|Fig|Mr|Mrs|Ms|Dr|St|No|[A-Z])\.$")
+
+
+def words(text: str) -> list[str]:
+    """What stands between blanks; of Chinese, which has no blanks, each character."""
+    return _WORD.findall(text)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text: cut after a full stop, `!`, `?` or their Chinese kin, not after an abbreviation."""
+    found = []
+    for piece in filter(None, map(str.strip, _END.sub(r"\g<0>\0", text).split("\0"))):
+        if found and _SHORT.search(found[-1]):
+            found[-1] += f" {piece}"
+        else:
+            found.append(piece)
+    return found
