@@ -16,6 +16,8 @@ MODELS = {
     "decoder": {"laptop": "decoder", "gpu": "HuggingFaceTB/SmolLM2-1.7B-Instruct"},
 }
 CORPORA = {
+    "boolq": {"laptop": "questions", "gpu": "google/boolq"},
+    "questions": {"laptop": "questions", "gpu": "rajpurkar/squad_v2"},
     "docstrings": {"laptop": "docstrings", "gpu": "abisee/cnn_dailymail"},
     "reviews": {"laptop": "reviews", "gpu": "stanfordnlp/imdb"},
     "brown": {"laptop": "brown", "gpu": "tomaarsen/conll2003"},

@@ -118,6 +118,18 @@ def test_a_split_is_complete_stratified_and_keeps_groups_together():
             assert sum(map(len, groups)) == len(set.union(*groups))
 
 
+def test_groups_are_split_whole_and_each_part_gets_some():
+    for sizes in ([3] * 100, [1, 1, 1], [50, 1, 1], [1, 1, 50], [1, 50, 1, 1]):
+        rows = frame(group=[str(i) for i, size in enumerate(sizes) for _ in range(size)]).assign(text="t")
+        for seed in range(5):
+            parts = splits.split_groups(rows, seed=seed)
+            groups = [set(part["group"]) for part in parts.values()]
+            assert all(groups) and sum(map(len, groups)) == len(sizes)
+            assert sum(map(len, parts.values())) == len(rows)
+            if len(sizes) == 100:
+                assert [len(part) for part in parts.values()] == pytest.approx([225, 37.5, 37.5], abs=3)
+
+
 def test_a_label_with_two_rows_cannot_be_split():
     rows = frame(text=["a", "b", "c", "d", "e"], label=["x", "x", "x", "y", "y"])
     with pytest.raises(InputError, match=r"label 'y' has too few rows after removing duplicates \(2\); .*needs three"):

@@ -240,6 +240,25 @@ def test_the_curve_by_hand():
     assert curve["threshold"].tolist() == [np.inf, 2.5, 1.5, -np.inf]
 
 
+def test_stretches_hold_the_answer_or_touch_none():
+    rows = [tiny.row(f"Who {i}?", LONG, "40,000", "Zoë", "Reykjavík") for i in range(60)] + [tiny.row("Why?", LONG)]
+    data = Dataset.from_list([*rows, tiny.row("Short?", "a b c", "b")])
+    made = extraction.stretches(data, 12, empty=0.5, seed=1)
+    assert made.to_list()[-1] == data.to_list()[-1]
+    held = 0
+    for row in made.to_list()[:-1]:
+        assert row["context"] in LONG and len(row["context"].split()) == 12
+        texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
+        assert [row["context"][start : start + len(text)] for text, start in zip(texts, starts, strict=True)] == texts
+        if texts:
+            held += 1
+            assert texts[0] == "40,000"
+        else:
+            assert not any(text in row["context"] for text in ("40,000", "Zoë", "Reykjavík"))
+    assert 18 < held < 42
+    assert len({row["context"] for row in made.to_list()}) > 10
+
+
 def test_a_few_rows_can_be_learned_by_heart_and_a_saved_model_answers_the_same(tmp_path):
     rows, tokenizer, model = tiny.rows(), tiny.tokenizer(), tiny.model()
     recipe = Recipe(learning_rate=1e-2, epochs=25, batch_rows=8, dropout=0.0, attention_dropout=0.0, seed=1)

@@ -92,13 +92,17 @@ def pairs(frames: dict[str, pd.DataFrame], **about) -> Corpus:
 def _card(frames: dict[str, pd.DataFrame], texts: list[str], rest: list[str], **about) -> DataCard:
     """The card of frames with columns of texts to be measured and a `rest` that only the hash covers."""
     rows = pd.concat(frames.values())
-    lengths = {column: rows[column].map(lambda text: len(words(text))) for column in texts}
-    shares = (0.05, 0.5, 0.95, 1)
-    found = {name: {f"{share:.0%}": int(np.quantile(n, share)) for share in shares} for name, n in lengths.items()}
+    found = {column: quantiles(rows[column]) for column in texts}
     sizes = {split: len(frame) for split, frame in frames.items()}
     everything = "\0".join(text for column in texts + rest for text in rows[column])
     sha256 = hashlib.sha256(everything.encode("utf-8", "surrogatepass")).hexdigest()
     return DataCard(rows=sizes, words=found, sha256=sha256, **about)
+
+
+def quantiles(texts: pd.Series) -> dict[str, int]:
+    """Words in a text: the 5, 50, 95 and 100 % quantiles over all texts, for a card."""
+    lengths = [len(words(text)) for text in texts]
+    return {f"{share:.0%}": int(np.quantile(lengths, share)) for share in (0.05, 0.5, 0.95, 1)}
 
 
 def dataset(frame: pd.DataFrame, labels: list[str]) -> Dataset:

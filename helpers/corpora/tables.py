@@ -32,9 +32,7 @@ def corpus(
     Raises InputError for a file that cannot be read, a missing column, an empty text or label, fewer than two labels,
     a label that training lacks, and a text that stands in two splits.
     """
-    if (validation is None) != (test is None):
-        given, lacking = ("test", "validation") if validation is None else ("validation", "test")
-        raise InputError(f"a {given} file is given but no {lacking} file; give both, or neither to have data split")
+    check_pair(validation, test)
     rows = labelled(data, text, label, group)
     about = {"name": Path(data).name, "source": str(data), "licence": "the owner's", "unit": "one row of the file"}
     if validation is None:
@@ -49,7 +47,7 @@ def corpus(
     labels = sorted(set(rows["label"]))
     for name in SPLITS[1:]:
         check_labels(frames[name], labels, paths[name])
-    _no_leak(frames, paths)
+    check_apart(frames, paths)
     return build(frames, labels, split_rule="as given", **about)
 
 
@@ -97,6 +95,13 @@ def labelled(path: str | Path, text: str, label: str, group: str | None = None) 
     return pd.DataFrame({name: texts(rows, column, path) for name, column in columns.items()})
 
 
+def check_pair(validation: str | Path | None, test: str | Path | None) -> None:
+    """InputError if only one of the two files is given."""
+    if (validation is None) != (test is None):
+        given, lacking = ("test", "validation") if validation is None else ("validation", "test")
+        raise InputError(f"a {given} file is given but no {lacking} file; give both, or neither to have data split")
+
+
 def check_labels(rows: pd.DataFrame, labels: list[str] | tuple[str, ...], path: str | Path) -> None:
     """InputError, naming the first row, if a label is not one of `labels`."""
     unseen = ~rows["label"].isin(labels)
@@ -141,7 +146,7 @@ def _two_labels(rows: pd.DataFrame, path: str | Path) -> None:
         raise InputError(f"'{path}' holds {only}; classification needs at least two")
 
 
-def _no_leak(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> None:
+def check_apart(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> None:
     """InputError if a text stands in two splits: its score would say nothing about new texts."""
     keys = {name: normalised(frame["text"]) for name, frame in frames.items()}
     for later, earlier in (("validation", "train"), ("test", "train"), ("test", "validation")):

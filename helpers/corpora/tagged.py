@@ -69,9 +69,7 @@ def corpus(
     Raises InputError for a file that cannot be read, words and tags that differ in number, fewer than two tags, a tag
     that training lacks, and a sentence that stands in two splits.
     """
-    if (validation is None) != (test is None):
-        given, lacking = ("test", "validation") if validation is None else ("validation", "test")
-        raise InputError(f"a {given} file is given but no {lacking} file; give both, or neither to have data split")
+    tables.check_pair(validation, test)
     rows = read(data, tokens, tags)
     names = sorted({tag for row in rows["tags"] for tag in row}, key=lambda tag: (tag != "O", tag[2:], tag))
     if len(names) < 2:

