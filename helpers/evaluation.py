@@ -105,45 +105,6 @@ def _resampled(systems: list[np.ndarray], score: Score | None, resamples: int, s
     return results
 
 
-def corpus_interval(metric, statistics: np.ndarray, *, resamples: int = 1000, seed: int = 0) -> Interval:
-    """A score that is no mean of rows, such as BLEU, with its interval.
-
-    Args:
-        metric: an object of `metrics` with the method `from_sums`.
-        statistics: what `metric.statistics` returns, shape (N, K).
-
-    Raises InputError if there are no rows.
-    """
-    scores = _redrawn(metric, statistics, resamples, seed)  # (R,)
-    return _percentiles(metric.from_sums(statistics.sum(0)), scores, len(statistics))
-
-
-def corpus_paired(metric, first: np.ndarray, second: np.ndarray, *, resamples: int = 1000, seed: int = 0) -> Interval:
-    """Score of `first` minus score of `second` over the same test rows, with its interval (Koehn 2004).
-
-    Args as in `corpus_interval`. Raises InputError if the rows differ in number.
-    """
-    if len(first) != len(second):
-        raise InputError(
-            f"a paired comparison needs the same test rows, but the systems have {len(first)} and {len(second)}; "
-            "score both on one test set"
-        )
-    scores = _redrawn(metric, first, resamples, seed) - _redrawn(metric, second, resamples, seed)  # (R,)
-    return _percentiles(metric.from_sums(first.sum(0)) - metric.from_sums(second.sum(0)), scores, len(first))
-
-
-def corpus_ladder(metric, systems: Mapping[str, list[str]], references: list[str]) -> pd.DataFrame:
-    """As `ladder`, for texts: one row a system with its score, and what the last system gains over it."""
-    statistics = {name: metric.statistics(list(texts), list(references)) for name, texts in systems.items()}
-    best = list(statistics.values())[-1]
-    rows = []
-    for name, found in statistics.items():
-        score, gain = corpus_interval(metric, found), corpus_paired(metric, best, found)
-        row = {"system": name, metric.key: score.value, "low": score.low, "high": score.high, "n": score.n}
-        rows.append(row | {"last minus this": gain.value, "gain low": gain.low, "gain high": gain.high})
-    return pd.DataFrame(rows).set_index("system")
-
-
 def over_seeds(values: np.ndarray) -> dict[str, float]:
     """Mean, standard deviation, smallest and largest of one score a seed, shape (S,), and S itself."""
     values = np.asarray(values, dtype=float)
@@ -161,6 +122,7 @@ def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray) -> p
     """One row a system, in the order given: its score with interval and n, and what the last system gains over it.
 
     Args:
+        task: or a metric of texts, such as `metrics.load("chrf")`; predictions and references are then texts.
         systems: predictions on the same test rows, as the task's `predict` returns them.
         references: what the task's `references` returns for those rows.
 
@@ -207,20 +169,3 @@ def confusion(references: np.ndarray, predicted: np.ndarray, labels: tuple[str, 
     counts = np.zeros((len(labels), len(labels)), dtype=int)
     np.add.at(counts, (references, predicted), 1)
     return pd.DataFrame(counts, index=pd.Index(labels, name="label"), columns=pd.Index(labels, name="predicted"))
-
-
-def _redrawn(metric, statistics: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """The score of each of many draws of the rows, shape (R,); one seed draws the same rows for every system."""
-    rows = len(statistics)
-    if rows == 0:
-        raise InputError("an interval needs at least one test row and there are none")
-    random = np.random.default_rng(seed)
-    times = np.stack(
-        [np.bincount(random.integers(rows, size=rows), minlength=rows) for _ in range(resamples)]
-    )  # (R, N)
-    return np.array([metric.from_sums(sums) for sums in times @ statistics])
-
-
-def _percentiles(value: float, scores: np.ndarray, rows: int) -> Interval:
-    low, high = np.quantile(scores, [0.025, 0.975])
-    return Interval(float(value), float(low), float(high), rows)

@@ -2,8 +2,8 @@
 
 They work as those of `evaluate.load` do: `compute`, `add_batch`, and `evaluate.combine`.
 
-Metrics of texts have a method `statistics` besides: a row of numbers for each pair of texts, whose sums over rows are
-all that the score depends on. `evaluation.corpus_interval` draws rows again with it.
+Metrics of texts have the methods `per_row` and, where the score is no mean over rows, `from_counts` besides, which
+`evaluation.interval`, `paired` and `ladder` take as they take those of a task.
 """
 
 from collections.abc import Sequence
@@ -96,37 +96,38 @@ class CalibrationError(_Metric):
 
 
 class _TextMetric(_Metric):
-    """A score of texts that depends on sums over rows alone."""
+    """A score that is the mean of one value a pair of texts."""
 
     columns = _TEXTS
-    key = ""
-
-    def statistics(self, predictions: list[str], references: list[str]) -> np.ndarray:
-        """What each pair of texts adds to the score, shape (N, K)."""
-        raise NotImplementedError
-
-    def from_sums(self, sums: np.ndarray) -> float:
-        """The score of rows whose statistics have these sums, shape (K,)."""
-        raise NotImplementedError
-
-    def _compute(self, predictions, references):
-        return {self.key: self.from_sums(self.statistics(predictions, references).sum(0))}
-
-
-class _MeanMetric(_TextMetric):
-    """A score that is the mean of one value a row."""
+    selection = ""  # the score's name
 
     def value(self, prediction: str, reference: str) -> float:
         raise NotImplementedError
 
-    def statistics(self, predictions, references):
-        return np.array([[self.value(*pair), 1] for pair in zip(predictions, references, strict=True)], dtype=float)
+    def per_row(self, predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        """The value of each pair of texts, shape (N,), whose mean is the score."""
+        return np.array([self.value(*pair) for pair in zip(predictions, references, strict=True)], dtype=float)
 
-    def from_sums(self, sums):
-        return float(sums[0] / sums[1])
+    def _compute(self, predictions, references):
+        return {self.selection: float(self.per_row(predictions, references).mean())}
 
 
-class _Sacrebleu(_TextMetric):
+class _CountMetric(_TextMetric):
+    """A score that depends on the mean counts of the rows."""
+
+    def per_row(self, predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        """What each pair of texts adds to the counts, shape (N, K), whole numbers."""
+        raise NotImplementedError
+
+    def from_counts(self, means: np.ndarray) -> np.ndarray:
+        """The score of sets of rows from their mean counts (..., K), shape (...)."""
+        raise NotImplementedError
+
+    def _compute(self, predictions, references):
+        return {self.selection: float(self.from_counts(self.per_row(predictions, references).mean(0)))}
+
+
+class _Sacrebleu(_CountMetric):
     """A score of the library sacrebleu, whose `signature` says with which settings it was computed."""
 
     def __init__(self, scorer):
@@ -139,17 +140,23 @@ class _Sacrebleu(_TextMetric):
         """Settings and version, as papers print them beside the score."""
         return str(self.scorer.get_signature())
 
-    def statistics(self, predictions, references):
-        return np.array(self.scorer._extract_corpus_statistics(predictions, [references]), dtype=float)
+    def per_row(self, predictions, references):
+        counts = self.scorer._extract_corpus_statistics(list(predictions), [list(references)])
+        # The last count is N in every row: sacrebleu smooths a precision of zero by sums, which means do not tell.
+        return np.array([[*row, len(counts)] for row in counts], dtype=float)
 
-    def from_sums(self, sums):
-        return float(self.scorer._compute_score_from_stats(sums.astype(int).tolist()).score)
+    def from_counts(self, means):
+        return np.apply_along_axis(self._score, -1, np.asarray(means))
+
+    def _score(self, means: np.ndarray) -> float:
+        sums = np.rint(means[:-1] * means[-1]).astype(int)
+        return self.scorer._compute_score_from_stats(sums.tolist()).score
 
 
 class Bleu(_Sacrebleu):
     """Geometric mean of the precisions of 1- to 4-grams of words, times a penalty for being short; 0 to 100."""
 
-    key = "bleu"
+    selection = "bleu"
     citation = "Papineni et al. 2002, BLEU; Post 2018, A Call for Clarity in Reporting BLEU Scores"
 
     def __init__(self, tokenize: str = "13a"):
@@ -159,14 +166,14 @@ class Bleu(_Sacrebleu):
 class Chrf(_Sacrebleu):
     """F score, recall counting twice, of the n-grams of 1 to 6 characters, blanks left out; 0 to 100."""
 
-    key = "chrf"
+    selection = "chrf"
     citation = "Popovic 2015, chrF: character n-gram F-score for automatic MT evaluation"
 
     def __init__(self):
         super().__init__(sacrebleu.CHRF())
 
 
-class _Rouge(_MeanMetric):
+class _Rouge(_TextMetric):
     """ROUGE of English texts: words in lower case, stemmed."""
 
     citation = "Lin 2004, ROUGE: A Package for Automatic Evaluation of Summaries"
@@ -175,46 +182,46 @@ class _Rouge(_MeanMetric):
         from rouge_score.rouge_scorer import RougeScorer  # here, because it loads all of nltk, which takes two seconds
 
         super().__init__()
-        self.scorer = RougeScorer([self.key], use_stemmer=True)
+        self.scorer = RougeScorer([self.selection], use_stemmer=True)
 
     def value(self, prediction, reference):
-        return self.scorer.score(reference, prediction)[self.key].fmeasure
+        return self.scorer.score(reference, prediction)[self.selection].fmeasure
 
 
 class Rouge1(_Rouge):
     """Mean over the rows of the F score of their words, in any order."""
 
-    key = "rouge1"
+    selection = "rouge1"
 
 
 class Rouge2(_Rouge):
     """Mean over the rows of the F score of their pairs of words."""
 
-    key = "rouge2"
+    selection = "rouge2"
 
 
 class RougeL(_Rouge):
     """Mean over the rows of the F score of their longest common subsequence of words."""
 
-    key = "rougeL"
+    selection = "rougeL"
 
 
-class LengthRatio(_TextMetric):
+class LengthRatio(_CountMetric):
     """Characters of all predictions for each character of all references; 1 where they are as long."""
 
-    key = "length_ratio"
+    selection = "length_ratio"
 
-    def statistics(self, predictions, references):
+    def per_row(self, predictions, references):
         return np.array([[len(p), len(r)] for p, r in zip(predictions, references, strict=True)], dtype=float)
 
-    def from_sums(self, sums):
-        return float(sums[0] / sums[1])
+    def from_counts(self, means):
+        return means[..., 0] / means[..., 1]
 
 
-class Repetition(_MeanMetric):
+class Repetition(_TextMetric):
     """Mean over the rows of the share of a prediction's pairs of words that stood in it before; 0 where none did."""
 
-    key = "repetition"
+    selection = "repetition"
 
     def value(self, prediction, reference):
         tokens = words(prediction)
@@ -222,10 +229,10 @@ class Repetition(_MeanMetric):
         return 1 - len(set(pairs)) / len(pairs) if pairs else 0.0
 
 
-class Verbatim(_MeanMetric):
+class Verbatim(_TextMetric):
     """Share of predictions that equal their reference, blanks at the ends aside."""
 
-    key = "verbatim"
+    selection = "verbatim"
 
     def value(self, prediction, reference):
         return float(prediction.strip() == reference.strip())

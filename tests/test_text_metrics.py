@@ -6,7 +6,6 @@ import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
 
 from helpers import evaluation, metrics
-from helpers.errors import InputError
 
 RANDOM = np.random.default_rng(0)
 SENTENCE = "the cat sat on a mat and read {file} twice , then it slept ."
@@ -65,48 +64,38 @@ def test_a_perfect_text_is_at_the_top_and_a_shuffled_one_below_a_close_one(name)
 
 
 @pytest.mark.parametrize("name", TEXT_METRICS)
-def test_a_score_depends_on_the_sum_of_its_statistics_alone(name):
+def test_a_score_depends_on_the_means_of_its_rows_alone(name):
     metric = metrics.load(name)
     rows = [3, 3, 7, 20, 39]
-    whole = metric.statistics(CLOSE, REFERENCES)
-    assert len(whole) == len(REFERENCES)
+    whole = metric.per_row(CLOSE, REFERENCES)
     chosen = [[texts[i] for i in rows] for texts in (CLOSE, REFERENCES)]
-    assert metric.from_sums(whole[rows].sum(0)) == pytest.approx(score(name, *chosen))
+    means = whole[rows].mean(0)
+    found = metric.from_counts(means) if hasattr(metric, "from_counts") else means
+    assert found == pytest.approx(score(name, *chosen), rel=1e-6)
 
 
-def test_an_interval_of_a_mean_is_that_of_its_rows():
-    metric = metrics.load("rougeL")
-    found = metric.statistics(FAR, REFERENCES)
-    of_corpus, of_rows = evaluation.corpus_interval(metric, found), evaluation.interval(found[:, 0])
-    assert of_corpus.value == pytest.approx(of_rows.value)
-    assert of_corpus.low == pytest.approx(of_rows.low, abs=0.01)
-    assert of_corpus.high == pytest.approx(of_rows.high, abs=0.01)
-    assert of_corpus.n == len(REFERENCES)
+def test_a_precision_of_zero_is_smoothed_as_sacrebleu_does():
+    without = [" ".join(sorted(text.split())) for text in REFERENCES[:3]]
+    assert score("bleu", without, REFERENCES[:3]) == pytest.approx(
+        sacrebleu.corpus_bleu(without, [REFERENCES[:3]]).score
+    )
+    metric = metrics.load("bleu")
+    assert metric.per_row(without, REFERENCES[:3])[:, 5].sum() == 0  # no four words in a row are right
 
 
-def test_a_paired_difference_is_exact_where_rows_are_equal_and_clear_where_they_differ():
+@pytest.mark.parametrize("name", ["bleu", "chrf", "rougeL", "length_ratio"])
+def test_the_ladder_takes_a_metric_as_it_takes_a_task(name):
+    table = evaluation.ladder(metrics.load(name), {"far": FAR, "close": CLOSE}, REFERENCES)
+    assert table.loc["far", name] == pytest.approx(score(name, FAR), rel=1e-6)
+    assert (table["low"] <= table[name]).all() and (table[name] <= table["high"]).all()
+    assert list(table["n"]) == [40, 40]
+
+
+def test_a_paired_difference_of_chrf_is_sharper_than_two_intervals():
     metric = metrics.load("chrf")
-    close, far = metric.statistics(CLOSE, REFERENCES), metric.statistics(FAR, REFERENCES)
-    same = evaluation.corpus_paired(metric, close, close)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
-    gain = evaluation.corpus_paired(metric, close, far)
+    close, far = metric.per_row(CLOSE, REFERENCES), metric.per_row(FAR, REFERENCES)
+    gain = evaluation.paired(close, far, score=metric.from_counts, resamples=300)
+    apart = [evaluation.interval(rows, score=metric.from_counts, resamples=300) for rows in (close, far)]
     assert gain.value == pytest.approx(score("chrf", CLOSE) - score("chrf", FAR))
-    assert 0 < gain.low < gain.value < gain.high
-    apart = evaluation.corpus_interval(metric, close), evaluation.corpus_interval(metric, far)
+    assert 0 < gain.low < gain.high
     assert gain.high - gain.low < sum(found.high - found.low for found in apart)
-
-
-def test_the_ladder_of_texts_ends_with_what_it_compares():
-    table = evaluation.corpus_ladder(metrics.load("bleu"), {"far": FAR, "close": CLOSE}, REFERENCES)
-    assert list(table.index) == ["far", "close"]
-    assert table.loc["close", "last minus this"] == 0 < table.loc["far", "gain low"]
-    assert table.loc["far", "bleu"] == pytest.approx(score("bleu", FAR))
-
-
-def test_no_rows_and_unequal_rows_are_one_sentence():
-    metric = metrics.load("chrf")
-    found = metric.statistics(CLOSE, REFERENCES)
-    with pytest.raises(InputError, match="at least one test row"):
-        evaluation.corpus_interval(metric, found[:0])
-    with pytest.raises(InputError, match="the systems have 40 and 39; score both on one test set"):
-        evaluation.corpus_paired(metric, found, found[1:])
