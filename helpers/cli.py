@@ -20,6 +20,9 @@ examples:
   helpers evaluate model/ --data new.csv --text body --label folder
   helpers predict model/ --data unseen.csv --text body > predictions.jsonl
   echo "A slick, engrossing melodrama." | helpers predict model/
+  helpers train --task extraction --data questions.jsonl --answer answers --output finder/
+  helpers card model/
+  helpers serve model/ --port 8000
 
 exit codes: 0 done, 1 failed (network, disk, a diverged or interrupted run), 2 something to change in data or arguments
 """
@@ -56,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     evaluate = _verb(verbs, "evaluate", _evaluate, "score a trained model on labelled rows")
     evaluate.add_argument("model", help="folder that 'helpers train' wrote")
     evaluate.add_argument("--data", required=True, help=FILES)
+    evaluate.add_argument(
+        "--baselines", metavar="FILE", help="training rows, to score cheaper systems on --data as well"
+    )
     for name in commands.NAMES:
         commands.of(name).add_columns(evaluate.add_argument_group(name))
     predict = _verb(verbs, "predict", _predict, "predict for the rows of a file or of standard input; writes JSONL")
@@ -63,6 +69,11 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--data", help=f"{FILES}; without it one row a line is read")
     for name in commands.NAMES:
         commands.of(name).add_input(predict.add_argument_group(name))
+    card = _verb(verbs, "card", _card, "write a model card, README.md, into the folder of a trained model")
+    card.add_argument("model", help="folder that 'helpers train' wrote")
+    serve = _verb(verbs, "serve", _serve, "try a trained model on a page of this computer, or by JSON requests")
+    serve.add_argument("model", help="folder that 'helpers train' wrote")
+    serve.add_argument("--port", type=int, default=8000, help="of 127.0.0.1 (default: 8000)")
     return root
 
 
@@ -153,32 +164,58 @@ def _train(options) -> None:
         )
     except KeyboardInterrupt:
         raise TrainingError("interrupted after a complete step; the same command with --resume goes on") from None
+    if hasattr(task, "calibrated"):  # a threshold is chosen on validation rows, like everything else
+        task = task.calibrated(*_predicted(task, run.model, tokenizer, data["validation"]))
     table, scores = _scores(task, run.model, tokenizer, data["test"], command.baselines(data, task))
     saved.save(output, task, run, tokenizer, corpus.card, scores | {"ladder": table.reset_index().to_dict("records")})
     print(table.round(3).to_string())
     _note(f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}; model in {output}")
 
 
+def _predicted(task, model, tokenizer, rows) -> tuple:
+    """Predictions for labelled rows, and what they should have been."""
+    encoded = task.encode(tokenizer, rows)
+    return task.predict(model, encoded, pad_id=tokenizer.pad_token_id), task.references(encoded)
+
+
 def _scores(task, model, tokenizer, test, baselines: dict) -> tuple:
     """The ladder up to the fine-tuned model, and that model's scores."""
     from helpers import evaluation
 
-    encoded = task.encode(tokenizer, test)
-    predictions, references = task.predict(model, encoded, pad_id=tokenizer.pad_token_id), task.references(encoded)
+    predictions, references = _predicted(task, model, tokenizer, test)
     table = evaluation.ladder(task, {**baselines, "fine-tuned": predictions}, references)
     return table, task.score(predictions, references) | {"n": len(references)}
 
 
 def _evaluate(options) -> None:
-    from helpers import evaluation, saved
+    from helpers import saved
 
     task, model, tokenizer = saved.load(options.model)
-    encoded = task.encode(tokenizer, commands.of(task.name).labelled(options, task))
-    predictions, references = task.predict(model, encoded, pad_id=tokenizer.pad_token_id), task.references(encoded)
-    found = evaluation.ladder(task, {"this": predictions}, references).loc["this"]
+    command = commands.of(task.name)
+    test = command.labelled(options, task)
+    baselines = command.baselines(_with_training(options, command, test), task) if options.baselines else {}
+    table, scores = _scores(task, model, tokenizer, test, baselines)
+    found = table.loc["fine-tuned"]
     print(f"{task.selection} {found[task.selection]:.3f} [{found['low']:.3f}, {found['high']:.3f}] n={found['n']:.0f}")
-    for name, value in task.score(predictions, references).items():
-        print(f"{name} {value:.4f}")
+    for name, value in scores.items():
+        print(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}")
+    if baselines:
+        print(table.round(3).to_string())
+
+
+def _with_training(options, command, test):
+    """The rows to score on, with rows for the baselines to learn from; InputError if the two have other labels."""
+    given = argparse.Namespace(**{**vars(options), "data": options.baselines})
+    given.validation, given.test, given.seed = None, None, 0
+    data = command.corpus(given).data
+    for column in {"label", "tags"} & set(test.column_names):
+        if data["train"].features[column] != test.features[column]:
+            raise InputError(
+                f"'{options.baselines}' has other labels than the model in '{options.model}'; "
+                "give the rows that it was trained on"
+            )
+    data["test"] = test
+    return data
 
 
 def _predict(options) -> None:
@@ -191,6 +228,22 @@ def _predict(options) -> None:
     for prediction, row in zip(predictions, rows, strict=True):
         print(json.dumps(command.line(task, prediction, row), ensure_ascii=False))
     sys.stdout.flush()
+
+
+def _card(options) -> None:
+    from helpers import cards
+
+    print(cards.write(options.model))
+
+
+def _serve(options) -> None:
+    from helpers import saved
+
+    try:
+        from helpers import serve
+    except ModuleNotFoundError as error:
+        raise InputError(f"'{error.name}' is missing; 'helpers serve' needs pip install 'helpers[serve]'") from error
+    serve.run(*saved.load(options.model), name=Path(options.model).resolve().name, port=options.port)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -104,7 +104,16 @@ def test_every_requirement_has_a_lower_bound_and_runtime_ones_an_upper():
 
 
 def test_helpers_declares_what_it_imports():
-    assert imported("helpers") <= names(PROJECT["dependencies"])
+    serving = names(PROJECT["optional-dependencies"]["serve"])
+    assert imported("helpers") <= names(PROJECT["dependencies"]) | serving
+    words = [canonicalize_name(name) for name in serving]
+    users = {
+        file.name
+        for file in (ROOT / "helpers").rglob("*.py")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if line.lstrip().startswith(("import ", "from ")) and any(f" {word}" in line for word in words)
+    }
+    assert users == {"serve.py"}, "what only an extra brings may be imported by the module of that extra alone"
 
 
 def test_helpers_uses_what_it_declares():

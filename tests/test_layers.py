@@ -14,10 +14,12 @@ LEVELS = (
     ("batching", "metrics", "answers"),
     ("tasks",),
     ("checkpoints", "training"),
-    ("evaluation", "baselines", "taggers"),
+    ("evaluation", "baselines", "taggers", "finders"),
     ("saved", "ledger"),
+    ("cards",),
     ("figures", "figures_maths", "figures_tagging", "attention_picture"),
     ("notebook", "commands"),
+    ("serve",),
     ("cli",),
     ("__main__",),
 )

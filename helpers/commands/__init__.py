@@ -3,6 +3,7 @@
 One module a task, with the same names in each:
 
     MODEL                            the pretrained model that `helpers train` takes if none is named
+    FIELDS                           the names of what a person types for one prediction of `helpers serve`
     add_columns(parser)              the options that name columns, for train and evaluate
     add_input(parser)                the options that name columns of rows without labels, for predict
     corpus(options) -> Corpus        read the user's files, check them, and split them if no split is given
@@ -11,6 +12,7 @@ One module a task, with the same names in each:
     labelled(options, task)          rows of `--data` for evaluate, as the task's `encode` takes them
     unlabelled(options, task)        rows of `--data` or of standard input for predict
     line(task, prediction, row)      what predict writes for a row, ready for JSON
+    row(fields)                      a row without labels from the texts of FIELDS
 """
 
 import sys
@@ -19,7 +21,7 @@ from types import ModuleType
 
 from helpers.errors import InputError
 
-NAMES = ("classification", "tagging")
+NAMES = ("classification", "extraction", "tagging")
 
 
 def of(task: str) -> ModuleType:

@@ -1,6 +1,7 @@
 """The shell's part for classification: columns of texts and labels."""
 
 MODEL = "encoder"
+FIELDS = ("text",)
 
 
 def add_columns(parser) -> None:
@@ -69,3 +70,8 @@ def line(task, prediction, _row) -> dict:
     """The likeliest label, and the probability of each."""
     probabilities = {name: round(float(p), 6) for name, p in zip(task.labels, prediction, strict=True)}
     return {"label": task.labels[int(prediction.argmax())], "probabilities": probabilities}
+
+
+def row(fields: dict[str, str]) -> dict:
+    """What a person typed, as a row without labels."""
+    return fields

@@ -1,6 +1,7 @@
 """The shell's part for tagging: CoNLL columns, or JSONL with lists of words and tags."""
 
 MODEL = "encoder"
+FIELDS = ("text",)
 
 
 def add_columns(parser) -> None:
@@ -77,3 +78,8 @@ def line(task, prediction, row) -> dict:
             for kind, start, end in found
         ]
     return result
+
+
+def row(fields: dict[str, str]) -> dict:
+    """The words that a person typed with blanks between them, as a row without tags."""
+    return {"tokens": fields["text"].split()}

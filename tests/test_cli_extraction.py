@@ -1,0 +1,112 @@
+"""Extraction in the shell: train, evaluate, predict, the model card, and the mistakes."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import tiny_extraction as tiny
+from huggingface_hub import ModelCard
+
+from helpers import cards, saved
+from helpers.cli import main
+
+
+def questions(path, count: int = 60) -> str:
+    """Rows of other people's: their own column names, one answer as text, none as an empty one."""
+    rows = [
+        {"q": row["question"], "passage": row["context"], "gold": "".join(row["answers"]["text"][:1])}
+        for row in tiny.rows(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+COLUMNS = ["--question", "q", "--context", "passage"]
+
+
+@pytest.fixture(scope="module")
+def finder(tmp_path_factory):
+    """A folder with the rows and a model trained on them in the shell."""
+    folder = tmp_path_factory.mktemp("finder")
+    tiny.model().save_pretrained(folder / "body")
+    tiny.tokenizer().save_pretrained(folder / "body")
+    fast = ["--learning-rate", "1e-2", "--epochs", "6", "--batch-rows", "8", "--max-length", "48", "--dropout", "0"]
+    arguments = ["--data", questions(folder / "rows.jsonl"), *COLUMNS, "--answer", "gold"]
+    made = ["--model", str(folder / "body"), "--output", str(folder / "model")]
+    assert main(["train", "--task", "extraction", *arguments, *made, *fast]) == 0
+    return folder
+
+
+def test_training_chooses_a_threshold_and_saves_the_ladder(finder):
+    task, _, _ = saved.load(finder / "model")
+    assert task.max_length == 48 and task.threshold is not None
+    scores = json.loads((finder / "model" / "scores.json").read_text(encoding="utf-8"))
+    systems = ["no answer", "random span", "overlapping sentence", "fine-tuned"]
+    assert [row["system"] for row in scores["ladder"]] == systems
+    assert all(row["low"] <= row["f1"] <= row["high"] for row in scores["ladder"])
+
+
+def test_evaluation_gives_an_interval_and_on_request_the_ladder(finder, capsys):
+    arguments = ["evaluate", str(finder / "model"), "--data", questions(finder / "new.jsonl", 9), *COLUMNS]
+    assert main([*arguments, "--answer", "gold"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("f1 ") and "n=9" in printed and "exact_match" in printed
+    assert "random span" not in printed
+    assert main([*arguments, "--answer", "gold", "--baselines", str(finder / "rows.jsonl")]) == 0
+    assert "random span" in capsys.readouterr().out
+
+
+def test_predictions_are_pieces_of_the_context_or_empty(finder, capsys, monkeypatch):
+    model, data = str(finder / "model"), questions(finder / "unseen.jsonl", 12)
+    assert main(["predict", model, "--data", data, *COLUMNS]) == 0
+    from_file = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    content = Path(data).read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    assert main(["predict", model, *COLUMNS]) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == from_file
+    rows = [json.loads(line) for line in content.splitlines()]
+    for row, found in zip(rows, from_file, strict=True):
+        assert found["answer"] == (row["passage"][found["start"] : found["end"]] if found["answer"] else "")
+    assert {bool(found["answer"]) for found in from_file} == {True, False}
+
+
+def test_standard_input_that_is_no_json_is_one_sentence(finder, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"question": "Who?"}\n')))
+    assert main(["predict", str(finder / "model")]) == 2
+    assert "line 1 of standard input is no JSON object with question and context" in capsys.readouterr().err
+
+
+def test_the_card_is_one_of_the_hub_and_tells_scores_data_and_limits(finder, capsys):
+    assert main(["card", str(finder / "model")]) == 0
+    path = finder / "model" / "README.md"
+    assert capsys.readouterr().out.strip() == str(path)
+    card = ModelCard.load(path)
+    assert card.data.pipeline_tag == "question-answering" and card.data.library_name == "transformers"
+    assert {result.metric_type for result in card.data.eval_results} == {"f1", "exact_match"}
+    scores = json.loads((finder / "model" / "scores.json").read_text(encoding="utf-8"))
+    for told in ("AutoModelForQuestionAnswering", f"On {scores['n']} test rows", "random span", "rows.jsonl", "sha256"):
+        assert told in card.text
+    for told in (f"{scores['ladder'][-1]['low']:.3f}", "learning_rate", "by context", "Limits", "threshold"):
+        assert told in card.text
+    assert main(["card", str(finder / "model")]) == 2
+    assert "README.md' exists already" in capsys.readouterr().err
+
+
+def test_a_card_of_something_else_is_refused(tmp_path, capsys):
+    assert main(["card", str(tmp_path)]) == 2
+    assert "is not a model that helpers has saved" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "says"), [(0.1, 0.3, "It is better than"), (-0.3, -0.1, "It is worse"), (-0.1, 0.1, "cannot tell")]
+)
+def test_the_verdict_says_what_the_interval_says(low, high, says):
+    rows = [
+        {"system": name, "f1": value, "last minus this": (low + high) / 2} for name, value in (("a", 0.1), ("b", 0.4))
+    ]
+    ladder = [row | {"gain low": low, "gain high": high} for row in rows] + [{"system": "fine-tuned", "f1": 0.5}]
+    sentence = cards.verdict(ladder)
+    assert says in sentence and "*b*" in sentence
+    assert "No baseline" in cards.verdict(ladder[-1:])
