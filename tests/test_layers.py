@@ -14,7 +14,7 @@ LEVELS = (
     ("batching", "metrics", "answers"),
     ("tasks",),
     ("checkpoints", "training"),
-    ("evaluation", "baselines", "taggers", "finders"),
+    ("evaluation", "baselines", "pair_baselines", "taggers", "finders"),
     ("saved", "ledger"),
     ("cards",),
     ("figures", "figures_maths", "figures_tagging", "attention_picture"),
