@@ -18,7 +18,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from helpers import checkpoints, tasks
+from helpers import adapters, checkpoints, tasks
 from helpers.corpora.base import DataCard
 from helpers.errors import InputError
 from helpers.training import Run
@@ -42,13 +42,15 @@ def save(
 ) -> Path:
     """Write a trained model to the new folder `output`, and then remove the checkpoints of its run.
 
+    LoRA matrices are merged into the weights before, so that the folder holds a plain model.
+
     Raises InputError if `output` exists; nothing is written then.
     """
     output = Path(output)
     check_free(output)
     scratch = output.with_name(output.name + ".writing")
     shutil.rmtree(scratch, ignore_errors=True)
-    run.model.save_pretrained(scratch)
+    adapters.merged(run.model).save_pretrained(scratch)
     tokenizer.save_pretrained(scratch)
     _write(scratch / "task.json", tasks.to_dict(task))
     _write(scratch / "recipe.json", run.recipe.to_dict())

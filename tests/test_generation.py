@@ -197,7 +197,7 @@ def test_templates_that_do_not_fit_are_named():
     [
         ({"template": "alpaca"}, "template 'alpaca' is unknown; choose chat or plain"),
         ({"supervise": "prompt"}, "supervise 'prompt' is unknown; choose completion or all"),
-        ({"max_length": 0}, "max_length 0 must be at least 1 token"),
+        ({"max_length": 0}, "max_length 0 must be at least 1"),
         ({"template": "plain", "system": "x"}, "plain template has no place for a system turn"),
     ],
 )

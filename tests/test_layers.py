@@ -10,7 +10,7 @@ LEVELS = (
     ("errors", "scales", "progress", "memory", "texts"),
     ("assets",),
     ("corpora",),
-    ("models", "maths", "dropout", "recipe"),
+    ("models", "adapters", "maths", "dropout", "recipe"),
     ("batching", "metrics", "answers"),
     ("tasks",),
     ("checkpoints", "training"),

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers import models
+from helpers import adapters, models
 from helpers.batching import length_batches, pack
 from helpers.errors import InputError
 from helpers.progress import watched
@@ -54,6 +54,8 @@ class Generation:
         max_new_tokens: most tokens of an answer in `generate`.
         packed: several rows of a batch share a sequence of at most so many tokens, and none sees another; None gives
             each row a sequence. The step is the same, only the padding differs.
+        lora_rank: `build` freezes the model and adds LoRA matrices of this rank (`helpers.adapters`); None trains the
+            weights themselves.
     """
 
     template: str = "chat"
@@ -62,6 +64,7 @@ class Generation:
     max_length: int | None = None
     max_new_tokens: int = 64
     packed: int | None = None
+    lora_rank: int | None = None
 
     name = "generation"
     selection = "log_likelihood"  # the validation score that chooses the best weights; higher is better
@@ -71,10 +74,10 @@ class Generation:
         for field, choices in _CHOICES.items():
             if getattr(self, field) not in choices:
                 raise InputError(f"{field} '{getattr(self, field)}' is unknown; choose {' or '.join(choices)}")
-        for field in ("max_length", "max_new_tokens", "packed"):
+        for field in ("max_length", "max_new_tokens", "packed", "lora_rank"):
             value = getattr(self, field)
             if value is not None and value < 1:
-                raise InputError(f"{field} {value} must be at least 1 token")
+                raise InputError(f"{field} {value} must be at least 1")
         if self.system is not None and self.template == "plain":
             raise InputError("the plain template has no place for a system turn; put it into the prompts")
 
@@ -165,7 +168,8 @@ class Generation:
         self, model: str = "decoder", *, scale: str | None = None, pretrained: bool = True, seed: int = 0
     ) -> PreTrainedModel:
         """The pretrained decoder with the output layer it came with; drawn anew under `seed` if not `pretrained`."""
-        return models.load(AutoModelForCausalLM, model, scale=scale, pretrained=pretrained, seed=seed)
+        loaded = models.load(AutoModelForCausalLM, model, scale=scale, pretrained=pretrained, seed=seed)
+        return loaded if self.lora_rank is None else adapters.add(loaded, self.lora_rank, seed=seed)
 
     def references(self, data: Dataset) -> np.ndarray:
         """How many tokens of each encoded row count, shape (N,): what log-likelihoods are divided by."""

@@ -1,0 +1,181 @@
+"""Parameters of functions: an entry of a docstring as the prompt, its facts as strict JSON as the completion.
+
+The entries are those of the libraries that this package installs anyway, read as text with `ast`; none is imported.
+What is true comes from the code and not from the text: the name and the default stand in the function's signature.
+"""
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib import metadata, util
+from pathlib import Path
+
+import pandas as pd
+
+from helpers import assets
+from helpers.corpora.base import Corpus, pairs
+from helpers.corpora.splits import one_completion_each
+from helpers.errors import AssetError, InputError
+
+LIBRARIES = {
+    "train": ("accelerate", "huggingface-hub", "pandas"),
+    "validation": ("numpy",),
+    "test": ("datasets", "scikit-learn"),
+}
+FIELDS = ("name", "type", "default")
+MOST_ROWS = 600  # of one library, so that no library's style outweighs the others
+MOST_WORDS = 30  # of an entry: what stands after them is left out
+_MODULES = {"scikit-learn": "sklearn", "huggingface-hub": "huggingface_hub"}
+_FORMAT = 1  # a change in how entries are read needs another number, so that caches are made anew
+_SECTION = re.compile(r"^(?:Parameters\n-{3,}|(?:Args|Arguments|Parameters):)\n", re.MULTILINE)
+_DOCUMENTED = re.compile(r"^ *(?:Parameters\n|(?:Args|Arguments|Parameters):\n)", re.MULTILINE)
+_NEXT = re.compile(r"^(?:\w[\w ]*\n-{3,}|\w[\w ]*:)$", re.MULTILINE)
+_NUMPY = re.compile(r"^(\w+) ?: (.+)\n((?:(?:[ \t]+.*)?\n?)*)", re.MULTILINE)
+_GOOGLE = re.compile(r"^ {2,4}(\w+) ?\((.+?)\) ?: *(.*\n?(?:(?: {6,}.*)?\n?)*)", re.MULTILINE)
+_PIECES = re.compile(r"((?:[\[({][^\])}]*[\])}]|'[^']*'|\"[^\"]*\"|[^,])+)")
+_NOT_A_TYPE = re.compile(r"^(?:\*?optional\*?|(?:defaults?|keyword)\b.*)$", re.IGNORECASE)
+
+
+def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
+    """One entry of a docstring as `prompt`, the JSON of name, type and default as `completion`, the library as `group`.
+
+    A default is null where the signature has none. Whole libraries are held out. The rows are the same at both scales.
+
+    Raises AssetError if a library is not installed; InputError for a path, which this corpus cannot have.
+    """
+    if path is not None:
+        raise InputError(f"the corpus 'parameters' reads installed libraries and not '{path}'; leave the path out")
+    rows = pd.DataFrame(json.loads(_collected().read_text(encoding="utf-8")))
+    kept, removed = one_completion_each(rows)
+    frames = {part: kept[kept["group"].isin(names)].reset_index(drop=True) for part, names in LIBRARIES.items()}
+    return pairs(
+        frames,
+        name="parameters",
+        source=f"docstrings of {_versions()}",
+        licence="each library's own, BSD-3-Clause or Apache-2.0 and alike",
+        unit="one parameter's entry in a docstring, and its name, type and default as JSON",
+        split_rule="; ".join(f"{part}: {', '.join(names)}" for part, names in LIBRARIES.items()),
+        removed=removed,
+    )
+
+
+def entries(docstring: str) -> Iterator[tuple[str, str, str]]:
+    """Name, type and text of each parameter in a docstring of NumPy's or Google's style.
+
+    The type is what stands beside the name, without `optional` and the default.
+    """
+    for section in _SECTION.finditer(docstring):
+        rest = docstring[section.end() :]
+        end = _NEXT.search(rest)
+        style = _NUMPY if "---" in section[0] else _GOOGLE
+        for name, beside, below in style.findall(rest[: end.start()] if end else rest):
+            kind = _type(beside)
+            head = f"{name} : {beside}\n" if style is _NUMPY else f"{name} ({beside}): "
+            words = " ".join(below.split("\n\n")[0].split()).split(" ")
+            text = (head + " ".join(words[: max(0, MOST_WORDS - len(head.split()))])).strip()
+            if kind and text.isascii():
+                yield name, kind, text
+
+
+def facts(completion: str) -> dict | None:
+    """The fields of an answer if it is strict JSON with exactly these fields, texts or null; else None."""
+    try:
+        found = json.loads(completion)
+    except ValueError:
+        return None
+    good = isinstance(found, dict) and sorted(found) == sorted(FIELDS)
+    return found if good and all(value is None or isinstance(value, str) for value in found.values()) else None
+
+
+def _type(beside: str) -> str:
+    pieces = [piece.strip() for piece in _PIECES.findall(beside)]
+    kept = ", ".join(piece for piece in pieces if piece and not _NOT_A_TYPE.match(piece))
+    return re.sub(r":\w+:|[`*~]", "", kept).strip()
+
+
+def _default(function: ast.FunctionDef, name: str) -> str | None:
+    """The default as the signature writes it, a string without its quotes; KeyError if there is no such parameter."""
+    given = function.args
+    found = dict.fromkeys(argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs))
+    plain = [*given.posonlyargs, *given.args]
+    pairs = [*zip(reversed(plain), reversed(given.defaults), strict=False)]
+    pairs += [*zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+    for argument, value in pairs:
+        if value is not None:
+            text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+            found[argument.arg] = value.value if text else ast.unparse(value)
+    return found[name]
+
+
+def _told(text: str, default: str | None) -> bool:
+    """Whether the text of an entry says what the signature says: a reader could know the default."""
+    beyond = text.partition(" ")[2]
+    if default is None:
+        return not re.search(r"default|optional|omitted|not given|not specified", beyond, re.IGNORECASE)
+    return bool(re.search(rf"default.*(?<![\w.]){re.escape(default)}(?![\w.]\w)", beyond, re.IGNORECASE | re.DOTALL))
+
+
+def _rows(source: str) -> Iterator[dict]:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # written for another version of Python
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            function, documented = node, node
+        elif isinstance(node, ast.ClassDef):
+            own = [part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+            function, documented = (own or [None])[0], node
+        else:
+            continue
+        docstring = ast.get_docstring(documented, clean=False) if function else None
+        for name, kind, text in entries(inspect.cleandoc(docstring or "")):
+            try:
+                default = _default(function, name)
+            except KeyError:
+                continue
+            if _told(text, default):
+                fields = {"name": name, "type": kind, "default": default}
+                yield {"prompt": text, "completion": json.dumps(fields)}
+
+
+def _collected() -> Path:
+    """All rows of the installed versions in one file of the cache, read from the libraries' sources once."""
+    key = f"parameters-{_FORMAT}-" + re.sub(r"[^\w.]+", "-", _versions())
+
+    def make(folder: Path) -> Path:
+        rows = [row | {"group": name} for name in _names() for row in _read(name)]
+        file = folder / "rows.json"
+        file.write_text(json.dumps(rows), encoding="utf-8")
+        return file
+
+    return assets.keep(key, make)
+
+
+def _read(library: str) -> list[dict]:
+    """At most `MOST_ROWS` rows of one installed library, drawn by their hash; tests and private folders left out."""
+    root = Path(util.find_spec(_MODULES.get(library, library)).origin).parent
+    rows = {}
+    for file in sorted(root.rglob("*.py")):
+        folders = file.relative_to(root).parts[:-1]
+        source = file.read_text(encoding="utf-8", errors="replace")
+        tested = any(folder.startswith(("test", "_test", "externals")) for folder in folders)
+        if not tested and _DOCUMENTED.search(source):  # parsing is what takes time
+            rows |= {row["prompt"]: row for row in _rows(source)}
+    return sorted(rows.values(), key=lambda row: sha256(row["prompt"].encode()).digest())[:MOST_ROWS]
+
+
+def _names() -> list[str]:
+    return sorted(name for names in LIBRARIES.values() for name in names)
+
+
+def _versions() -> str:
+    try:
+        return ", ".join(f"{name} {metadata.version(name)}" for name in _names())
+    except metadata.PackageNotFoundError as error:
+        raise AssetError(
+            f"the docstrings of '{error.name}' are missing; install it with 'pip install {error.name}'"
+        ) from error
