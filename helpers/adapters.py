@@ -5,6 +5,8 @@ A linear layer y = W x with W (M, D) becomes y = W x + (alpha / rank) B A x, wit
 for a hundredth of the weights, which is where the memory goes. Afterwards B A is added to W, and nothing of it is left.
 """
 
+import warnings
+
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
@@ -29,7 +31,9 @@ def add(model: PreTrainedModel, rank: int = 8, *, modules: str | list[str] = "al
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         try:
-            return get_peft_model(model, settings).eval()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for something it will rename
+                return get_peft_model(model, settings).eval()
         except ValueError as error:
             linear = sorted({n.rpartition(".")[2] for n, m in model.named_modules() if isinstance(m, nn.Linear)})
             raise InputError(f"the model has no layers {modules}; choose from {', '.join(linear)}") from error

@@ -36,7 +36,7 @@ def test_only_the_adapters_train_and_they_learn():
         if "lora_" not in name:
             plain = name.removeprefix("base_model.model.").replace(".base_layer", "")
             assert torch.equal(parameter, before[plain])
-    assert run.history["loss"].iloc[-3:].mean() < run.history["loss"].iloc[:3].mean() - 1
+    assert run.history["loss"].iloc[-3:].mean() < run.history["loss"].iloc[:3].mean() - 0.1
 
 
 def test_the_update_has_the_rank_and_a_seed_draws_it():

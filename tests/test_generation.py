@@ -16,7 +16,7 @@ from helpers import evaluation, models, saved, training
 from helpers.corpora.base import DataCard
 from helpers.errors import InputError
 from helpers.tasks import from_dict, to_dict
-from helpers.tasks.generation import IGNORED, Generation, token_losses, token_table
+from helpers.tasks.generation import IGNORED, Generation, likelihood, token_losses, token_table
 
 CARD = DataCard("x", "y", "z", "row", "none", rows={}, labels={}, words={})
 CHAT = [
@@ -356,6 +356,15 @@ def test_scores_by_hand():
     assert table.loc["one", "gain low"] == pytest.approx(1 / 3) and table.loc["one", "gain high"] == pytest.approx(0.5)
     scores = tiny.PLAIN.score(predictions, references)
     assert scores == {"log_likelihood": pytest.approx(-2.2), "perplexity": pytest.approx(np.exp(2.2))}
+
+
+def test_likelihood_of_a_text_is_that_of_all_its_tokens_but_the_first():
+    model, words = tiny.model(), tiny.tokenizer()
+    found = likelihood(model, words, ["abcd", "a<|end|>"])
+    ids = torch.tensor([words("abcd")["input_ids"]])
+    expected = model(ids).logits[0, :-1].log_softmax(-1).gather(1, ids[0, 1:, None]).sum()
+    assert found[0].tolist() == pytest.approx([expected.item(), 3], abs=1e-4)
+    assert found[1, 1] == 7
 
 
 def test_predicting_and_answering_leave_the_mode_of_the_model():

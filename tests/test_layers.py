@@ -11,7 +11,7 @@ LEVELS = (
     ("assets",),
     ("corpora",),
     ("models", "adapters", "maths", "dropout", "recipe"),
-    ("batching", "metrics", "answers"),
+    ("batching", "json_fields", "metrics", "answers"),
     ("tasks",),
     ("checkpoints", "training"),
     ("evaluation", "baselines", "pair_baselines", "taggers", "finders"),

@@ -80,14 +80,12 @@ def entries(docstring: str) -> Iterator[tuple[str, str, str]]:
                 yield name, kind, text
 
 
-def facts(completion: str) -> dict | None:
-    """The fields of an answer if it is strict JSON with exactly these fields, texts or null; else None."""
-    try:
-        found = json.loads(completion)
-    except ValueError:
-        return None
-    good = isinstance(found, dict) and sorted(found) == sorted(FIELDS)
-    return found if good and all(value is None or isinstance(value, str) for value in found.values()) else None
+def rule(entry: str) -> str:
+    """What two regular expressions make of an entry: the rung that a model has to beat."""
+    found = next(iter(_NUMPY.findall(entry + "\n")), None) or next(iter(_GOOGLE.findall("  " + entry)), ("", "", ""))
+    default = re.search(r"default(?:s to|s| is| to)?[ =:]*[`'\"]*([^\s`'\",;)]+)", entry, re.IGNORECASE)
+    fields = {"name": found[0], "type": _type(found[1]), "default": default and default[1].rstrip(".")}
+    return json.dumps(fields)
 
 
 def _type(beside: str) -> str:

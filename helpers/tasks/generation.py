@@ -334,6 +334,18 @@ def _logits_at(model: nn.Module, places: Tensor) -> Iterator[None]:
         hook.remove()
 
 
+def likelihood(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> np.ndarray:
+    """log p of plain texts and the number of tokens behind it, shape (N, 2), as `Generation.per_row` returns them.
+
+    A text's first token is given and its end does not count, so this tells what a model knows of the language, and
+    before and after fine-tuning what it has forgotten.
+    """
+    ids = _plain_ids(tokenizer, texts)
+    rows = Dataset.from_list([{"input_ids": row, "counts": [0] + [1] * (len(row) - 1)} for row in ids])
+    task = Generation(template="plain")
+    return task.per_row(task.predict(model, rows, pad_id=tokenizer.pad_token_id), task.references(rows))
+
+
 def token_table(tokenizer: PreTrainedTokenizerBase, row: dict) -> pd.DataFrame:
     """One encoded row, a line a token: its text, its id, and its label: the id again where it counts, else -100."""
     labels = [token if counts else IGNORED for token, counts in zip(row["input_ids"], row["counts"], strict=True)]

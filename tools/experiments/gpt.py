@@ -1,0 +1,108 @@
+"""Parameters as JSON: full fine-tuning against LoRA, the loss of completions against that of all tokens."""
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+from datasets import Dataset
+
+from helpers import adapters, corpora, evaluation, json_fields, models
+from helpers.corpora import parameters
+from helpers.recipe import Recipe
+from helpers.tasks.generation import Generation, likelihood
+from helpers.training import fit
+from tools.experiments import subset
+
+CORPUS, MODEL = "parameters", "decoder"
+TRAIN_ROWS, CHOOSE_ON, TEST_ROWS, GENERAL_ROWS = 160, 24, 120, 60
+RATES = {"full": 1e-4, "lora": 1e-3}
+RECIPE = {"epochs": 2, "batch_rows": 8}
+TASK = Generation(template="plain", max_new_tokens=64)
+INSTRUCTION = "Write name, type and default of this parameter as JSON. Without a default, default is null.\n\n"
+
+
+def rows() -> dict[str, Dataset]:
+    """Prompts that end where the JSON begins: training, choosing and test rows."""
+    data = corpora.load(CORPUS).data
+    sizes = {"train": TRAIN_ROWS, "validation": CHOOSE_ON, "test": TEST_ROWS}
+    return {name: subset(data[name], size, 0).map(_asked) for name, size in sizes.items()}
+
+
+def _asked(row: dict) -> dict:
+    return {"prompt": row["prompt"] + "\nJSON:\n"}
+
+
+def general() -> list[str]:
+    """Sentences of the Brown corpus, to see what is forgotten."""
+    sentences = [" ".join(words) for words in corpora.load("brown").data["test"]["tokens"] if 12 <= len(words) <= 40]
+    return sentences[:: len(sentences) // GENERAL_ROWS][:GENERAL_ROWS]
+
+
+def gpt_json() -> Iterator[tuple[dict, callable]]:
+    """Validity, field F1, cost and forgetting of each way to get JSON out of an entry; one seed."""
+    for system in ("rule", "instruction", "examples"):
+        yield {"system": system}, lambda system=system: _untrained(system)
+    for system, changes in (
+        ("full", {}),
+        ("lora", {"lora_rank": 2}),
+        ("lora", {"lora_rank": 8}),
+        ("lora", {"lora_rank": 32}),
+        ("full", {"supervise": "all"}),
+        ("full", {"packed": 512}),
+    ):
+        about = {"system": system, "changes": changes, "train_rows": TRAIN_ROWS, "seed": 0}
+        yield about, lambda about=about: _alone(about)
+
+
+EXPERIMENTS = {"gpt-json": gpt_json}
+
+
+def _untrained(system: str) -> dict:
+    data, tokenizer = rows(), models.tokenizer("decoder")
+    if system == "rule":
+        entries = subset(corpora.load(CORPUS).data["test"], TEST_ROWS, 0)["prompt"]
+        return _scored([parameters.rule(entry) for entry in entries], data["test"])
+    model = TASK.build()
+    if system == "instruction":
+        task = Generation(max_new_tokens=TASK.max_new_tokens)
+        asked = data["test"].map(lambda row: {"prompt": INSTRUCTION + row["prompt"]})
+    else:
+        shown = "\n\n".join(row["prompt"] + row["completion"] for row in data["train"].select(range(3)))
+        task, asked = TASK, data["test"].map(lambda row: {"prompt": f"{shown}\n\n{row['prompt']}"})
+    answers = task.generate(model, tokenizer, task.encode(tokenizer, asked)).texts
+    if system == "examples":  # it has never learnt to stop after a line
+        answers = [(answer.strip().splitlines() or [""])[0] for answer in answers]
+    return _scored(answers, data["test"]) | _remembered(model, tokenizer)
+
+
+def _alone(about: dict) -> dict:
+    """In a process of its own, whose peak of memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_tuned, about).result()
+
+
+def _tuned(about: dict) -> dict:
+    data, tokenizer = rows(), models.tokenizer("decoder")
+    task = Generation(**{"template": "plain", "max_new_tokens": TASK.max_new_tokens} | about["changes"])
+    recipe = Recipe(learning_rate=RATES[about["system"]], **RECIPE, seed=about["seed"])
+    model = task.build(seed=about["seed"])
+    trained = adapters.trained_share(model)
+    run = fit(task, model, tokenizer, data["train"], data["validation"], recipe)
+    answers = task.generate(run.model, tokenizer, task.encode(tokenizer, data["test"]))
+    cost = {"seconds": run.seconds, "tokens_per_second": float(run.tokens_per_second), "trained_share": trained}
+    cost |= {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": recipe.to_dict()}
+    cost |= {"finished": float(answers.finished.mean()), "epoch": run.best["epoch"]}
+    return _scored(answers.texts, data["test"]) | _remembered(run.model, tokenizer) | cost
+
+
+def _scored(answers: list[str], test: Dataset) -> dict:
+    found = json_fields.counts(answers, test["completion"], parameters.FIELDS)
+    shown = {"valid": float(found[:, 3].mean()), "field_f1": float(json_fields.f1(found.sum(0)))}
+    return shown | {"n": len(found), "counts": found, "some_answers": answers[:5]}
+
+
+def _remembered(model, tokenizer) -> dict:
+    found = likelihood(model, tokenizer, general())
+    cost = evaluation.interval(-found, score=Generation.from_counts)
+    return {"general_perplexity": float(np.exp(cost.value)), "general_n": cost.n}
