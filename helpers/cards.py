@@ -139,6 +139,11 @@ def _limit(task: str, settings: dict) -> str:
             f"Of a text only the first {length} tokens are read. Each text gets one of the labels, "
             "also one that fits none."
         )
+    if task == "generation":
+        return (
+            f"It writes at most {settings.get('max_new_tokens')} tokens. What it writes can be fluent and wrong, and "
+            "nothing checks it."
+        )
     return f"Of a row at most {length} tokens are read."
 
 

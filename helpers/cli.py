@@ -16,6 +16,7 @@ examples:
   helpers fetch
   helpers train --task classification --data mail.csv --text body --label folder --output model/
   helpers train --task tagging --data names.conll --output model/
+  helpers train --task generation --data pairs.jsonl --prompt source --completion target --output model/
   helpers train --data reviews.jsonl --group film --output model/ --epochs 4 --learning-rate 5e-5
   helpers evaluate model/ --data new.csv --text body --label folder
   helpers predict model/ --data unseen.csv --text body > predictions.jsonl
@@ -97,7 +98,7 @@ def _add_train(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", required=True, help="new folder for the trained model")
     verb.add_argument("--model", help="a role, a folder, or a name on the Hub (default: what suits the task)")
     verb.add_argument("--scale", choices=["laptop", "gpu"], help="what the role stands for (default: $SFT_SCALE)")
-    verb.add_argument("--max-length", type=int, help="tokens kept of a row (default: 256)")
+    verb.add_argument("--max-length", type=int, help="tokens kept of a row (default: 256; for generation all)")
     verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     recipe = verb.add_argument_group("recipe", "see helpers.recipe.Recipe for ranges and sources")
     for field in fields(Recipe):
@@ -122,7 +123,8 @@ def _fetch(_options) -> None:
     from helpers import assets, corpora, models
 
     assets.fetch_all()
-    corpora.load("docstrings", scale="laptop")  # reads the sources of the installed libraries, half a minute once
+    for name in ("docstrings", "parameters"):  # read the sources of the installed libraries, half a minute once
+        corpora.load(name, scale="laptop")
     models.describe()  # unpacks the decoder, which takes up to a minute once
     print(f"all assets are in {assets.cache_dir()}")
 
@@ -182,6 +184,7 @@ def _scores(task, model, tokenizer, test, baselines: dict) -> tuple:
     """The ladder up to the fine-tuned model, and that model's scores."""
     from helpers import evaluation
 
+    task = commands.judge(task, tokenizer)
     predictions, references = _predicted(task, model, tokenizer, test)
     table = evaluation.ladder(task, {**baselines, "fine-tuned": predictions}, references)
     return table, task.score(predictions, references) | {"n": len(references)}
@@ -195,7 +198,7 @@ def _evaluate(options) -> None:
     test = command.labelled(options, task)
     baselines = command.baselines(_with_training(options, command, test), task) if options.baselines else {}
     table, scores = _scores(task, model, tokenizer, test, baselines)
-    found = table.loc["fine-tuned"]
+    found, task = table.loc["fine-tuned"], commands.judge(task, tokenizer)
     print(f"{task.selection} {found[task.selection]:.3f} [{found['low']:.3f}, {found['high']:.3f}] n={found['n']:.0f}")
     for name, value in scores.items():
         print(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}")
@@ -222,6 +225,7 @@ def _predict(options) -> None:
     from helpers import saved
 
     task, model, tokenizer = saved.load(options.model)
+    task = commands.judge(task, tokenizer)
     command = commands.of(task.name)
     rows = command.unlabelled(options, task)
     predictions = task.predict(model, task.encode(tokenizer, rows), pad_id=tokenizer.pad_token_id)

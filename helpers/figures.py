@@ -90,6 +90,21 @@ def training_curve(history: pd.DataFrame, score: str = "accuracy") -> Figure:
     return figure
 
 
+def losses(histories: Mapping[str, pd.DataFrame], what: str) -> Figure:
+    """Loss over the steps of several runs, named at their ends, on a logarithmic scale.
+
+    Args:
+        histories: by the value of what differs, such as "3e-3", a run's history.
+        what: the name of what differs, such as "learning rate".
+    """
+    figure, axes = plt.subplots()
+    for (name, history), style in zip(histories.items(), ("-", "--", ":", "-."), strict=False):
+        axes.plot(history["step"], history["loss"], style, label=name)
+    axes.set(xlabel="step", ylabel="loss (nats)", yscale="log", title=f"Which {what} learns?")
+    axes.legend(title=what)
+    return figure
+
+
 def confusion_matrix(counts: pd.DataFrame) -> Figure:
     """A table of counts, true labels as rows, with each row's share as its shade."""
     figure, axes = plt.subplots(figsize=(5, 4))

@@ -52,7 +52,8 @@ def app(task, model, tokenizer, name: str) -> FastAPI:
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     # A page elsewhere that has its own name point at 127.0.0.1 must not reach the model.
     made.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-    command, places, working = commands.of(task.name), threading.Semaphore(MOST_WAITING), threading.Lock()
+    task, command = commands.judge(task, tokenizer), commands.of(task.name)
+    places, working = threading.Semaphore(MOST_WAITING), threading.Lock()
 
     def predict(rows: list[dict]) -> list[dict]:
         with working:

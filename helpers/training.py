@@ -137,6 +137,7 @@ class _Loop:
         lengths = [len(row["input_ids"]) for row in self.rows]
         self.lengths, self.terms = np.array(lengths), task.supervised(train)  # (N,), (N,)
         self.plan, self.evaluate_after = _plan(lengths, recipe)
+        _check_terms(self.terms, self.plan)
         self.bits = Bits()
         self.step, self.seconds = 0, 0.0  # steps that are done, and the time they took
         self.history, self.best, self.best_weights = [], None, None
@@ -309,7 +310,8 @@ def parameter_groups(
         head: name prefixes of the new layers.
         rates: peak step sizes of parameters that a task lets learn at their own pace, by name prefix.
 
-    Raises InputError if the recipe asks for more layers than the model has, or for a head where there is none.
+    Raises InputError if the recipe asks for more layers than the model has or for a head where there is none, and if
+    weights to be trained are not in float32.
     """
     trained = _trained_prefixes(model, recipe.trainable, head)
     groups: dict[tuple, list] = {}
@@ -325,6 +327,24 @@ def parameter_groups(
     if not groups:
         raise InputError(f"trainable {recipe.trainable} of the recipe leaves nothing to train in this model; take all")
     return [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
+
+
+def _check_precision(name: str, parameter: Tensor) -> None:
+    if parameter.dtype != torch.float32:  # bf16 has 8 bits: most of AdamW's updates are smaller than its rounding
+        raise InputError(
+            f"the weights of '{name}' are {parameter.dtype}, in which small updates are lost; convert the model with "
+            "model.float() and let precision='bf16' choose how products are computed"
+        )
+
+
+def _check_terms(terms: np.ndarray, plan: list[tuple[int, list[int]]]) -> None:
+    """InputError if a step would divide by zero because none of its rows has anything that counts."""
+    for _, rows in plan:
+        if terms[rows].sum() == 0:
+            raise InputError(
+                f"nothing in the rows {_listed(rows)} of the training data adds to the loss; they must hold labels, or "
+                "completions"
+            )
 
 
 def _trained_prefixes(model: nn.Module, trainable: str | int, head: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -33,6 +33,14 @@ def test_the_learning_curve_draws_means_and_the_range_of_seeds():
     assert labelled(axes)
 
 
+def test_the_losses_of_runs_are_drawn_and_named():
+    runs = {name: pd.DataFrame({"step": [1, 2], "loss": [2.0, end]}) for name, end in (("1e-3", 1.0), ("1e-2", 3.0))}
+    axes = figures.losses(runs, "learning rate").axes[0]
+    assert [line.get_ydata()[1] for line in axes.lines] == [1.0, 3.0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["1e-3", "1e-2"]
+    assert labelled(axes) and axes.get_legend().get_title().get_text() == "learning rate"
+
+
 def test_the_training_curve_shows_losses_and_scores():
     history = pd.DataFrame({"step": [1, 2, 3], "loss": [0.7, 0.6, 0.5], "validation_accuracy": [np.nan, 0.6, 0.8]})
     top, bottom = figures.training_curve(history).axes

@@ -245,6 +245,20 @@ def test_the_history_counts_rows_and_tokens():
     assert found.peak_memory_gb > 0.05
 
 
+def test_weights_in_half_precision_are_refused():
+    with pytest.raises(InputError, match=r"weights of '.*' are torch.bfloat16, in which small updates are lost"):
+        run(tiny.model().bfloat16())
+
+
+def test_a_step_without_anything_to_learn_is_refused():
+    class Masked(Classification):
+        def supervised(self, data):
+            return np.zeros(len(data), dtype=int)
+
+    with pytest.raises(InputError, match=r"nothing in the rows \d+, .* of the training data adds to the loss"):
+        run(task=Masked(tiny.TASK.labels, tiny.TASK.max_length))
+
+
 def test_no_rows_is_one_sentence():
     with pytest.raises(InputError, match="hold no rows"):
         run(data=tiny.rows(1).select([]))

@@ -13,6 +13,7 @@ One module a task, with the same names in each:
     unlabelled(options, task)        rows of `--data` or of standard input for predict
     line(task, prediction, row)      what predict writes for a row, ready for JSON
     row(fields)                      a row without labels from the texts of FIELDS
+    judge(task, tokenizer)           only where the shell scores other predictions than training does
 """
 
 import sys
@@ -21,12 +22,18 @@ from types import ModuleType
 
 from helpers.errors import InputError
 
-NAMES = ("classification", "extraction", "tagging")
+NAMES = ("classification", "extraction", "generation", "tagging")
 
 
 def of(task: str) -> ModuleType:
     """The module of a task."""
     return import_module(f"helpers.commands.{task}")
+
+
+def judge(task, tokenizer):
+    """The task as the shell uses it to predict and to score: itself, unless its module has another judge."""
+    command = of(task.name)
+    return command.judge(task, tokenizer) if hasattr(command, "judge") else task
 
 
 def standard_input() -> list[str]:

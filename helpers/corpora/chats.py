@@ -1,0 +1,118 @@
+"""Anyone's prompts with completions, or chats: CSV, TSV, JSONL or Parquet files to a `Corpus`."""
+
+from pathlib import Path
+
+import pandas as pd
+from datasets import Dataset, DatasetDict
+
+from helpers.corpora import tables
+from helpers.corpora.base import SPLITS, Corpus, pairs
+from helpers.corpora.splits import normalised, one_completion_each, split_groups
+from helpers.errors import InputError
+
+
+def corpus(
+    data: str | Path,
+    *,
+    prompt: str = "prompt",
+    completion: str = "completion",
+    messages: str = "messages",
+    group: str | None = None,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
+    seed: int = 0,
+) -> Corpus:
+    """Rows of prompt and completion, or of chats if the file has the column `messages`, split if no split is given.
+
+    Args:
+        data: the training rows, or all rows if they are to be split.
+        prompt, completion, messages, group: names of columns; rows of one group stay in one split.
+        validation, test: files with the same columns, both or neither.
+
+    Raises InputError for a file that cannot be read, a missing column, an empty prompt or completion, a chat that is no
+    list of turns or does not end with the assistant's, fewer than three rows, and a prompt that stands in two splits.
+    """
+    if (validation is None) != (test is None):
+        given, lacking = ("test", "validation") if validation is None else ("validation", "test")
+        raise InputError(f"a {given} file is given but no {lacking} file; give both, or neither to have data split")
+    names = (prompt, completion, messages, group)
+    rows = learnable(data, *names)
+    about = {"name": Path(data).name, "source": str(data), "licence": "the owner's", "unit": "one row of the file"}
+    if validation is None:
+        kept, removed = one_completion_each(rows)
+        if len(kept) < 3:
+            raise InputError(f"'{data}' holds {len(kept)} different prompts; three splits need at least three")
+        frames = split_groups(kept, seed=seed)
+        rule = f"at random, seed {seed}" + (f", by {group}" if group else "")
+        return _corpus(frames, split_rule=rule, removed=removed, **about)
+    paths = dict(zip(SPLITS, (data, validation, test), strict=True))
+    frames = {"train": rows} | {name: learnable(paths[name], *names) for name in SPLITS[1:]}
+    _no_leak(frames, paths)
+    return _corpus(frames, split_rule="as given", **about)
+
+
+def learnable(path: str | Path, prompt: str, completion: str, messages: str, group: str | None = None) -> pd.DataFrame:
+    """The rows of a file with string columns `prompt`, `completion`, `group` and, for chats, their `messages`."""
+    rows = tables.read(path)
+    if messages in rows and prompt not in rows:
+        turns = [_turns(given, number, path) for number, given in enumerate(rows[messages], start=1)]
+        for number, given in enumerate(turns, start=1):
+            if given[-1]["role"] != "assistant" or len(given) < 2:
+                raise InputError(
+                    f"messages in row {number} of '{path}' end without an answer; add the assistant's turn"
+                )
+        before = ["\n".join(turn["content"] for turn in given[:-1]) for given in turns]
+        found = {"prompt": before, "completion": [given[-1]["content"] for given in turns], "messages": turns}
+    else:
+        found = {"prompt": tables.texts(rows, prompt, path), "completion": tables.texts(rows, completion, path)}
+    found["group"] = tables.texts(rows, group, path) if group else found["prompt"]
+    return pd.DataFrame(found)
+
+
+def askable(path: str | Path, prompt: str, messages: str) -> Dataset:
+    """Rows to be answered: a column `prompt`, or `messages` without the assistant's last turn."""
+    rows = tables.read(path)
+    if messages in rows and prompt not in rows:
+        turns = [_turns(given, number, path) for number, given in enumerate(rows[messages], start=1)]
+        return Dataset.from_dict({"messages": [given[:-1] if _answered(given) else given for given in turns]})
+    return Dataset.from_dict({"prompt": tables.texts(rows, prompt, path).tolist()})
+
+
+def dataset(frame: pd.DataFrame) -> Dataset:
+    """Rows as the task `Generation` takes them."""
+    columns = ["messages"] if "messages" in frame else ["prompt", "completion"]
+    return Dataset.from_dict({name: frame[name].tolist() for name in columns})
+
+
+def _corpus(frames: dict[str, pd.DataFrame], **about) -> Corpus:
+    found = pairs(frames, **about)
+    if "messages" not in frames["train"]:
+        return found
+    return Corpus(DatasetDict({name: dataset(frame) for name, frame in frames.items()}), found.card)
+
+
+def _turns(given, number: int, path: str | Path) -> list[dict]:
+    good = isinstance(given, list) and given and all(isinstance(turn, dict) for turn in given)
+    if not good or not all(isinstance(turn.get(key), str) for turn in given for key in ("role", "content")):
+        raise InputError(
+            f"messages in row {number} of '{path}' are no list of turns; write "
+            '[{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]'
+        )
+    return [{"role": turn["role"], "content": turn["content"]} for turn in given]
+
+
+def _answered(turns: list[dict]) -> bool:
+    return turns[-1]["role"] == "assistant"
+
+
+def _no_leak(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> None:
+    """InputError if a prompt stands in two splits: its score would say nothing about new prompts."""
+    keys = {name: normalised(frame["prompt"]) for name, frame in frames.items()}
+    for later, earlier in (("validation", "train"), ("test", "train"), ("test", "validation")):
+        shared = keys[later].isin(set(keys[earlier]))
+        if shared.any():
+            row = int(shared.argmax())
+            raise InputError(
+                f"prompts of '{paths[later]}' stand in '{paths[earlier]}' too ({shared.sum()} of them), "
+                f"the first in row {row + 1} ('{frames[later]['prompt'].iloc[row][:40]}'); remove them from one file"
+            )

@@ -1,0 +1,108 @@
+"""One's own prompts and chats: read, split without leaks, each mistake named; and the shell over them."""
+
+import json
+
+import pytest
+import tiny_decoder as tiny
+from transformers import AutoModelForCausalLM
+
+from helpers import cli
+from helpers.corpora import chats
+from helpers.errors import InputError
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def pairs(count=40):
+    return [dict(row) for row in tiny.rows(count, seed=3)]
+
+
+def turns(row):
+    answer = {"role": "assistant", "content": row["completion"]}
+    return {"messages": [{"role": "user", "content": row["prompt"]}, answer]}
+
+
+@pytest.mark.parametrize("form", [dict, turns])
+def test_rows_are_split_and_no_prompt_stands_in_two_splits(tmp_path, form):
+    corpus = chats.corpus(write(tmp_path / "rows.jsonl", map(form, pairs())))
+    assert corpus.data["train"].column_names[0] == ("prompt" if form is dict else "messages")
+    prompts = [
+        set(part["prompt"]) if form is dict else {turn[0]["content"] for turn in part["messages"]}
+        for part in corpus.data.values()
+    ]
+    assert sum(map(len, prompts)) == len(set.union(*prompts)) == len({row["prompt"] for row in pairs()})
+    assert sum(corpus.card.rows.values()) == sum(map(len, prompts)) and min(corpus.card.rows.values()) > 0
+
+
+def test_a_group_stays_on_one_side(tmp_path):
+    rows = [row | {"who": str(i % 7)} for i, row in enumerate(pairs(60))]
+    corpus = chats.corpus(write(tmp_path / "rows.jsonl", rows), group="who")
+    groups = [set(part["group"]) for part in corpus.data.values()]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 7
+
+
+def test_a_prompt_in_two_files_is_named(tmp_path):
+    paths = [write(tmp_path / f"{i}.jsonl", rows) for i, rows in enumerate((pairs(9), pairs(9)[3:4], pairs(20)[12:]))]
+    with pytest.raises(InputError, match=r"prompts of '.*1.jsonl' stand in '.*0.jsonl' too \(1 of them\), .* row 1"):
+        chats.corpus(paths[0], validation=paths[1], test=paths[2])
+
+
+@pytest.mark.parametrize(
+    "rows, sentence",
+    [
+        ([{"prompt": "a", "completion": ""}], "completion in row 1 of .* is empty"),
+        ([{"prompt": "a"}], "has no column 'completion'"),
+        ([{"messages": [{"role": "user", "content": "a"}]}], "messages in row 1 of .* end without an answer"),
+        ([turns(pairs()[0]), {"messages": "hello"}], "messages in row 2 of .* are no list of turns; write"),
+        (pairs(2), "holds 2 different prompts; three splits need at least three"),
+    ],
+)
+def test_bad_files_are_one_sentence(tmp_path, rows, sentence):
+    with pytest.raises(InputError, match=sentence):
+        chats.corpus(write(tmp_path / "rows.jsonl", rows))
+
+
+def test_a_line_that_is_no_json_is_named(tmp_path):
+    file = write(tmp_path / "rows.jsonl", pairs(3))
+    file.write_text(file.read_text(encoding="utf-8") + "{oops\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 4 of .* is not JSON"):
+        chats.corpus(file)
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A folder with an untrained decoder."""
+    tiny.model().save_pretrained(tmp_path / "base")
+    tiny.tokenizer().save_pretrained(tmp_path / "base")
+    return tmp_path / "base"
+
+
+@pytest.mark.parametrize("form, more", [(dict, []), (turns, ["--lora-rank", "4"])])
+def test_the_shell_trains_evaluates_and_predicts(tmp_path, base, capsys, form, more):
+    file, output = write(tmp_path / "rows.jsonl", map(form, pairs())), str(tmp_path / "model")
+    words = ["train", "--task", "generation", "--data", str(file), "--model", str(base), "--output", output]
+    assert cli.main([*words, "--max-new-tokens", "4", "--epochs", "1", *more]) == 0
+    shown = capsys.readouterr().out
+    assert "chrf" in shown and shown.count("\n") == 5
+    assert [line.split()[0] for line in shown.splitlines()[2:]] == ["copy", "nearest", "fine-tuned"]
+    assert AutoModelForCausalLM.from_pretrained(output).num_parameters() == tiny.model().num_parameters()
+    scores = json.loads((tmp_path / "model" / "scores.json").read_text(encoding="utf-8"))
+    assert {"chrf", "bleu", "exact_match", "n"} <= scores.keys()
+
+    assert cli.main(["evaluate", output, "--data", str(file)]) == 0
+    assert capsys.readouterr().out.startswith("chrf ")
+    assert cli.main(["predict", output, "--data", str(file)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) == 40 and all(list(line) == ["completion"] for line in lines)
+
+
+def test_the_shell_says_what_is_wrong_with_a_chat(tmp_path, base, capsys):
+    rows = [turns(row) for row in pairs(9)]
+    rows[4]["messages"][0]["role"] = "bot"
+    file = write(tmp_path / "rows.jsonl", rows)
+    words = ["train", "--task", "generation", "--data", str(file), "--model", str(base), "--output"]
+    assert cli.main([*words, str(tmp_path / "model")]) == 2
+    assert "role 'bot' in row" in capsys.readouterr().err
