@@ -90,6 +90,22 @@ def training_curve(history: pd.DataFrame, score: str = "accuracy") -> Figure:
     return figure
 
 
+def scores(table: pd.DataFrame, score: str) -> Figure:
+    """One score of several systems, a dot with its 95 % interval each, the first system on top.
+
+    Args:
+        table: a row a system, with the columns value, low and high.
+        score: the score's name.
+    """
+    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.4 * len(table)))
+    places = np.arange(len(table))[::-1]
+    spread = np.abs(table[["low", "high"]].to_numpy().T - table["value"].to_numpy())
+    axes.errorbar(table["value"], places, xerr=spread, fmt="o", color=BLUE, capsize=3)
+    axes.set_yticks(places, table.index)
+    axes.set(xlabel=f"{score}, with 95 % interval", title=f"Which system has the best {score}?")
+    return figure
+
+
 def losses(histories: Mapping[str, pd.DataFrame], what: str) -> Figure:
     """Loss over the steps of several runs, named at their ends, on a logarithmic scale.
 

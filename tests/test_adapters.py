@@ -61,6 +61,16 @@ def test_a_merged_model_is_plain_and_computes_the_same():
     assert adapters.merged(plain) is plain
 
 
+def test_eq_lora_a_merged_weight_is_the_old_one_and_twice_the_product():
+    run, before = tuned()
+    layer = run.model.base_model.model.model.layers[1].mlp.down_proj
+    a, b = layer.lora_A["default"].weight.detach(), layer.lora_B["default"].weight.detach()
+    assert b.abs().max() > 1e-4
+    expected = before["model.layers.1.mlp.down_proj.weight"] + 2 * b @ a  # alpha / rank is 2
+    found = adapters.merged(run.model).model.layers[1].mlp.down_proj.weight.detach()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
 def test_a_saved_run_with_adapters_loads_as_a_plain_model(tmp_path):
     run, _ = tuned(epochs=1)
     expected = run.model(IDS).logits.detach()

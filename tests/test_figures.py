@@ -33,6 +33,15 @@ def test_the_learning_curve_draws_means_and_the_range_of_seeds():
     assert labelled(axes)
 
 
+def test_scores_of_systems_are_drawn_with_their_intervals():
+    table = pd.DataFrame({"value": [0.5, 0.8], "low": [0.4, 0.7], "high": [0.7, 0.9]}, index=["one", "two"])
+    axes = figures.scores(table, "F1").axes[0]
+    assert axes.lines[0].get_xdata().tolist() == [0.5, 0.8] and axes.lines[0].get_ydata().tolist() == [1, 0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two"]
+    ends = [segment[:, 0].tolist() for segment in axes.collections[0].get_segments()]
+    assert ends == [pytest.approx([0.4, 0.7]), pytest.approx([0.7, 0.9])]
+
+
 def test_the_losses_of_runs_are_drawn_and_named():
     runs = {name: pd.DataFrame({"step": [1, 2], "loss": [2.0, end]}) for name, end in (("1e-3", 1.0), ("1e-2", 3.0))}
     axes = figures.losses(runs, "learning rate").axes[0]
