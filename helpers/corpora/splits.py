@@ -1,9 +1,11 @@
 """Splits that leak nothing: duplicates go first, and rows that belong together stay on one side."""
 
 import re
+from collections.abc import Hashable, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_matrix, triu
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -114,6 +116,91 @@ def split_groups(
             part.iloc[place] = name
     chosen = frame["group"].map(part)
     return {name: frame[chosen == name] for name in SPLITS}
+
+
+def joined(keys: Sequence[Iterable[Hashable]]) -> np.ndarray:
+    """The number of each row's component, shape (N,): rows that share a key are joined, also through other rows."""
+    rows = [row for row, found in enumerate(keys) for _ in found]
+    names = pd.factorize(np.array([key for found in keys for key in found], dtype=object))[0]
+    size = len(keys) + len(names)
+    edges = coo_matrix((np.ones(len(rows), dtype=int), (rows, len(keys) + names)), shape=(size, size))
+    return connected_components(edges, directed=False)[1][: len(keys)]
+
+
+def near_duplicates(texts: pd.Series, *, words: int = 5, share: float = 0.5, common: int = 500) -> np.ndarray:
+    """The number of each text's cluster, shape (N,): texts of a cluster are copies of each other but for a few words.
+
+    Two texts are joined if, of all runs of `words` words in either, at least `share` stand in both (the Jaccard index
+    of their shingles; Broder 1997). Runs that more than `common` texts hold, such as the footer of a mailing list, do
+    not count.
+    """
+    texts_of, runs = _shingles(normalised(texts), words)
+    held = np.bincount(runs)
+    rare = held[runs] <= common
+    size = np.bincount(texts_of[rare], minlength=len(texts))
+    shared = rare & (held[runs] > 1)
+    ones, shape = np.ones(shared.sum(), dtype=np.int32), (len(texts), len(held))
+    matrix = coo_matrix((ones, (texts_of[shared], runs[shared])), shape=shape).tocsr()
+    both = triu(matrix @ matrix.T, k=1).tocoo()  # how many runs each pair of texts shares
+    either = size[both.row] + size[both.col] - both.data
+    alike = both.data >= share * either
+    edges = coo_matrix((alike, (both.row, both.col)), shape=(len(texts), len(texts)))
+    edges.eliminate_zeros()
+    return connected_components(edges, directed=False)[1]
+
+
+def _shingles(texts: pd.Series, words: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every different run of `words` words of each text: the text's place and the run's number, one pair a run."""
+    lists = texts.str.split()
+    text = np.repeat(np.arange(len(lists)), lists.str.len())
+    ids = pd.factorize(np.concatenate([np.array(found, dtype=object) for found in lists]))[0].astype(np.uint64)
+    runs = max(0, len(ids) - words + 1)
+    mixed = np.zeros(runs, dtype=np.uint64)
+    for place in range(words):  # a polynomial in a large odd number, modulo 2^64
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + ids[place : place + runs] + np.uint64(1)
+    inside = text[:runs] == text[words - 1 :]
+    pairs = pd.DataFrame({"text": text[:runs][inside], "run": pd.factorize(mixed[inside])[0]}).drop_duplicates()
+    return pairs["text"].to_numpy(), pairs["run"].to_numpy()
+
+
+def without_near_duplicates(frame: pd.DataFrame, **settings) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The first row of each cluster of `near_duplicates`, and how many rows were left out by reason.
+
+    A cluster with different labels is left out as a whole.
+    """
+    cluster = near_duplicates(frame["text"], **settings)
+    contradictory = frame.groupby(cluster)["label"].transform("nunique") > 1
+    repeated = pd.Series(cluster, index=frame.index).duplicated() & ~contradictory
+    removed = {"near-duplicate": int(repeated.sum()), "near-duplicate, other label": int(contradictory.sum())}
+    return frame[~repeated & ~contradictory], removed
+
+
+def ordered_split(
+    frame: pd.DataFrame, *, validation: float = 0.125, test: float = 0.25
+) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """Cut rows by their `date`: train before validation, validation before test, as a model in use meets them.
+
+    A `group` belongs where its first row falls. A later row of it that stands on the other side of a cut is left out:
+    on either side it would leak. The second value counts those rows.
+
+    Args:
+        frame: columns label, group and date (texts that sort by time).
+        validation, test: shares of all rows, before late rows are left out.
+
+    Raises InputError if a label is missing on one side.
+    """
+    rows = frame.sort_values("date", kind="stable")
+    dates = rows["date"].to_numpy()
+    cuts = [dates[min(len(rows) - 1, round(len(rows) * share))] for share in (1 - validation - test, 1 - test)]
+    side = np.searchsorted(cuts, dates, side="right")  # 0, 1 or 2
+    first = rows.groupby("group")["date"].transform("first").to_numpy()
+    late = side != np.searchsorted(cuts, first, side="right")
+    parts = {name: rows[(side == place) & ~late] for place, name in enumerate(SPLITS)}
+    for name, part in parts.items():
+        missing = set(frame["label"]) - set(part["label"])
+        if missing:
+            raise InputError(f"label '{min(missing)}' does not occur in the time of {name}; change the shares")
+    return parts, {"later row of an earlier group": int(late.sum())}
 
 
 def _cut(frame: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

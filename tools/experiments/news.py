@@ -1,0 +1,92 @@
+"""News: accuracy over few labels, from the cheapest system to full fine-tuning, and the same models on newsgroups."""
+
+from collections.abc import Iterator
+from functools import cache, lru_cache
+
+import numpy as np
+from datasets import Dataset
+from transformers import AutoModel
+
+from helpers import baselines, corpora, long_texts, models
+from helpers.corpora import news
+from helpers.recipe import Recipe
+from helpers.tasks.classification import Classification
+from helpers.training import Run, fit
+from tools.experiments import subset
+
+CORPUS, MODEL = "news", "encoder"
+TOKENS = 64  # of each article
+CHOOSE_ON = 128  # validation rows that choose what the cheap systems leave to choose
+EPOCHS = {16: 20, 64: 10, 256: 4}  # few rows need more passes
+MOVED = 256  # training rows of the models that are tried on newsgroups as well
+CHEAP = ("tf-idf", "centroid", "head only")
+
+
+def news_curve() -> Iterator[tuple[dict, callable]]:
+    """Accuracy of four systems over the number of labelled articles, three draws each; at 256 on newsgroups too."""
+    every = len(pieces()["train"])
+    for rows in (8, 16, 32, 64, 128, 256, every):
+        for seed in range(3) if rows < every else range(1):
+            for system in CHEAP:
+                yield from _splits(system, rows, seed)
+    for seed in range(3):
+        for rows in (16, 64, 256):
+            yield from _splits("fine-tuned", rows, seed)
+
+
+EXPERIMENTS = {"news-curve": news_curve}
+
+
+@cache
+def pieces() -> dict[str, Dataset]:
+    """The first tokens of each article; `choosing`, a part of validation; and the posts `elsewhere`."""
+    corpus, tokenizer = corpora.load("news"), models.tokenizer()
+    parts = dict(corpus.data) | {"elsewhere": news.elsewhere(corpus.labels)}
+    parts = {name: long_texts.shortened(part, tokenizer, TOKENS) for name, part in parts.items()}
+    parts["train"] = parts["train"].add_column("place", list(range(len(parts["train"]))))
+    parts["choosing"] = subset(parts["validation"], CHOOSE_ON, 0)
+    return parts
+
+
+def _splits(system: str, rows: int, seed: int) -> Iterator[tuple[dict, callable]]:
+    about = {"system": system, "train_rows": rows, "seed": seed}
+    for split in ("test", "elsewhere") if rows == MOVED else ("test",):
+        yield about | {"split": split}, lambda split=split: _result(split=split, **about)
+
+
+def _result(system: str, train_rows: int, seed: int, split: str) -> dict:
+    if system == "fine-tuned":
+        probabilities, cost = _tuned(train_rows, seed, split)
+    else:
+        probabilities, cost = _cheap(system, train_rows, seed, split), {}
+    right = probabilities.argmax(-1) == np.array(pieces()[split]["label"])
+    return {"accuracy": float(right.mean()), "n": len(right), "correct": right} | cost
+
+
+def _cheap(system: str, rows: int, seed: int, split: str) -> np.ndarray:
+    train, choosing = subset(pieces()["train"], rows, seed), pieces()["choosing"]
+    if system == "tf-idf":
+        return baselines.tfidf(train, choosing, pieces()[split])
+    features = [_features("train")[train["place"]], _features("choosing"), _features(split)]
+    return {"centroid": baselines.centroid, "head only": baselines.regression}[system](features, train, choosing)
+
+
+@cache
+def _features(part: str) -> np.ndarray:
+    return baselines.embed(models.load(AutoModel), models.tokenizer(), pieces()[part]["text"])
+
+
+def _tuned(rows: int, seed: int, split: str) -> tuple[np.ndarray, dict]:
+    task, tokenizer, run = _trained(rows, seed)
+    probabilities = task.predict(run.model, task.encode(tokenizer, pieces()[split]), pad_id=tokenizer.pad_token_id)
+    cost = {"seconds": run.seconds, "rows_per_second": run.rows_per_second, "precision": run.precision}
+    return probabilities, cost | {"recipe": run.recipe.to_dict()}
+
+
+@lru_cache(maxsize=1)
+def _trained(rows: int, seed: int) -> tuple[Classification, object, Run]:
+    data, tokenizer = pieces(), models.tokenizer()
+    task = Classification(tuple(data["train"].features["label"].names), TOKENS)
+    recipe = Recipe(epochs=EPOCHS[rows], batch_rows=16, attention_dropout=0.0, seed=seed)
+    train = subset(data["train"], rows, seed)
+    return task, tokenizer, fit(task, task.build(seed=seed), tokenizer, train, recipe=recipe)
