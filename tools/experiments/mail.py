@@ -15,7 +15,7 @@ from tools.experiments import subset
 
 CORPUS, MODEL = "mail", "encoder"
 TOKENS = 64  # of each mail
-ROWS, FEW = 600, 96  # training rows of the main models, and of the one that the chapter trains live
+ROWS, FEW = 400, 96  # training rows of the main models, and of the one that the chapter trains live
 RATES = (0.1, 0.2, 0.4)  # shares of words that the senders of spam misspell
 LEARNED_RATE = 0.3  # share of misspelled words in half of the training mails of the hardened model
 
