@@ -51,7 +51,7 @@ def tokenizer(model: str | os.PathLike = "encoder", *, scale: str | None = None)
     Raises InputError for an unknown role, scale or folder; AssetError if the network or the disk fails.
     """
     where = _where(model, scale)
-    with _quiet(slow=not os.path.isdir(where)), _told(model, where, scale):
+    with quiet(slow=not os.path.isdir(where)), _told(model, where, scale):
         found = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=_local_only(where))
     return _with_pad_token(found)
 
@@ -83,7 +83,7 @@ def load(
         AssetError: the network is missing, or the asset cannot be fetched.
     """
     where = _where(model, scale)
-    with _quiet(slow=not os.path.isdir(where)), _told(model, where, scale):
+    with quiet(slow=not os.path.isdir(where)), _told(model, where, scale):
         settings = _configuration(model, where, config)
         if _pads_with_end(settings):
             settings.pad_token_id = tokenizer(model, scale=scale).pad_token_id
@@ -154,7 +154,7 @@ def _unpack_gguf(path: Path, folder: Path) -> Path:
     content = folder / "model"
     # One of transformers' bars does not ask whether bars are wanted.
     bars = io.StringIO() if assets.hide_progress() else sys.stderr
-    with _quiet(slow=True), redirect_stderr(bars):
+    with quiet(slow=True), redirect_stderr(bars):
         model = AutoModelForCausalLM.from_pretrained(
             path.parent, gguf_file=path.name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
         )
@@ -261,7 +261,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet(*, slow: bool) -> Iterator[None]:
+def quiet(*, slow: bool) -> Iterator[None]:
     """Without transformers' report about new layers; with progress bars, in a terminal, only for what is slow."""
     levels = [(library, library.get_verbosity()) for library in (transformers_logging, hub_logging)]
     shown = transformers_logging.is_progress_bar_enabled()

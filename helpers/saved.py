@@ -18,7 +18,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from helpers import adapters, checkpoints, tasks
+from helpers import adapters, checkpoints, models, tasks
 from helpers.corpora.base import DataCard
 from helpers.errors import InputError
 from helpers.training import Run
@@ -50,8 +50,9 @@ def save(
     check_free(output)
     scratch = output.with_name(output.name + ".writing")
     shutil.rmtree(scratch, ignore_errors=True)
-    adapters.merged(run.model).save_pretrained(scratch)
-    tokenizer.save_pretrained(scratch)
+    with models.quiet(slow=False):
+        adapters.merged(run.model).save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
     _write(scratch / "task.json", tasks.to_dict(task))
     _write(scratch / "recipe.json", run.recipe.to_dict())
     _write(scratch / "scores.json", scores or {})
@@ -70,7 +71,8 @@ def load(folder: str | Path) -> tuple[object, PreTrainedModel, PreTrainedTokeniz
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"'{folder}' is not a model that helpers has saved ({error}); give its folder") from error
     try:
-        model = AUTO_CLASSES[task.name].from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        with models.quiet(slow=False):
+            model = AUTO_CLASSES[task.name].from_pretrained(folder, use_safetensors=True, local_files_only=True)
     except (OSError, ValueError) as error:
         raise InputError(f"the model in '{folder}' cannot be read ({error}); train it again") from error
     if hasattr(task, "restore"):  # what plain `from_pretrained` leaves out

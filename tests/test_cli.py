@@ -52,6 +52,7 @@ def test_training_prints_the_baselines_beside_the_score(body, tmp_path, capsys):
     for system in ("majority", "tf-idf", "fine-tuned"):
         assert system in printed.out
     assert "removed" in printed.err and "rows/s" in printed.err
+    assert "it/s]" not in printed.err, "no bar where no terminal is"
     ladder = json.loads((tmp_path / "model" / "scores.json").read_text(encoding="utf-8"))["ladder"]
     assert [row["system"] for row in ladder] == ["majority", "tf-idf", "fine-tuned"]
     assert all(row["low"] <= row["accuracy"] <= row["high"] for row in ladder)

@@ -204,9 +204,21 @@ CASES = {
     "not UTF-8 JSONL": ("mine.jsonl", b'{"text": "\xff"}\n', r"is not UTF-8"),
     "broken JSON": ("mine.jsonl", '{"text": "a", "label": 1}\n{"text": \n', r"line 2 of '.*' is not JSON .*repair the"),
     "JSON that is no object": ("mine.jsonl", "[1, 2]\n", r"line 1 of '.*' is not a JSON object"),
+    "a list for a label": (
+        "mine.jsonl",
+        '{"text": "a", "label": ["x", "y"]}\n',
+        r"label in row 1 of .* is a list or an obj",
+    ),
     "a ragged CSV": ("mine.csv", "text,label\na,b\na,b,c,d\n", r"is not a good .csv file .*repair it"),
     "a broken Parquet": ("mine.parquet", "PAR1nonsense", r"is not a good .parquet file"),
 }
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_csv_file_with_other_marks_between_columns_is_read(tmp_path, mark):
+    path = tmp_path / "mine.csv"
+    write(path, f"text{mark}label\n" + f'"a, b; c\n d"{mark}x\r\n')
+    assert tables.labelled(path, "text", "label").to_dict("records") == [{"text": "a, b; c\n d", "label": "x"}]
 
 
 @pytest.mark.parametrize("case", CASES)

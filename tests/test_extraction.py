@@ -112,7 +112,7 @@ def test_long_questions_and_strange_rows_still_make_windows():
     assert predicted[0].text and predicted[0].text in LONG
 
 
-def test_the_loss_is_minus_the_mean_log_probability_of_both_ends_over_legal_positions():
+def test_eq_span_loss_is_minus_the_mean_log_probability_of_both_ends_over_legal_positions():
     model, rows = tiny.model().eval(), encode(*tiny.rows(6).to_list()).to_list()
     batch = tiny.TASK.collate(rows, 0)
     output = model(**{name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")})
@@ -124,7 +124,7 @@ def test_the_loss_is_minus_the_mean_log_probability_of_both_ends_over_legal_posi
     torch.testing.assert_close(tiny.TASK.loss(model, batch), expected)
 
 
-def test_the_best_legal_span_is_found_as_by_trying_all():
+def test_eq_span_margin_the_best_legal_span_is_found_as_by_trying_all():
     task = Extraction(max_length=48, stride=8, max_answer=3)
     windows = encode(tiny.row("Who paid?", LONG), task=task).to_list()
     random_state = np.random.default_rng(0)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from helpers.corpora.base import SPLITS, Corpus, build
@@ -78,10 +79,15 @@ def read(path: str | Path) -> pd.DataFrame:
 
 
 def texts(rows: pd.DataFrame, column: str, path: str | Path) -> pd.Series:
-    """One column as texts; InputError if it is missing or if a value is empty."""
+    """One column as texts; InputError if it is missing, or if a value is empty or holds several."""
     if column not in rows:
         raise InputError(f"'{path}' has no column '{column}'; it has {', '.join(map(str, rows.columns))}")
     values = rows[column]
+    nested = values.map(lambda value: isinstance(value, (list, dict, np.ndarray)))
+    if nested.any():
+        raise InputError(
+            f"{column} in row {int(nested.argmax()) + 1} of '{path}' is a list or an object; give one text or number"
+        )
     empty = values.isna() | (values.astype(str).str.strip() == "")
     if empty.any():
         raise InputError(f"{column} in row {int(empty.argmax()) + 1} of '{path}' is empty; fill it or delete the row")
@@ -120,8 +126,15 @@ def _parse(path: Path) -> pd.DataFrame:
     if suffix == ".jsonl":
         return pd.DataFrame(_json_rows(path))
     # Every field stays text, so that a label 007 or NA is not taken for a number or a gap.
-    separator = "\t" if suffix == ".tsv" else ","
+    separator = "\t" if suffix == ".tsv" else _separator(path)
     return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
+def _separator(path: Path) -> str:
+    """The comma, or what parts the columns where the header holds none: many spreadsheets write semicolons."""
+    with path.open(encoding="utf-8-sig") as stream:
+        header = stream.readline()
+    return next((mark for mark in (",", ";", "\t") if mark in header), ",")
 
 
 def _json_rows(path: Path) -> list[dict]:
