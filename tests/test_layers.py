@@ -18,7 +18,7 @@ LEVELS = (
     ("thresholds", "long_texts"),
     ("saved", "ledger"),
     ("cards",),
-    ("figures", "figures_maths", "figures_tagging", "figures_filter", "figures_questions", "attention_picture"),
+    ("figures", "figures_maths", "figures_tagging", "figures_filter", "figures_questions", "attention_picture", "figures_writing"),
     ("notebook", "commands"),
     ("serve",),
     ("cli",),

@@ -7,7 +7,7 @@ import pytest
 from datasets import Dataset
 
 from helpers import corpora, texts
-from helpers.corpora import docstrings, splits, strings
+from helpers.corpora import base, docstrings, splits, strings
 from helpers.errors import InputError
 
 PAIRS = {
@@ -76,6 +76,13 @@ def test_xsum_is_as_counted():
 def test_a_language_that_a_corpus_lacks_is_named(name):
     with pytest.raises(InputError, match="'tlh'; choose one of "):
         corpora.load(name, language="tlh")
+
+
+def test_a_frame_surrounds_each_prompt_whatever_it_holds():
+    data = Dataset.from_dict({"prompt": ["a {name}", "{}"], "completion": ["b", "c"]})
+    framed = base.framed(data, "{}\nFrench:\n")
+    assert framed["prompt"][:] == ["a {name}\nFrench:\n", "{}\nFrench:\n"]
+    assert framed["completion"][:] == ["b", "c"]
 
 
 # Docstrings

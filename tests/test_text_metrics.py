@@ -1,5 +1,8 @@
 """Scores of texts agree with the libraries that define them, and their intervals with drawing the rows by hand."""
 
+from collections import Counter
+from itertools import combinations
+
 import numpy as np
 import pytest
 import sacrebleu
@@ -99,3 +102,44 @@ def test_a_paired_difference_of_chrf_is_sharper_than_two_intervals():
     assert gain.value == pytest.approx(score("chrf", CLOSE) - score("chrf", FAR))
     assert 0 < gain.low < gain.high
     assert gain.high - gain.low < sum(found.high - found.low for found in apart)
+
+
+def test_eq_chrf():
+    """Equation (chrf), counted by hand, is sacrebleu's score."""
+
+    def grams(text: str, n: int) -> Counter:
+        letters = "".join(text.split())
+        return Counter(letters[i : i + n] for i in range(len(letters) - n + 1))
+
+    precisions, recalls = [], []
+    for n in range(1, 7):
+        pairs = [(grams(text, n), grams(reference, n)) for text, reference in zip(FAR, REFERENCES, strict=True)]
+        right = sum((written & wanted).total() for written, wanted in pairs)
+        precisions.append(right / sum(written.total() for written, _ in pairs))
+        recalls.append(right / sum(wanted.total() for _, wanted in pairs))
+    p, r = np.mean(precisions), np.mean(recalls)
+    assert score("chrf", FAR) == pytest.approx(100 * (1 + 2**2) * p * r / (2**2 * p + r))
+
+
+def test_eq_rouge_l():
+    """Equation (rouge-l), with the subsequence found by trying all, is the library's score."""
+
+    def is_inside(part: tuple, whole: list) -> bool:
+        rest = iter(whole)
+        return all(word in rest for word in part)
+
+    for text, reference in zip(FAR[:12], REFERENCES[:12], strict=True):
+        # words of letters alone, which the library neither drops nor stems
+        mine, wanted = (
+            [word for word in row.split() if word in ("the", "cat", "on", "mat")] for row in (text, reference)
+        )
+        if mine and wanted:
+            sizes = [
+                len(part)
+                for size in range(len(mine) + 1)
+                for part in combinations(mine, size)
+                if is_inside(part, wanted)
+            ]
+            p, r = max(sizes) / len(mine), max(sizes) / len(wanted)
+            expected = 2 * p * r / (p + r) if p else 0.0
+            assert score("rougeL", [" ".join(mine)], [" ".join(wanted)]) == pytest.approx(expected)

@@ -24,11 +24,6 @@ def scored(scores: Sequence, texts: list[str], test: Dataset) -> dict:
     return result | {"n": len(texts), "counts": np.concatenate(counts, axis=1)}
 
 
-def framed(data: Dataset, frame: str) -> Dataset:
-    """The rows with each prompt in a frame such as `"{}\\nFrench:\\n"`."""
-    return data.map(lambda row: {"prompt": frame.format(row["prompt"])})
-
-
 def asked(task: Generation, test: Dataset, scores: Sequence, model: str = "decoder") -> dict:
     """What the pretrained decoder answers when it is told what to do."""
     tokenizer = models.tokenizer(model)
@@ -40,9 +35,7 @@ def tuned(task: Generation, train: Dataset, test: Dataset, scores: Sequence, rec
     """What a decoder answers that was fine-tuned on `train`."""
     tokenizer = models.tokenizer("decoder")
     run = fit(task, task.build(), tokenizer, train, recipe=recipe)
-    rows = task.encode(tokenizer, test)
-    answers = task.generate(run.model, tokenizer, rows)
-    likelihood = task.score(task.predict(run.model, rows, pad_id=tokenizer.pad_token_id), task.references(rows))
+    answers = task.generate(run.model, tokenizer, task.encode(tokenizer, test))
     cost = {"seconds": run.seconds, "tokens_per_second": float(run.tokens_per_second)}
     cost |= {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": recipe.to_dict()}
-    return scored(scores, answers.texts, test) | likelihood | cost | {"generation_seconds": answers.seconds}
+    return scored(scores, answers.texts, test) | cost | {"generation_seconds": answers.seconds}

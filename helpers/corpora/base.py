@@ -90,6 +90,11 @@ def pairs(frames: dict[str, pd.DataFrame], **about) -> Corpus:
     return Corpus(DatasetDict(data), _card(frames, columns[:2], [], **about))
 
 
+def framed(data: Dataset, frame: str) -> Dataset:
+    """Rows of pairs with each prompt in a frame such as `"{}\\nFrench:\\n"`, which tells a decoder what to write."""
+    return Dataset.from_dict({**data.to_dict(), "prompt": [frame.format(text) for text in data["prompt"]]})
+
+
 def _card(frames: dict[str, pd.DataFrame], texts: list[str], rest: list[str], **about) -> DataCard:
     """The card of frames with columns of texts to be measured and a `rest` that only the hash covers."""
     rows = pd.concat(frames.values())

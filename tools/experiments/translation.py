@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 
 from helpers import corpora, metrics, pair_baselines
+from helpers.corpora.base import framed
 from helpers.recipe import Recipe
 from helpers.tasks.generation import Generation
 from tools.experiments import subset
-from tools.writing import asked, framed, scored, tuned
+from tools.writing import asked, scored, tuned
 
 CORPUS, MODEL = "strings", "decoder"
-TEST_ROWS = 200
+TEST_ROWS = 120
 MEMORIES = (64, 300, 1000, 10_000)
-TUNED = ((64, (0, 1, 2)), (300, (0,)), (1000, (0,)))
+TUNED = ((64, 0), (64, 1), (0, 0), (300, 0), (64, 2), (1000, 0))  # training rows and seed; 0 rows is zero-shot
 RECIPE = {"learning_rate": 2e-4, "epochs": 1, "batch_rows": 8}
 ASKED = "Translate the text of a user interface into French. Answer with the translation alone."
 FRAME = "{}\nFrench:\n"
@@ -27,14 +28,15 @@ def french() -> Iterator[tuple[dict, callable]]:
         train = subset(data["train"], rows, 0)
         about = {"system": "memory", "train_rows": len(train), "seed": 0}
         yield about, lambda train=train: scored(scores, pair_baselines.memory(train, test), test)
-    about = {"system": "zero-shot", "train_rows": 0, "seed": 0}
-    yield about, lambda: asked(Generation(system=ASKED, max_new_tokens=48), test, scores)
-    task = Generation(template="plain", max_new_tokens=48)
-    for rows, seeds in TUNED:
-        for seed in seeds:
-            train, recipe = framed(subset(data["train"], rows, seed), FRAME), Recipe(**RECIPE, seed=seed)
-            about = {"system": "fine-tuned", "train_rows": rows, "seed": seed}
-            yield about, lambda train=train, recipe=recipe: tuned(task, train, framed(test, FRAME), scores, recipe)
+    task = Generation(template="plain", max_new_tokens=40)
+    for rows, seed in TUNED:
+        if rows == 0:
+            about = {"system": "zero-shot", "train_rows": 0, "seed": 0}
+            yield about, lambda: asked(Generation(system=ASKED, max_new_tokens=40), test, scores)
+            continue
+        train, recipe = framed(subset(data["train"], rows, seed), FRAME), Recipe(**RECIPE, seed=seed)
+        about = {"system": "fine-tuned", "train_rows": rows, "seed": seed}
+        yield about, lambda train=train, recipe=recipe: tuned(task, train, framed(test, FRAME), scores, recipe)
 
 
 EXPERIMENTS = {"strings-french": french}
