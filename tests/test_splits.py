@@ -76,6 +76,8 @@ def test_a_split_in_time_is_ordered_and_complete_and_no_group_is_on_two_sides():
     groups = [set(part["group"]) for part in parts.values()]
     assert sum(map(len, groups)) == len(set.union(*groups))
     assert sum(map(len, parts.values())) + late["later row of an earlier group"] == 200
+    first = rows.sort_values("date").drop_duplicates("group")
+    assert set(first.index) <= set(pd.concat(parts.values()).index)
     alone, none = splits.ordered_split(rows.assign(group=range(200)), validation=0.2, test=0.3)
     assert [len(part) for part in alone.values()] == [100, 40, 60]
     assert none == {"later row of an earlier group": 0}
