@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from helpers.figures import BLACK, BLUE, ORANGE, RED
 
@@ -19,11 +20,12 @@ def pieces(words: Sequence[str], tags: Sequence[str], tokens: Sequence[str], wor
     """
     figure, place = plt.subplots(figsize=(6.4, 2.9))
     firsts = [list(word_ids).index(word) for word in range(len(words))]
-    for word, tag, first in zip(words, tags, firsts, strict=True):
+    for number, (word, tag, first) in enumerate(zip(words, tags, firsts, strict=True)):
         colour = BLACK if tag == "O" else BLUE
-        place.text(first, 2.45, tag, ha="center", va="center", color=colour, weight="bold", fontsize=10)
-        place.text(first, 2.0, word, ha="center", va="center", color=colour)
-        place.plot([first, first], [1.75, 1.25], color=colour, linewidth=1.5)
+        middle = first + (sum(owner == number for owner in word_ids) - 1) / 2
+        place.text(middle, 2.45, tag, ha="center", va="center", color=colour, weight="bold", fontsize=10)
+        place.text(middle, 2.0, word, ha="center", va="center", color=colour)
+        place.plot([first, middle], [1.25, 1.75], color=colour, linewidth=1.5)
     for at, (token, word) in enumerate(zip(tokens, word_ids, strict=True)):
         read = at in firsts
         box = {"boxstyle": "round,pad=0.3", "facecolor": "#dcebf7" if read else "#eeeeee", "edgecolor": "none"}
@@ -51,6 +53,7 @@ def gains(names: Sequence[str], means: np.ndarray, intervals: np.ndarray, title:
         place.plot(mean, row, "o", color=colour, markersize=8)
     place.set(yticks=at, xlabel=label, title=title, ylim=(-0.6, len(names) - 0.4))
     place.set_yticklabels(names)
+    place.xaxis.set_major_locator(MaxNLocator(4))
     return figure
 
 

@@ -1,5 +1,7 @@
 """Names in American English of 1961: the Brown corpus, with test genres that training has never seen."""
 
+import re
+
 import pandas as pd
 
 from helpers import assets, scales
@@ -9,6 +11,7 @@ from helpers.corpora.base import Corpus
 TAGS = ["O", "B-NAME", "I-NAME"]
 # Informative prose is learnt from; imaginative prose is what the model meets later.
 TEST_GENRES = ("fiction", "mystery", "science_fiction", "adventure", "romance", "humor")
+_PAIR = re.compile(r"(\S+)/(\S+)")  # the last slash parts word and tag
 _PROPER = ("np", "fw-np")  # beginnings of the tags of proper nouns
 
 
@@ -67,7 +70,7 @@ def _document(path, genre: str) -> list[dict]:
     """The sentences of one sample, one a line, as `word/tag` between blanks; words may hold slashes."""
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
-        pairs = [pair.rsplit("/", 1) for pair in line.split()]
+        pairs = _PAIR.findall(line)
         if pairs:
             tokens, tags = [word for word, _ in pairs], names([tag for _, tag in pairs])
             rows.append({"tokens": tokens, "tags": tags, "group": path.name, "genre": genre})

@@ -35,8 +35,8 @@ class Tagging:
             is to find spans, and the score is their F1; else it is the accuracy over words.
         head: `softmax` or `crf`.
         constrain: never predict `I-x` after anything but `B-x` or `I-x`; at decoding only, training is as without.
-        transition_learning_rate: peak step size of the CRF's scores. They start at zero, are few, and need values of
-            a few units, which steps of 1e-4 do not reach in one fine-tuning.
+        transition_learning_rate: peak step size of the CRF's scores. They start at zero and are not pretrained; at the
+            body's step size they would stay there.
         max_length: tokens kept of a sentence, special tokens included; words after that are tagged `O` (or the first
             tag, where there is no `O`).
     """
