@@ -1,13 +1,14 @@
 """Corpora leak nothing, and a reader's own files are read or refused in one sentence."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from helpers import corpora
-from helpers.corpora import hub, splits, tables
+from helpers.corpora import hub, plain, splits, tables
 from helpers.errors import AssetError, InputError
 
 
@@ -259,3 +260,17 @@ def test_a_text_in_two_splits_is_named(tmp_path):
     given = files(tmp_path, train="A text!,x\nb,y\n", validation="c,x\n", test="d,y\na text,x\n")
     with pytest.raises(InputError, match=r"texts of '.*test.csv' stand in '.*train.csv' too \(1 of .*first in row 2"):
         tables.corpus(given["train"], validation=given["validation"], test=given["test"])
+
+
+def test_brown_as_plain_text_has_no_tags_and_normal_spacing():
+    texts = plain.brown("news")
+    assert len(texts) == 44
+    assert texts[0].startswith("The Fulton County Grand Jury said Friday an investigation of Atlanta's recent")
+    whole = " ".join(texts)
+    assert not re.search(r"\s[.,;:?!]|``|''|\w/[a-z]{2,3}\b", whole)
+    assert 70_000 < len(whole.split()) < 110_000
+
+
+def test_an_unknown_genre_of_brown_is_named():
+    with pytest.raises(InputError, match="Brown has no genre 'poetry'; choose from adventure, belles_lettres"):
+        plain.brown("poetry")
