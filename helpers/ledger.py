@@ -45,7 +45,10 @@ def record(folder: Path, experiment: str, **result) -> None:
     if "correct" in result:
         result["correct"] = np.packbits(result["correct"]).tobytes().hex()
     if "counts" in result:
-        packed = zlib.compress(np.asarray(result["counts"]).astype("<u2").tobytes(), 9)
+        counted = np.asarray(result["counts"])
+        if counted.min(initial=0) < 0 or counted.max(initial=0) > 65535:
+            raise InputError(f"counts reach from {counted.min()} to {counted.max()}; the ledger keeps 0 to 65535")
+        packed = zlib.compress(counted.astype("<u2").tobytes(), 9)
         result["counts"] = base64.b85encode(packed).decode("ascii")
     line = json.dumps(result | provenance(folder), ensure_ascii=False, sort_keys=True)
     with (folder / f"{experiment}.jsonl").open("a", encoding="utf-8", newline="\n") as stream:
@@ -81,6 +84,7 @@ def provenance(folder: Path) -> dict:
         "--",
         "helpers/*.py",
         "helpers/*.toml",
+        "tools/*.py",
         "requirements.lock",
     )
     lock = hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest()[:12]
@@ -94,11 +98,16 @@ def provenance(folder: Path) -> dict:
     }
 
 
+def _capabilities() -> dict:
+    """What torch tells of the processor; older versions tell nothing."""
+    return getattr(torch.cpu, "get_capabilities", dict)()
+
+
 def hardware() -> str:
     """The GPU's name, or the processor's with the number of threads that torch uses."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    name = torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine()
+    name = _capabilities().get("cpu_name") or platform.processor() or platform.machine()
     return f"{name}, {torch.get_num_threads()} of {os.cpu_count()} cores"
 
 

@@ -86,7 +86,7 @@ class Recipe:
                 valid = not isinstance(value, bool) and good(value)
             except TypeError:
                 valid = False
-            if valid and field.type is int and value != int(value):
+            if field.type is int and not isinstance(value, int):
                 valid = False
             if not valid:
                 raise InputError(f"{field.name} {value!r} of the recipe {rule}")

@@ -8,6 +8,7 @@ import json
 import shutil
 from pathlib import Path
 
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForQuestionAnswering,
@@ -72,12 +73,15 @@ def load(folder: str | Path) -> tuple[object, PreTrainedModel, PreTrainedTokeniz
         raise InputError(f"'{folder}' is not a model that helpers has saved ({error}); give its folder") from error
     try:
         with models.quiet(slow=False):
-            model = AUTO_CLASSES[task.name].from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    except (OSError, ValueError) as error:
+            model = AUTO_CLASSES[task.name].from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, trust_remote_code=False
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        if hasattr(task, "restore"):  # what plain `from_pretrained` leaves out
+            task.restore(model, folder)
+    except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"the model in '{folder}' cannot be read ({error}); train it again") from error
-    if hasattr(task, "restore"):  # what plain `from_pretrained` leaves out
-        task.restore(model, folder)
-    return task, model.eval(), AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return task, model.eval(), tokenizer
 
 
 def _write(path: Path, content: dict) -> None:

@@ -105,7 +105,7 @@ def native_bf16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu" or sys.platform == "darwin":  # Apple's matrix unit is reached through fp32
         return False
-    able = torch.cpu.get_capabilities()
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch do not tell
     return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
@@ -269,7 +269,17 @@ class _Loop:
         """What must be the same for a run to go on from a checkpoint."""
         rows = checkpoints.digest(repr([self.rows, self.validation and self.validation.to_list()]))
         processes = self.accelerator.num_processes
-        return {**self.recipe.to_dict(), "precision": self.precision, "rows": rows, "processes": processes}
+        about = {"task": repr(self.task), "model": self._model_digest(), "rows": rows}
+        return {**self.recipe.to_dict(), "precision": self.precision, "processes": processes, **about}
+
+    def _model_digest(self) -> str:
+        """Names and shapes of all weights, and the beginnings of those that do not train."""
+        named = self.body.named_parameters()
+        seen = [
+            (name, tuple(tensor.shape), [] if tensor.requires_grad else tensor.detach().flatten()[:16].tolist())
+            for name, tensor in named
+        ]
+        return checkpoints.digest(repr(seen))
 
     @contextmanager
     def _training_mode(self) -> Iterator[None]:
@@ -319,6 +329,7 @@ def parameter_groups(
         if not hasattr(model, "peft_config"):  # adapters have chosen what trains
             parameter.requires_grad_(trained is None or name.startswith(trained))
         if parameter.requires_grad:
+            _check_precision(name, parameter)
             own = [rate for prefix, rate in (rates or {}).items() if name.startswith(prefix)]
             rate = own[0] if own else recipe.head_learning_rate if name.startswith(head) else None
             # Biases and norms are vectors; decaying them pulls activations to zero and helps nothing.

@@ -274,3 +274,33 @@ def test_brown_as_plain_text_has_no_tags_and_normal_spacing():
 def test_an_unknown_genre_of_brown_is_named():
     with pytest.raises(InputError, match="Brown has no genre 'poetry'; choose from adventure, belles_lettres"):
         plain.brown("poetry")
+
+
+def test_fields_without_a_column_and_open_quotes_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\nGood film, really,pos\nBad film, really,neg\n", encoding="utf-8")
+    with pytest.raises(InputError, match="more fields than the 2 columns of the header"):
+        tables.read(tmp_path / "a.csv")
+    (tmp_path / "b.tsv").write_text('text\tlabel\n"Bad start\tneg\nGood\tpos\nNice" end\tneg\n', encoding="utf-8")
+    with pytest.raises(InputError, match="text in row 1 runs over a tab or line end"):
+        tables.read(tmp_path / "b.tsv")
+
+
+def test_a_rare_label_does_not_change_the_shares_of_the_others():
+    frame = pd.DataFrame({"text": [str(i) for i in range(1000)], "label": ["a", "b"] * 498 + ["a"] + ["c"] * 3})
+    parts = splits.split(frame)
+    assert {name: set(part["label"]) for name, part in parts.items()} == {name: {"a", "b", "c"} for name in parts}
+    for name, size in zip(parts, (750, 125, 125), strict=True):
+        assert abs(len(parts[name]) - size) <= 3
+
+
+def test_few_groups_leave_the_largest_to_training():
+    for seed in range(6):
+        frame = pd.DataFrame({"group": ["a"] * 98 + ["b", "c"]})
+        sizes = {name: len(part) for name, part in splits.split_groups(frame, seed=seed).items()}
+        assert sum(sizes.values()) == 100 and min(sizes.values()) == 1
+    with pytest.raises(InputError, match="stand in 2 groups; a split into three needs at least three"):
+        splits.split_groups(frame[frame["group"] != "c"])
+
+
+def test_marks_of_letters_tell_texts_apart():
+    assert splits.normalised(pd.Series(["कि", "की", "Great!!", "great"])).tolist() == ["कि", "की", "great", "great"]

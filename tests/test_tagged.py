@@ -137,3 +137,21 @@ def test_a_long_sentence_in_two_splits_is_a_leak(tmp_path):
     files = [jsonl(tmp_path / f"{name}.jsonl", rows + long) for name, rows in zip("abc", _parts(), strict=True)]
     with pytest.raises(InputError, match=r"stand in .*a.jsonl' too \(1 of them\), the first is sentence 5"):
         tagged.corpus(files[0], validation=files[1], test=files[2])
+
+
+def test_odd_lines_of_a_conll_file(tmp_path):
+    text = "# sent_id = 1\n1\u00a0000\tB-X\nyes\tO\n-DOCSTART- O\nGo\u2028on\tO\nB\tB-X\n"
+    rows = tagged.read(write(tmp_path / "a.conll", text))
+    assert rows["tokens"].tolist() == [["1\u00a0000", "yes"], ["Go\u2028on", "B"]]
+    assert rows["group"].tolist() == ["0", "1"]
+    with pytest.raises(InputError, match=r"line 1 of .*; write a word"):
+        tagged.read(write(tmp_path / "b.conll", "Rome\tB-LOC\t\n"))
+    lines = write(tmp_path / "c.txt", "Ann sings\r\nin Paris .\n")
+    assert tagged.words(lines) == [["Ann", "sings"], ["in", "Paris", "."]]
+
+
+def test_a_named_group_stays_in_one_split(tmp_path):
+    rows = [row | {"doc": str(i // 4)} for i, row in enumerate(sentences(64))]
+    read = tagged.corpus(jsonl(tmp_path / "a.jsonl", rows), group="doc")
+    groups = [set(part["group"]) for part in read.data.values()]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 16

@@ -42,7 +42,7 @@ def standard_input() -> list[str]:
         content = sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"standard input is not UTF-8 (byte {error.start}); convert it to UTF-8") from error
-    lines = [line for line in content.splitlines() if line.strip()]
+    lines = [line for line in content.split("\n") if line.strip()]
     if not lines:
         raise InputError("standard input holds no text; write one text a line, or give --data")
     return lines

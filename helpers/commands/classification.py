@@ -29,7 +29,7 @@ def task(corpus, options):
     """Classification with the corpus's labels."""
     from helpers.tasks.classification import Classification
 
-    return Classification(corpus.labels, options.max_length or 256)
+    return Classification(corpus.labels, 256 if options.max_length is None else options.max_length)
 
 
 def baselines(data, _task) -> dict:

@@ -21,14 +21,16 @@ def corpus(options):
     from helpers.corpora import tagged
 
     files = {"validation": options.validation, "test": options.test}
-    return tagged.corpus(options.data, tokens=options.tokens, tags=options.tags, **files, seed=options.seed)
+    return tagged.corpus(
+        options.data, tokens=options.tokens, tags=options.tags, group=options.group, **files, seed=options.seed
+    )
 
 
 def task(corpus, options):
     """Tagging with the corpus's tags; spans are kept legal at decoding."""
     from helpers.tasks.tagging import Tagging
 
-    found = Tagging(corpus.labels, options.head, max_length=options.max_length or 256)
+    found = Tagging(corpus.labels, options.head, max_length=256 if options.max_length is None else options.max_length)
     return Tagging(corpus.labels, options.head, constrain=found.spans, max_length=found.max_length)
 
 

@@ -35,8 +35,9 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
 
 def published(data: DatasetDict) -> Corpus:
     """BoolQ in the Hub's layout (train and validation, with `answer`); validation is cut from train by passage."""
-    frames = {name: data[name].to_pandas() for name in ("train", "validation")}
-    made = {name: _texts(frame, frame["answer"]) for name, frame in frames.items()}
+    rows = pd.concat({name: data[name].to_pandas() for name in ("train", "validation")}, names=["part"])
+    texts = _texts(rows, rows["answer"])  # together, so that a passage has one group in both parts
+    made = {name: texts.loc[name] for name in ("train", "validation")}
     seen = made["train"]["group"].isin(set(made["validation"]["group"]))
     parts = split_groups(made["train"][~seen], test=0.05, validation=0.05)
     chosen = pd.concat([parts["validation"], parts["test"]])

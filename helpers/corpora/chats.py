@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from datasets import Dataset, DatasetDict
 
@@ -92,6 +93,7 @@ def _corpus(frames: dict[str, pd.DataFrame], **about) -> Corpus:
 
 
 def _turns(given, number: int, path: str | Path) -> list[dict]:
+    given = given.tolist() if isinstance(given, np.ndarray) else given  # as Parquet files are read
     good = isinstance(given, list) and given and all(isinstance(turn, dict) for turn in given)
     if not good or not all(isinstance(turn.get(key), str) for turn in given for key in ("role", "content")):
         raise InputError(

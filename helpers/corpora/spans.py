@@ -77,7 +77,7 @@ def corpus(
         contexts = rows["group"].nunique()
         if contexts < 3:
             raise InputError(f"'{data}' holds {contexts} different contexts; a split into three needs at least three")
-        repeated = normalised(rows["question"]).add(rows["group"]).duplicated()
+        repeated = normalised(rows["question"]).add("\n").add(rows["group"]).duplicated()
         frames = split_groups(rows[~repeated], seed=seed)
         about |= {"split_rule": f"by context, seed {seed}", "removed": {"duplicate": int(repeated.sum())}}
         return build(frames, **about)

@@ -1,10 +1,10 @@
 """Splits that leak nothing: duplicates go first, and rows that belong together stay on one side."""
 
-import re
 from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+import regex
 from scipy.sparse import coo_matrix, triu
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -18,7 +18,7 @@ def normalised(text: pd.Series) -> pd.Series:
 
     Two texts that agree after this count as duplicates. A text without letters or digits is compared as it stands.
     """
-    words = text.map(lambda row: re.sub(r"[\W_]+", " ", row.casefold()).strip())
+    words = text.map(lambda row: regex.sub(r"[^\p{L}\p{M}\p{N}]+", " ", row.casefold()).strip())
     return words.where(words != "", text)
 
 
@@ -111,9 +111,12 @@ def split_groups(
     sizes = sizes.sample(frac=1, random_state=seed)
     middle = (sizes.cumsum() - sizes / 2) / sizes.sum()  # where the middle row of each group lies, from 0 to 1
     part = pd.cut(middle, [0, test, test + validation, 1], labels=["test", "validation", "train"])
-    for place, name in ((0, "test"), (len(part) // 2, "validation"), (-1, "train")):  # where groups are few and large
+    if len(part) < 3:
+        raise InputError(f"the rows stand in {len(part)} groups; a split into three needs at least three")
+    for name in SPLITS:  # where groups are few and large
         if name not in set(part):
-            part.iloc[place] = name
+            donor = part[part == part.value_counts().idxmax()]
+            part[sizes[donor.index].idxmin()] = name
     chosen = frame["group"].map(part)
     return {name: frame[chosen == name] for name in SPLITS}
 
@@ -206,15 +209,23 @@ def ordered_split(
 def _cut(frame: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Two parts of the rows, the second with about the given share."""
     labels = _labels(frame)
-    parts = min(round(1 / share), labels.value_counts().min())
-    folds = StratifiedKFold
+    parts, counts = round(1 / share), labels.value_counts()
     if "group" in frame:
-        parts, folds = min(parts, frame["group"].nunique()), StratifiedGroupKFold
+        parts = min(parts, counts.min(), frame["group"].nunique())
         if parts < 2:
             raise InputError(f"only the group '{frame['group'].iloc[0]}' is left to split; split without groups")
-    cut = folds(n_splits=max(2, parts), shuffle=True, random_state=seed)
-    kept, taken = next(cut.split(frame, labels, frame.get("group")))
-    return frame.iloc[sorted(kept)], frame.iloc[sorted(taken)]
+        cut = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
+        kept, taken = next(cut.split(frame, labels, frame["group"]))
+        return frame.iloc[sorted(kept)], frame.iloc[sorted(taken)]
+    rare = labels.isin(counts[counts < parts].index).to_numpy()  # fewer rows than folds: one row of each is taken
+    taken = frame[rare].groupby(labels[rare]).sample(1, random_state=seed).index
+    if not rare.all():
+        common = np.flatnonzero(~rare)
+        cut = StratifiedKFold(n_splits=parts, shuffle=True, random_state=seed)
+        _, fold = next(cut.split(frame[~rare], labels[~rare]))
+        taken = taken.append(frame.index[common[fold]])
+    chosen = frame.index.isin(taken)
+    return frame[~chosen], frame[chosen]
 
 
 def _labels(frame: pd.DataFrame) -> pd.Series:

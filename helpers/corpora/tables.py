@@ -78,6 +78,17 @@ def read(path: str | Path) -> pd.DataFrame:
     return rows
 
 
+def text_of(path: str | Path) -> str:
+    """The content of a text file with line ends as newlines; InputError if it is missing or not UTF-8."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file '{path}'; check the path")
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"'{path}' is not UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8") from error
+
+
 def texts(rows: pd.DataFrame, column: str, path: str | Path) -> pd.Series:
     """One column as texts; InputError if it is missing, or if a value is empty or holds several."""
     if column not in rows:
@@ -127,7 +138,20 @@ def _parse(path: Path) -> pd.DataFrame:
         return pd.DataFrame(_json_rows(path))
     # Every field stays text, so that a label 007 or NA is not taken for a number or a gap.
     separator = "\t" if suffix == ".tsv" else _separator(path)
-    return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    rows = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    if not isinstance(rows.index, pd.RangeIndex):  # pandas takes fields that have no column for the rows' names
+        raise ValueError(f"its rows have more fields than the {rows.shape[1]} columns of the header")
+    if suffix == ".tsv":
+        _check_quotes(rows)
+    return rows
+
+
+def _check_quotes(rows: pd.DataFrame) -> None:
+    """ValueError if a field runs over tabs or lines: a lone quotation mark then swallows the rows that follow."""
+    for name in rows:
+        torn = rows[name].str.contains(r"[\t\n]")
+        if torn.any():
+            raise ValueError(f"{name} in row {int(torn.argmax()) + 1} runs over a tab or line end; close its quotes")
 
 
 def _separator(path: Path) -> str:

@@ -18,6 +18,7 @@ from helpers.errors import InputError
 
 CONLL = (".conll", ".iob", ".bio", ".iob2", ".txt")
 DOCUMENT = "-DOCSTART-"
+_REMARK = re.compile(r"# \w+ = ")  # as CoNLL-U files have above a sentence
 _INSIDE = "IELM"  # the marks of a word that continues a span
 
 
@@ -52,13 +53,15 @@ def corpus(
     *,
     tokens: str = "tokens",
     tags: str = "tags",
+    group: str | None = None,
     validation: str | Path | None = None,
     test: str | Path | None = None,
     seed: int = 0,
 ) -> Corpus:
     """Tagged sentences from files, split if no files are given for validation and test.
 
-    Where a CoNLL file marks its documents with -DOCSTART-, a document's sentences stay in one split.
+    Where a CoNLL file marks its documents with -DOCSTART-, or `group` names a field, a document's sentences stay in one
+    split.
 
     Args:
         data: the training rows, or all rows if they are to be split.
@@ -70,7 +73,7 @@ def corpus(
     that training lacks, and a sentence that stands in two splits.
     """
     tables.check_pair(validation, test)
-    rows = read(data, tokens, tags)
+    rows = read(data, tokens, tags, group)
     names = sorted({tag for row in rows["tags"] for tag in row}, key=lambda tag: (tag != "O", tag[2:], tag))
     if len(names) < 2:
         raise InputError(f"'{data}' holds only the tag '{names[0]}'; tagging needs at least two")
@@ -88,7 +91,7 @@ def corpus(
     return build(frames, names, split_rule="as given", **about)
 
 
-def read(path: str | Path, tokens: str = "tokens", tags: str = "tags") -> pd.DataFrame:
+def read(path: str | Path, tokens: str = "tokens", tags: str = "tags", group: str | None = None) -> pd.DataFrame:
     """The sentences of a file: columns `tokens` and `tags`, lists of strings, and `group` where documents are marked.
 
     Tags of the schemes IOB1, IOBES and BILOU become BIO; tags that mark no spans stay as they are.
@@ -101,14 +104,19 @@ def read(path: str | Path, tokens: str = "tokens", tags: str = "tags") -> pd.Dat
         if rows["group"].nunique() < 2:
             rows = rows.drop(columns="group")
     else:
-        rows = _fields(tables.read(path), tokens, tags, path)
+        found = tables.read(path)
+        rows = _fields(found, tokens, tags, path)
+        if group is not None:
+            rows["group"] = tables.texts(found, group, path)
     rows["tags"] = [bio(row) for row in rows["tags"]]
     return rows
 
 
 def words(path: str | Path, tokens: str = "tokens") -> list[list[str]]:
-    """The words of each sentence of a file, tags or not."""
+    """The words of each sentence of a file, tags or not; a `.txt` file has a sentence a line, words between blanks."""
     path = Path(path)
+    if path.suffix.lower() == ".txt":
+        return [line.split() for line in tables.text_of(path).split("\n") if line.strip()]
     if path.suffix.lower() in CONLL:
         return [row["tokens"] for row in _conll(path, tagged=False)]
     return _lists(tables.read(path), tokens, path)
@@ -141,27 +149,22 @@ def check_tags(rows: pd.DataFrame, tags: Sequence[str], path: str | Path) -> Non
 
 def _conll(path: Path, tagged: bool = True) -> Iterator[dict]:
     """One dictionary a sentence: tokens, tags and the number of its document as group."""
-    if not path.is_file():
-        raise InputError(f"there is no file '{path}'; check the path")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"'{path}' is not UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8") from error
+    lines = tables.text_of(path).split("\n")
     sentence, document = [], 0
     for number, line in enumerate([*lines, ""], start=1):
-        cells = line.split("\t") if "\t" in line else line.split()
-        if cells and cells[0] == DOCUMENT:
-            document += 1
-        elif any(cell.strip() for cell in cells):
-            if tagged and len(cells) < 2:
-                raise InputError(
-                    f"line {number} of '{path}' is '{line[:40]}'; write a word, a blank or tab, and its tag"
-                )
-            sentence.append((cells[0].strip(), cells[-1].strip()))
-        elif sentence:
+        cells = [cell.strip() for cell in re.split("\t" if "\t" in line else " +", line.strip(" "))]
+        if _REMARK.match(line):
+            continue
+        if any(cells) and cells[0] != DOCUMENT:
+            if tagged and (len(cells) < 2 or not cells[0] or not cells[-1]):
+                raise InputError(f"line {number} of '{path}' is '{line[:40]}'; write a word, a tab, and its tag")
+            sentence.append((cells[0], cells[-1]))
+            continue
+        if sentence:
             found, tags = zip(*sentence, strict=True)
             yield {"tokens": list(found), "tags": list(tags), "group": str(document)}
             sentence = []
+        document += cells[0] == DOCUMENT
 
 
 def _fields(rows: pd.DataFrame, tokens: str, tags: str, path: Path) -> pd.DataFrame:

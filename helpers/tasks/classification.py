@@ -35,6 +35,8 @@ class Classification:
     head = ("classifier",)  # name prefixes of the layers that the pretrained body lacks
 
     def __post_init__(self):
+        if self.max_length < 3:
+            raise InputError(f"max_length {self.max_length} is below 3, two special tokens and one of the text")
         if len(set(self.labels)) < 2:
             raise InputError(f"labels {list(self.labels)} hold fewer than two classes; classification needs two")
         object.__setattr__(self, "labels", tuple(self.labels))
@@ -112,7 +114,7 @@ class Classification:
             for batch in length_batches(lengths, batch_rows=256, batch_tokens=batch_tokens, shuffle=False):
                 rows = [{"input_ids": ids} for ids in data[batch]["input_ids"]]
                 inputs = {k: v.to(model.device) for k, v in self.collate(rows, pad_id).items()}
-                result[batch] = model(**inputs).logits.double().softmax(-1).cpu().numpy()
+                result[batch] = model(**inputs).logits.cpu().double().softmax(-1).numpy()
         model.train(training)
         return result
 

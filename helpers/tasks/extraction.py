@@ -25,6 +25,9 @@ BATCH = 100  # rows tokenised together; their offsets take memory until they are
 ILLEGAL = torch.finfo(torch.float32).min  # a logit that the softmax turns into 0, and that no sum turns into NaN
 
 
+NEVER = 1e30  # a threshold that no margin passes, finite so that JSON can hold it
+
+
 @dataclass(frozen=True)
 class Span:
     """The characters `start` up to `end` of a context, `text`, as an answer.
@@ -265,7 +268,7 @@ def answering_curve(predictions: Sequence[Span], references: Sequence[list[str]]
     with np.errstate(divide="ignore", invalid="ignore"):
         precision, recall = hits / count, hits / (len(order) - withheld.sum())
     # Halfway between two margins; those that are equal cannot be parted.
-    edges = np.concatenate([[np.inf], (margins[:-1] + margins[1:]) / 2, [-np.inf]])
+    edges = np.concatenate([[NEVER], (margins[:-1] + margins[1:]) / 2, [-np.inf]])
     curve = pd.DataFrame({"threshold": edges, "answered": count / len(order), "precision": precision, "recall": recall})
     curve["f1"] = (hits + spared) / len(order)
     parted = np.concatenate([[True], margins[:-1] > margins[1:], [True]])

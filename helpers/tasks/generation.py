@@ -211,7 +211,7 @@ class Generation:
             made = _collated(data.select(batch).to_list(), [[i] for i in range(len(batch))], pad_id)
             made = {name: tensor.to(model.device) for name, tensor in made.items()}
             owners = (made["labels"][:, 1:] != IGNORED).nonzero()[:, 0]  # (n,)
-            losses = token_losses(model, made).double()  # (n,)
+            losses = token_losses(model, made).cpu().double()  # (n,)
             result[batch] = -torch.bincount(owners, losses, minlength=len(batch)).cpu().numpy()
         model.train(training)
         return result

@@ -51,6 +51,8 @@ class Tagging:
     head = ("classifier", "crf")  # name prefixes of the layers that the pretrained body lacks
 
     def __post_init__(self):
+        if self.max_length < 3:
+            raise InputError(f"max_length {self.max_length} is below 3, two special tokens and one of the text")
         if len(set(self.tags)) < 2:
             raise InputError(f"tags {list(self.tags)} hold fewer than two kinds; tagging needs two")
         if self.head_type not in HEADS:
@@ -199,7 +201,7 @@ class Tagging:
     def _decoding(self, model: PreTrainedModel) -> crf.Transitions:
         """The scores that Viterbi decodes with, on the CPU: the CRF's or zeros, and none for what BIO forbids."""
         if self.head_type == "crf":
-            chain = crf.Transitions(*(score.double().cpu() for score in model.crf.transitions()))
+            chain = crf.Transitions(*(score.cpu().double() for score in model.crf.transitions()))
         else:
             count = len(self.tags)
             chain = crf.Transitions(*(torch.zeros(n, dtype=torch.double) for n in (count, (count, count), count)))
