@@ -65,7 +65,7 @@ def pretraining_curve(history: pd.DataFrame, vocabulary: int, words_alone: float
     place.set(
         xlabel="thousand tokens read", ylabel="loss (nats a token)", title="What does pretraining learn, and when?"
     )
-    place.legend(fontsize=10)
+    place.legend(fontsize=10, loc="center right", bbox_to_anchor=(1, 0.68))
     return figure
 
 
