@@ -57,7 +57,7 @@ def test_each_word_is_read_at_its_first_piece():
     assert len(pieces) > 6
 
 
-def test_emission_is_the_linear_layer_at_the_first_piece(body):
+def test_eq_emission_is_the_linear_layer_at_the_first_piece(body):
     model, inputs = SOFTMAX.build(str(body)), batch(SOFTMAX)
     hidden = model.bert(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
     emissions = SOFTMAX.emissions(model, inputs)
@@ -163,7 +163,7 @@ def test_constrained_decoding_never_begins_inside(head, body):
     assert illegal(bound) == 0
 
 
-def test_span_f1_is_that_of_seqeval():
+def test_eq_span_f1_is_that_of_seqeval():
     random = np.random.default_rng(0)
     names = ["O", "B-x", "I-x", "B-y", "I-y"]
     found, true = ([list(random.choice(names, size=12)) for _ in range(300)] for _ in range(2))
