@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -269,7 +269,8 @@ class _Loop:
         """What must be the same for a run to go on from a checkpoint."""
         rows = checkpoints.digest(repr([self.rows, self.validation and self.validation.to_list()]))
         processes = self.accelerator.num_processes
-        about = {"task": repr(self.task), "model": self._model_digest(), "rows": rows}
+        task = f"{self.task.name} {asdict(self.task)}"
+        about = {"task": task, "model": self._model_digest(), "rows": rows}
         return {**self.recipe.to_dict(), "precision": self.precision, "processes": processes, **about}
 
     def _model_digest(self) -> str:

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 import torch
 from transformers import BertConfig, BertForMaskedLM
 
 from helpers import pretraining
 from helpers.errors import InputError
 from helpers.maths import losses
-from tests import tiny
 
 SUBJECTS = ("the cat", "the dog", "a bird", "a horse")
 VERBS = ("sleeps", "runs", "eats", "sings", "waits")
