@@ -42,7 +42,7 @@ def answering(curve: pd.DataFrame, chosen: float) -> Figure:
     right.plot(place["answered"], place["f1"], "o", color=RED)
     right.axhline(curve["f1"].iloc[0], color=BLACK, linestyle="--", linewidth=1, label="never answers")
     right.set(xlabel="share of questions answered", ylabel="F1", title="How often should it answer?")
-    right.legend(loc="lower left")
+    right.legend(loc="center right")
     return figure
 
 
