@@ -129,3 +129,8 @@ def test_the_head_has_a_row_a_label_and_its_names():
     assert model.config.id2label == {0: "a", 1: "b", 2: "c"}
     assert torch.equal(model.classifier.weight, again.classifier.weight)
     assert not torch.equal(model.classifier.weight, other.classifier.weight)
+
+
+def test_a_limit_that_leaves_no_token_of_the_text_is_refused():
+    with pytest.raises(InputError, match="max_length 2 is below 3"):
+        Classification(("no", "yes"), max_length=2)

@@ -108,6 +108,19 @@ def test_the_gpu_scale_reads_boolq_in_the_hub_s_layout(tmp_path):
     assert found.data["test"][0]["text"] == "is it 0? validation 0"
 
 
+def test_a_passage_of_the_published_test_set_leaves_training(tmp_path):
+    for split, count in (("train", 80), ("validation", 10)):
+        rows = [{"question": f"is it {i}", "passage": f"{split} {i}", "answer": i % 2 == 0} for i in range(count)]
+        rows.append({"question": f"is this of {split}", "passage": "Shared passage.", "answer": True})
+        Dataset.from_list(rows).to_parquet(tmp_path / f"{split}-00000-of-00001.parquet")
+    found = corpora.load("boolq", path=str(tmp_path))
+    assert found.card.removed == {"passage stands in the test set": 1}
+    assert found.card.rows["train"] + found.card.rows["validation"] == 80
+    assert [text for part in found.data.values() for text in part["text"] if "Shared" in text] == [
+        "is this of validation? Shared passage."
+    ]
+
+
 # Anyone's own files
 
 
@@ -144,9 +157,7 @@ def test_a_csv_file_may_hold_squad_s_answers_as_json(tmp_path):
     assert found == [{"text": ["cat"], "answer_start": [2]}] * 2 + [{"text": [], "answer_start": []}]
 
 
-@pytest.mark.parametrize(
-    "answer", ["dog", {"text": ["cat"], "answer_start": [3]}, {"text": ["cat"], "answer_start": []}]
-)
+@pytest.mark.parametrize("answer", ["dog", {"text": ["cat"], "answer_start": [3]}])
 def test_an_answer_that_does_not_stand_in_its_context_is_named(tmp_path, answer):
     path = jsonl(
         tmp_path / "q.jsonl", {"q": "What?", "c": "a cat", "a": "cat"}, {"q": "What?", "c": "a cat", "a": answer}
@@ -184,3 +195,19 @@ def test_a_context_in_two_files_is_named(tmp_path):
     }
     with pytest.raises(InputError, match=r"test.jsonl' stand in '.*train.jsonl' too"):
         spans.corpus(paths["train"], validation=paths["validation"], test=paths["test"])
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"text": "Anna", "answer_start": 0},
+        {"text": None, "answer_start": None},
+        {"text": ["Anna"], "answer_start": [0.0]},
+        {"text": [], "answer_start": [0]},
+        {"text": ["Anna"], "answer_start": []},
+    ],
+)
+def test_answers_that_are_not_squad_s_are_refused(tmp_path, answers):
+    data = jsonl(tmp_path / "a.jsonl", {"question": "Who?", "context": "Anna ran.", "answers": answers})
+    with pytest.raises(InputError, match=r"the answers in row 1 of .*a.jsonl' are .*; write as many texts"):
+        spans.labelled(data, "question", "context", "answers")

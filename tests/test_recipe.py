@@ -64,3 +64,9 @@ def test_the_learning_rate_rises_to_its_peak_and_falls(schedule):
 
 def test_without_warmup_the_first_step_is_at_the_peak():
     assert Recipe(warmup=0).learning_rate_at(0, 10) == 1
+
+
+@pytest.mark.parametrize("change", [{"epochs": 3.0}, {"seed": 1.0}, {"epochs": float("inf")}])
+def test_whole_numbers_must_be_whole(change):
+    with pytest.raises(InputError, match=f"{next(iter(change))} .* of the recipe must"):
+        Recipe(**change)

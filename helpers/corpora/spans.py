@@ -118,7 +118,15 @@ def _answers(value, context: str, row: int, path: str | Path) -> dict:
         with suppress(ValueError):
             value = json.loads(value)
     if isinstance(value, dict):
-        texts, starts = list(value.get("text", [])), list(value.get("answer_start", []))
+        texts, starts = value.get("text", []), value.get("answer_start", [])
+        lists = all(isinstance(part, (list, tuple, np.ndarray)) for part in (texts, starts))
+        whole = lists and all(isinstance(start, (int, np.integer)) for start in starts)
+        if not whole or len(texts) != len(starts):
+            raise InputError(
+                f"the answers in row {row} of '{path}' are {str(value)[:60]}; write as many texts as whole numbers, "
+                '{"text": ["Anna"], "answer_start": [0]}'
+            )
+        texts, starts = list(texts), list(starts)
     else:
         listed = isinstance(value, (list, tuple, np.ndarray))
         texts = [str(text) for text in value if str(text).strip()] if listed else []
