@@ -3,6 +3,9 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
+# Modules are compiled when they are first imported and then kept, also where the machine's settings say otherwise: the
+# libraries of a notebook take 20 s to import without that, and 9 s with it.
+export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help environment book test test-fast lab bench results fetch lock repository clean
 
 help: ## list the targets
