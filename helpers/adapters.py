@@ -8,14 +8,11 @@ for a hundredth of the weights, which is where the memory goes. Afterwards B A i
 import warnings
 
 import torch
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel
 
 from helpers.errors import InputError
-
-with warnings.catch_warnings():  # it imports a progress bar for notebooks, which warns where ipywidgets is missing
-    warnings.simplefilter("ignore")
-    from peft import LoraConfig, PeftModel, get_peft_model
 
 
 def add(model: PreTrainedModel, rank: int = 8, *, modules: str | list[str] = "all-linear", seed: int = 0) -> PeftModel:

@@ -8,7 +8,7 @@ from datasets import Dataset, DatasetDict
 
 from helpers.corpora import tables
 from helpers.corpora.base import SPLITS, Corpus, pairs
-from helpers.corpora.splits import normalised, one_completion_each, split_groups
+from helpers.corpora.splits import one_completion_each, split_groups
 from helpers.errors import InputError
 
 
@@ -33,9 +33,7 @@ def corpus(
     Raises InputError for a file that cannot be read, a missing column, an empty prompt or completion, a chat that is no
     list of turns or does not end with the assistant's, fewer than three rows, and a prompt that stands in two splits.
     """
-    if (validation is None) != (test is None):
-        given, lacking = ("test", "validation") if validation is None else ("validation", "test")
-        raise InputError(f"a {given} file is given but no {lacking} file; give both, or neither to have data split")
+    tables.check_pair(validation, test)
     names = (prompt, completion, messages, group)
     rows = learnable(data, *names)
     about = {"name": Path(data).name, "source": str(data), "licence": "the owner's", "unit": "one row of the file"}
@@ -48,7 +46,7 @@ def corpus(
         return _corpus(frames, split_rule=rule, removed=removed, **about)
     paths = dict(zip(SPLITS, (data, validation, test), strict=True))
     frames = {"train": rows} | {name: learnable(paths[name], *names) for name in SPLITS[1:]}
-    _no_leak(frames, paths)
+    tables.check_apart(frames, paths, "prompt")
     return _corpus(frames, split_rule="as given", **about)
 
 
@@ -105,16 +103,3 @@ def _turns(given, number: int, path: str | Path) -> list[dict]:
 
 def _answered(turns: list[dict]) -> bool:
     return turns[-1]["role"] == "assistant"
-
-
-def _no_leak(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> None:
-    """InputError if a prompt stands in two splits: its score would say nothing about new prompts."""
-    keys = {name: normalised(frame["prompt"]) for name, frame in frames.items()}
-    for later, earlier in (("validation", "train"), ("test", "train"), ("test", "validation")):
-        shared = keys[later].isin(set(keys[earlier]))
-        if shared.any():
-            row = int(shared.argmax())
-            raise InputError(
-                f"prompts of '{paths[later]}' stand in '{paths[earlier]}' too ({shared.sum()} of them), "
-                f"the first in row {row + 1} ('{frames[later]['prompt'].iloc[row][:40]}'); remove them from one file"
-            )

@@ -183,14 +183,14 @@ def _two_labels(rows: pd.DataFrame, path: str | Path) -> None:
         raise InputError(f"'{path}' holds {only}; classification needs at least two")
 
 
-def check_apart(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> None:
-    """InputError if a text stands in two splits: its score would say nothing about new texts."""
-    keys = {name: normalised(frame["text"]) for name, frame in frames.items()}
+def check_apart(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path], column: str = "text") -> None:
+    """InputError if a text of a column stands in two splits: its score would say nothing about new texts."""
+    keys = {name: normalised(frame[column]) for name, frame in frames.items()}
     for later, earlier in (("validation", "train"), ("test", "train"), ("test", "validation")):
         shared = keys[later].isin(set(keys[earlier]))
         if shared.any():
             row = int(shared.argmax())
             raise InputError(
-                f"texts of '{paths[later]}' stand in '{paths[earlier]}' too ({shared.sum()} of them), "
-                f"the first in row {row + 1} ('{frames[later]['text'].iloc[row][:40]}'); remove them from one file"
+                f"{column}s of '{paths[later]}' stand in '{paths[earlier]}' too ({shared.sum()} of them), "
+                f"the first in row {row + 1} ('{frames[later][column].iloc[row][:40]}'); remove them from one file"
             )
