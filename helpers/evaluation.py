@@ -28,6 +28,12 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
+    def verdict(
+        self, better: str = "better than", worse: str = "worse than", unclear: str = "not distinguishable from"
+    ) -> str:
+        """What the interval of a difference says in words: `better` if it lies above zero, `worse` if below."""
+        return better if self.low > 0 else worse if self.high < 0 else unclear
+
 
 def interval(values: np.ndarray, *, score: Score | None = None, resamples: int = 2000, seed: int = 0) -> Interval:
     """Mean of one value a test row, or a score of the rows' counts, with its interval.

@@ -25,6 +25,11 @@ def start(seed: int = 0) -> str:
     return scales.current()
 
 
+def say(sentence: str) -> None:
+    """Show a sentence whose numbers and words are computed in this run, so that it cannot go stale."""
+    display(Markdown(sentence))
+
+
 def claim(holds: bool, sentence: str) -> None:
     """Show a sentence of the text, numbers included, if what it says holds in this run.
 
@@ -32,7 +37,7 @@ def claim(holds: bool, sentence: str) -> None:
     """
     if not bool(holds):
         raise AssertionError(f"this claim does not hold in this run: {sentence}")
-    display(Markdown(sentence))
+    say(sentence)
 
 
 def share(name: str, content: object) -> None:

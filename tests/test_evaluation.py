@@ -27,6 +27,13 @@ def test_an_interval_is_that_of_the_normal_approximation_for_many_rows():
     assert found.n == 5000
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "words"), [(0.1, 0.3, "better than"), (-0.3, -0.1, "worse than"), (-0.1, 0.3, "as good as")]
+)
+def test_a_difference_is_put_into_words_by_the_side_of_zero_on_which_its_interval_lies(low, high, words):
+    assert evaluation.Interval((low + high) / 2, low, high, 9).verdict(unclear="as good as") == words
+
+
 def test_seeds_that_differ_widen_the_interval():
     alike = np.tile(RANDOM.uniform(size=400) < 0.7, (5, 1)).astype(float)
     apart = alike + np.linspace(-0.1, 0.1, 5)[:, None]

@@ -87,6 +87,13 @@ def test_a_claim_that_does_not_hold_stops_the_page_with_its_sentence(capsys):
     assert "Markdown" in capsys.readouterr().out
 
 
+def test_a_sentence_is_shown_as_it_is_said(monkeypatch):
+    shown = []
+    monkeypatch.setattr(notebook, "display", lambda made: shown.append(made.data))
+    notebook.say("The gain is 0.1.")
+    assert shown == ["The gain is 0.1."]
+
+
 def test_start_tells_the_scale_and_seeds(monkeypatch):
     monkeypatch.setenv("SFT_SCALE", "laptop")
     assert notebook.start(3) == "laptop"
