@@ -56,5 +56,7 @@ def shortened(data: Dataset, tokenizer: PreTrainedTokenizerBase, max_length: int
 
 
 def with_texts(data: Dataset, texts: list[str]) -> Dataset:
-    """The rows with other texts."""
+    """The rows with other texts, shape (N,)."""
+    if data.column_names == ["text"]:  # without a column left, a data set forgets how many rows it has
+        return Dataset.from_dict({"text": texts})
     return data.remove_columns("text").add_column("text", texts)

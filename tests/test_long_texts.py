@@ -2,6 +2,7 @@
 
 import pytest
 import tiny
+from datasets import Dataset
 
 from helpers import long_texts, models
 
@@ -59,3 +60,9 @@ def test_a_data_set_keeps_its_other_columns(tokenizer):
     assert found["label"][:] == data["label"][:]
     assert found.features["label"] == data.features["label"]
     assert found["text"][:] == long_texts.head(tokenizer, data["text"], 8)
+
+
+@pytest.mark.parametrize("columns", [{}, {"label": [0, 1]}])
+def test_texts_are_replaced_and_all_else_stays_whatever_else_there_is(columns):
+    rows = long_texts.with_texts(Dataset.from_dict({"text": ["a", "b"], **columns}), ["c", "d"])
+    assert rows.to_dict() == {"text": ["c", "d"], **columns}
