@@ -3,6 +3,7 @@
 import os
 import random
 
+import datasets
 import numpy as np
 import pandas as pd
 import torch
@@ -19,6 +20,7 @@ def start(seed: int = 0) -> str:
     torch.manual_seed(seed)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     pd.set_option("display.max_colwidth", 200)  # a review or a line of a data card is to be read, not cut
     figures.style()
