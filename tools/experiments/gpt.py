@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 from datasets import Dataset
 
-from helpers import adapters, corpora, evaluation, json_fields, models
+from helpers import adapters, corpora, json_fields, models
 from helpers.corpora import parameters
 from helpers.recipe import Recipe
 from helpers.tasks.generation import Generation, likelihood
@@ -101,5 +101,4 @@ def _scored(answers: list[str], test: Dataset) -> dict:
 
 def _remembered(model, tokenizer) -> dict:
     found = likelihood(model, tokenizer, general())
-    cost = evaluation.interval(-found, score=Generation.from_counts)
-    return {"general_perplexity": float(np.exp(cost.value)), "general_n": cost.n}
+    return {"general_perplexity": float(np.exp(-Generation.from_counts(found.sum(0)))), "general_n": len(found)}
