@@ -11,6 +11,7 @@ NAMES = (
     "brown",
     "dialogue",
     "docstrings",
+    "instructions",
     "mail",
     "news",
     "parameters",
