@@ -93,5 +93,5 @@ def test_the_rows_are_the_same_each_time(corpus):
 
 
 def test_a_path_is_refused_with_the_remedy():
-    with pytest.raises(InputError, match="not 'x'; leave the path out"):
+    with pytest.raises(InputError, match="and not 'x'; leave the path out"):
         corpora.load("instructions", path="x")
