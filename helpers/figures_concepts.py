@@ -8,10 +8,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
 from helpers.figures import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED
 
 GREY = "#767676"
+SIDES = tuple(
+    (x, y, across, up)
+    for y, up in ((3, "bottom"), (-3, "top"), (12, "bottom"), (-12, "top"))
+    for x, across in ((5, "left"), (-5, "right"))
+)
 GROUPS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (RED, "D"), (PURPLE, "v"), (BLACK, "P"))
 
 
@@ -36,14 +43,16 @@ def two_stages() -> Figure:
 
 def word_map(groups: Mapping[str, Sequence[str]], points: Mapping[str, np.ndarray]) -> Figure:
     """Words as points in a plane, (words, 2) a group, each group in its own colour and marker."""
+    written = []
     figure, place = plt.subplots(figsize=(6.4, 5.2))
     for (name, words), (colour, marker) in zip(groups.items(), GROUPS, strict=False):
         place.scatter(*points[name].T, color=colour, marker=marker, label=name)
         for word, point in zip(words, points[name], strict=True):
-            place.annotate(word, point, xytext=(4, 3), textcoords="offset points", color=colour, fontsize=10)
+            written.append(place.annotate(word, point, (0, 0), textcoords="offset points", color=colour, fontsize=10))
     place.set(xlabel="strongest direction", ylabel="second direction", title="Do like words lie together?")
-    place.margins(0.12)
+    place.margins(0.16)
     place.legend(ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+    _write_apart(figure, written)
     return figure
 
 
@@ -89,6 +98,20 @@ def before_and_after(clouds: Mapping[str, np.ndarray], labels: np.ndarray, names
         place.set(title=title, xlabel="strongest direction", ylabel="second direction")
     places[0].legend()
     return figure
+
+
+def _write_apart(figure: Figure, words: Sequence[Annotation]) -> None:
+    """Move each word to the first side of its point where it covers no point and no word that is written already."""
+    figure.draw_without_rendering()  # places are known only after the layout
+    points = [word.axes.transData.transform(word.xy) for word in words]  # in pixels
+    taken = [Bbox([point - 4, point + 4]) for point in points]
+    for word in words:
+        for x, y, across, up in SIDES:
+            word.set(position=(x, y), ha=across, va=up)
+            box = word.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
 
 
 def _box(place: Axes, corner: tuple[float, float], colour: str, text: str) -> None:

@@ -34,6 +34,14 @@ def test_the_word_map_writes_each_word_at_its_point():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["days", "land"]
 
 
+def test_no_word_of_the_map_covers_another():
+    points = {"days": np.array([[0.0, 0.0]] * 4 + [[9.0, 9.0]])}
+    figure = figures_concepts.word_map({"days": ["monday", "tuesday", "friday", "sunday", "thursday"]}, points)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
 def test_the_pretraining_curve_draws_losses_and_what_knowing_less_costs():
     history = pd.DataFrame({"tokens": [1000, 2000], "loss": [4.0, 3.0], "held_out": [np.nan, 3.5]})
     axes = figures_concepts.pretraining_curve(history, vocabulary=100, words_alone=3.8).axes[0]
