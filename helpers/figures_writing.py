@@ -33,7 +33,9 @@ def size_curve(results: pd.DataFrame, score: str, title: str, unit: str) -> Figu
             continue
         runs = runs.sort_values("train_rows")
         errors = [runs["value"] - runs["low"], runs["high"] - runs["value"]]
-        axes.errorbar(runs["train_rows"], runs["value"], yerr=errors, color=colour, marker="o", capsize=4, label=system)
+        # rings for all but the first, so that equal scores do not hide each other
+        shape = {"fillstyle": "none", "markersize": 11, "capsize": 8} if axes.containers else {"capsize": 4}
+        axes.errorbar(runs["train_rows"], runs["value"], yerr=errors, color=colour, marker="o", label=system, **shape)
     sizes = sorted(set(results["train_rows"]) - {0})
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])

@@ -24,6 +24,7 @@ def test_the_curve_has_a_level_line_for_what_has_no_rows_and_dots_with_intervals
     dots = [container.lines[0].get_xydata().tolist() for container in axes.containers]
     assert dots == [[[64, 24], [1000, 31]], [[64, 30]]]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["64", "1,000"]
+    assert [container.lines[0].get_fillstyle() for container in axes.containers] == ["full", "none"]
 
 
 def test_novelty_is_a_bar_in_percent_for_each_system():
