@@ -2,9 +2,14 @@
 
 Every interval is a percentile bootstrap (Efron and Tibshirani 1993): the rows of the test set are drawn again with
 replacement many times, and the interval holds the middle 95 % of the means.
+
+Rows that belong together, such as the questions on one passage, tell less than as many rows drawn one by one. Where
+`groups` names what they belong to, whole groups are drawn instead (the cluster bootstrap: Field and Welsh 2007;
+Cameron, Gelbach and Miller 2008), and the mean of a draw is the sum over its rows by their number. With fewer than some
+30 groups the interval is still somewhat too narrow.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +19,7 @@ from datasets import Dataset
 from helpers.errors import InputError
 
 Score = Callable[[np.ndarray], np.ndarray]
+Groups = Sequence[Hashable] | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,14 @@ class Interval:
         return better if self.low > 0 else worse if self.high < 0 else unclear
 
 
-def interval(values: np.ndarray, *, score: Score | None = None, resamples: int = 2000, seed: int = 0) -> Interval:
+def interval(
+    values: np.ndarray,
+    *,
+    score: Score | None = None,
+    groups: Groups = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
     """Mean of one value a test row, or a score of the rows' counts, with its interval.
 
     Args:
@@ -44,12 +57,14 @@ def interval(values: np.ndarray, *, score: Score | None = None, resamples: int =
             (N, K) or (S, N, K).
         score: from mean counts of a set of rows, shape (..., K), to the score of that set, shape (...); for scores
             such as F1 or BLEU that are no mean over rows. The score of several seeds is the mean of theirs.
+        groups: what each row belongs to, such as its passage, film or thread, shape (N,); rows of one group hang
+            together, so groups are drawn and not rows. None takes every row as its own group.
 
-    Raises InputError if there are no rows.
+    Raises InputError if there are no rows, if `groups` differ from them in number, or if all rows are of one group.
     """
     counts = _counts(values, score)  # (S, N, K)
     found = _score_of(counts.mean(1), score)
-    low, high = np.quantile(_resampled([counts], score, resamples, seed)[0], [0.025, 0.975])
+    low, high = np.quantile(_resampled([counts], score, groups, resamples, seed)[0], [0.025, 0.975])
     return Interval(found, float(low), float(high), counts.shape[1])
 
 
@@ -58,6 +73,7 @@ def paired(
     second: np.ndarray,
     *,
     score: Score | None = None,
+    groups: Groups = None,
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
@@ -66,8 +82,9 @@ def paired(
     Args:
         first, second: values a test row as `interval` takes them. Seeds are compared pairwise; a system without seeds
             is compared with each seed of the other.
+        groups: as `interval` takes them; both systems are scored on the same draws.
 
-    Raises InputError if the rows differ in number.
+    Raises InputError if the rows differ in number, and for groups as `interval` does.
     """
     first, second = _counts(first, score), _counts(second, score)  # (S, N, K)
     if first.shape[1] != second.shape[1]:
@@ -76,7 +93,7 @@ def paired(
             f"{second.shape[1]}; score both on one test set"
         )
     first, second = np.broadcast_arrays(first, second)
-    ours, theirs = _resampled([first, second], score, resamples, seed)
+    ours, theirs = _resampled([first, second], score, groups, resamples, seed)
     low, high = np.quantile(ours - theirs, [0.025, 0.975])
     gain = _score_of(first.mean(1), score) - _score_of(second.mean(1), score)
     return Interval(gain, float(low), float(high), first.shape[1])
@@ -97,18 +114,40 @@ def _score_of(means: np.ndarray, score: Score | None) -> float:
     return float(np.mean(means if score is None else score(means)))
 
 
-def _resampled(systems: list[np.ndarray], score: Score | None, resamples: int, seed: int) -> list[np.ndarray]:
-    """The systems' scores, each (resamples,), on the same draws of seeds and rows; systems have shape (S, N, K)."""
+def _resampled(
+    systems: list[np.ndarray], score: Score | None, groups: Groups, resamples: int, seed: int
+) -> list[np.ndarray]:
+    """The systems' scores, each (resamples,), on the same draws of seeds and groups; systems have shape (S, N, K)."""
+    systems, sizes = _by_group(systems, groups)  # (S, G, K) each, (G,)
     random = np.random.default_rng(seed)
-    seeds, rows, _ = systems[0].shape
-    results = [np.empty(resamples) for _ in systems]
+    seeds, units, _ = systems[0].shape
+    drawn = [np.empty((resamples, seeds, counts.shape[2])) for counts in systems]
     for i in range(resamples):
-        drawn = random.integers(seeds, size=seeds)
-        times = np.bincount(random.integers(rows, size=rows), minlength=rows) / rows  # how often each row is drawn
-        for counts, result in zip(systems, results, strict=True):
-            means = times @ counts  # (S, K)
-            result[i] = _score_of(means[drawn], score)
-    return results
+        chosen = random.integers(seeds, size=seeds)
+        times = np.bincount(random.integers(units, size=units), minlength=units)  # how often each group is drawn
+        weights = times / (times @ sizes)  # of the sum of each group, so that all drawn rows weigh the same
+        for counts, means in zip(systems, drawn, strict=True):
+            means[i] = (weights @ counts)[chosen]  # (S, K)
+    return [(means[..., 0] if score is None else score(means)).mean(-1) for means in drawn]
+
+
+def _by_group(systems: list[np.ndarray], groups: Groups) -> tuple[list[np.ndarray], np.ndarray]:
+    """Each group's sum of counts, (S, G, K) a system, and its rows, (G,), in the order in which groups first appear.
+
+    Without groups each row is one.
+    """
+    rows = systems[0].shape[1]
+    if groups is None:
+        return systems, np.ones(rows, dtype=np.int64)
+    if len(groups) != rows:
+        raise InputError(f"{len(groups)} groups are given for {rows} test rows; name the group of each row")
+    # a Series first, as an array would take ids that are tuples for a second dimension
+    numbers, names = pd.factorize(pd.Series(list(groups), dtype=object), use_na_sentinel=False)
+    if len(names) < 2:
+        raise InputError(f"all {rows} test rows are of the group '{names[0]}'; an interval needs at least two groups")
+    order, sizes = np.argsort(numbers, kind="stable"), np.bincount(numbers)
+    starts = np.cumsum(sizes) - sizes
+    return [np.add.reduceat(counts[:, order], starts, axis=1) for counts in systems], sizes
 
 
 def over_seeds(values: np.ndarray) -> dict[str, float]:
@@ -124,13 +163,14 @@ def over_seeds(values: np.ndarray) -> dict[str, float]:
     }
 
 
-def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray) -> pd.DataFrame:
+def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray, *, groups: Groups = None) -> pd.DataFrame:
     """One row a system, in the order given: its score with interval and n, and what the last system gains over it.
 
     Args:
         task: or a metric of texts, such as `metrics.load("chrf")`; predictions and references are then texts.
         systems: predictions on the same test rows, as the task's `predict` returns them.
         references: what the task's `references` returns for those rows.
+        groups: what each row belongs to, shape (N,), as `interval` takes them; `n` counts rows all the same.
 
     A task whose score is no mean over rows has `per_row` return counts (N, K), and `from_counts` for the score.
     """
@@ -139,7 +179,8 @@ def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray) -> p
     best = list(quality.values())[-1]
     rows = []
     for name, values in quality.items():
-        found, gain = interval(values, score=score), paired(best, values, score=score)
+        found = interval(values, score=score, groups=groups)
+        gain = paired(best, values, score=score, groups=groups)
         row = {"system": name, task.selection: found.value, "low": found.low, "high": found.high, "n": found.n}
         rows.append(row | {"last minus this": gain.value, "gain low": gain.low, "gain high": gain.high})
     return pd.DataFrame(rows).set_index("system")

@@ -1,5 +1,7 @@
 """Intervals cover what they say, pairs are compared in pairs, and the hardest rows come first."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import tiny
@@ -133,3 +135,108 @@ def test_scores_of_counts_are_compared_on_the_same_rows_and_averaged_over_seeds(
     assert gain.value == pytest.approx(expected)
     assert gain.low > 0
     assert evaluation.paired(first, first, score=f1) == evaluation.Interval(0, 0, 0, 100)
+
+
+# Rows that hang together
+
+
+def clustered(groups: int, *, size: int = 8, trial: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values (N,) and their groups (N,): the rows of a group share half of what is random, and sizes differ."""
+    random = np.random.default_rng(trial)
+    sizes = random.integers(1, 2 * size, size=groups)
+    ids = np.repeat(np.arange(groups), sizes)
+    return random.normal(size=groups)[ids] + random.normal(size=len(ids)), ids
+
+
+def covered(truth: float, found: evaluation.Interval) -> bool:
+    return found.low <= truth <= found.high
+
+
+def test_rows_of_a_group_hang_together_and_only_draws_of_groups_cover_the_truth():
+    by_row, by_group, trials = 0, 0, 150
+    for trial in range(trials):
+        values, ids = clustered(60, trial=trial)
+        by_row += covered(0, evaluation.interval(values, resamples=200, seed=trial))
+        by_group += covered(0, evaluation.interval(values, groups=ids, resamples=200, seed=trial))
+    assert by_row / trials < 0.75
+    assert 0.89 <= by_group / trials <= 0.99
+
+
+def test_a_score_of_counts_covers_the_truth_when_groups_are_drawn():
+    by_row, by_group, trials = 0, 0, 120
+    for trial in range(trials):
+        random = np.random.default_rng(trial)
+        ids = np.repeat(np.arange(60), random.integers(2, 12, size=60))
+        chance = random.beta(2, 1, size=60)[ids]  # of finding a span, in each group
+        true = np.full(len(ids), 4)
+        right = random.binomial(true, chance)
+        counts = np.stack([right, true, true], axis=-1)  # as many are predicted as are true: F1 is the share found
+        by_row += covered(2 / 3, evaluation.interval(counts, score=f1, resamples=200, seed=trial))
+        by_group += covered(2 / 3, evaluation.interval(counts, score=f1, groups=ids, resamples=200, seed=trial))
+    assert by_row / trials < 0.8
+    assert 0.89 <= by_group / trials <= 0.99
+
+
+def test_pairs_draw_whole_groups_too():
+    by_row, by_group, trials = 0, 0, 120
+    for trial in range(trials):
+        first, ids = clustered(60, trial=trial)
+        second = np.random.default_rng(-trial % 997).normal(size=len(ids))
+        by_row += covered(0, evaluation.paired(first, second, resamples=200, seed=trial))
+        by_group += covered(0, evaluation.paired(first, second, groups=ids, resamples=200, seed=trial))
+    assert by_row / trials < 0.85
+    assert 0.89 <= by_group / trials <= 0.99
+    assert evaluation.paired(first, first, groups=ids) == evaluation.Interval(0, 0, 0, len(ids))
+
+
+@pytest.mark.parametrize("ids", [np.arange(80), [f"row {i}" for i in range(80)], [(i, "x") for i in range(80)]])
+def test_groups_of_one_row_are_the_rows(ids):
+    values = RANDOM.normal(size=(3, 80))
+    counts = np.stack([span_counts(80) for _ in range(2)])
+    assert evaluation.interval(values, groups=ids, seed=3) == evaluation.interval(values, seed=3)
+    assert evaluation.interval(counts, score=f1, groups=ids) == evaluation.interval(counts, score=f1)
+    both = counts[0], counts[1]
+    assert evaluation.paired(*both, score=f1, groups=ids) == evaluation.paired(*both, score=f1)
+
+
+def test_a_draw_of_groups_weighs_all_its_rows_alike_wherever_they_stand():
+    values, ids = np.array([1.0, 0, 1, 0, 0, 1]), ["a", "b", "a", None, None, "a"]
+    sums, sizes = {"a": 3, "b": 0, None: 0}, {"a": 3, "b": 1, None: 2}
+    means = [sum(map(sums.get, drawn)) / sum(map(sizes.get, drawn)) for drawn in product(sums, repeat=3)]
+    counts = evaluation._counts(values, None)
+    drawn = evaluation._resampled([counts], None, ids, 400, 0)[0]
+    assert set(np.round(drawn, 9)) == set(np.round(means, 9))
+    shuffled = np.random.default_rng(0).permutation(6)
+    assert evaluation.interval(values[shuffled], groups=[ids[i] for i in shuffled]).value == values.mean()
+    assert evaluation.interval(values, groups=ids).n == 6
+
+
+def test_seeds_on_grouped_rows_are_drawn_as_well():
+    values, ids = clustered(60, trial=1)
+    alike = np.tile(values, (5, 1))
+    apart = alike + np.linspace(-1, 1, 5)[:, None]
+    narrow, wide = (evaluation.interval(rows, groups=ids) for rows in (alike, apart))
+    assert (narrow.low, narrow.high) == pytest.approx(
+        [getattr(evaluation.interval(values, groups=ids), end) for end in ("low", "high")], abs=0.05
+    )
+    assert wide.high - wide.low > 1.3 * (narrow.high - narrow.low)
+
+
+def test_groups_must_name_every_row_and_be_two_at_least():
+    with pytest.raises(InputError, match="3 groups are given for 4 test rows; name the group of each row"):
+        evaluation.interval(np.ones(4), groups=[1, 2, 3])
+    with pytest.raises(InputError, match=r"all 4 test rows are of the group 'film'; .* at least two groups"):
+        evaluation.paired(np.ones(4), np.zeros(4), groups=["film"] * 4)
+
+
+def test_the_ladder_draws_groups_for_scores_and_gains():
+    values, ids = clustered(60, trial=2)
+    references = (values > 0).astype(int)  # what is right depends on the group
+    first, second = np.eye(2)[np.ones(len(ids), dtype=int)], np.eye(2)[references]
+    rows = evaluation.ladder(tiny.TASK, {"first": first, "second": second}, references)
+    grouped = evaluation.ladder(tiny.TASK, {"first": first, "second": second}, references, groups=ids)
+    for low, high in (("low", "high"), ("gain low", "gain high")):
+        widths = [table.loc["first", high] - table.loc["first", low] for table in (rows, grouped)]
+        assert widths[1] > 1.3 * widths[0]
+    assert (grouped["n"] == len(ids)).all()
+    assert grouped["accuracy"].equals(rows["accuracy"])
