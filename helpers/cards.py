@@ -37,7 +37,7 @@ tokenizer = AutoTokenizer.from_pretrained("{name}")
 ## Scores
 
 On {n} test rows that were used for nothing else. `low` and `high` are the ends of a 95 % interval (bootstrap over
-the rows); "last minus this" is what this model gains over the system of the line.
+{drawn}); "last minus this" is what this model gains over the system of the line.
 
 {ladder}
 
@@ -102,6 +102,7 @@ def build(folder: str | Path) -> ModelCard:
         task=task,
         auto_class=AUTO_CLASSES[task].__name__,
         n=told["scores"].get("n", 0),
+        drawn=f"their {told['scores']['groups']} groups" if "groups" in told["scores"] else "the rows",
         data=data["name"],
         ladder=_ladder(ladder),
         verdict=verdict(ladder),

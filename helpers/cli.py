@@ -63,13 +63,11 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--baselines", metavar="FILE", help="training rows, to score cheaper systems on --data as well"
     )
-    for name in commands.NAMES:
-        commands.of(name).add_columns(evaluate.add_argument_group(name))
+    _add_owned(evaluate, "add_columns")
     predict = _verb(verbs, "predict", _predict, "predict for the rows of a file or of standard input; writes JSONL")
     predict.add_argument("model", help="folder that 'helpers train' wrote")
     predict.add_argument("--data", help=f"{FILES}; without it one row a line is read")
-    for name in commands.NAMES:
-        commands.of(name).add_input(predict.add_argument_group(name))
+    _add_owned(predict, "add_input")
     card = _verb(verbs, "card", _card, "write a model card, README.md, into the folder of a trained model")
     card.add_argument("model", help="folder that 'helpers train' wrote")
     serve = _verb(verbs, "serve", _serve, "try a trained model on a page of this computer, or by JSON requests")
@@ -86,13 +84,26 @@ def _verb(verbs, name: str, run, about: str) -> argparse.ArgumentParser:
     return verb
 
 
+def _add_owned(verb: argparse.ArgumentParser, *parts: str) -> None:
+    """Add the options that only some tasks have; `owners` then knows whose they are."""
+    owners = commands.Owners()
+    verb.set_defaults(owners=owners)
+    for name in commands.NAMES:
+        group = verb.add_argument_group(name)
+        for part in parts:
+            if hasattr(commands.of(name), part):
+                owners.add(group, (name,), getattr(commands.of(name), part))
+    if "add_columns" in parts:
+        tasks = tuple(name for name in commands.NAMES if commands.of(name).GROUPED)
+        owners.add(verb.add_argument_group(", ".join(tasks)), tasks, commands.add_group)
+
+
 def _add_train(verb: argparse.ArgumentParser) -> None:
     from helpers.recipe import Recipe
 
     verb.add_argument("--task", default="classification", choices=commands.NAMES, help="what to learn")
     verb.add_argument("--data", required=True, help=FILES)
-    for name in commands.NAMES:
-        commands.of(name).add_columns(verb.add_argument_group(name))
+    _add_owned(verb, "add_columns", "add_settings")
     verb.add_argument("--validation", metavar="FILE", help="rows to choose the best weights (with --test)")
     verb.add_argument("--test", metavar="FILE", help="rows to score once at the end (with --validation)")
     verb.add_argument("--output", required=True, help="new folder for the trained model")
@@ -152,6 +163,7 @@ def _train(options) -> None:
 
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
     output, command = Path(options.output), commands.of(options.task)
+    options.owners.check(options, options.task)
     saved.check_free(output)
     corpus = command.corpus(options)
     _note(f"{options.data}: {_counts(corpus.card.rows)}; removed {_counts(corpus.card.removed) or 'none'}")
@@ -186,8 +198,18 @@ def _scores(task, model, tokenizer, test, baselines: dict) -> tuple:
 
     task = commands.judge(task, tokenizer)
     predictions, references = _predicted(task, model, tokenizer, test)
-    table = evaluation.ladder(task, {**baselines, "fine-tuned": predictions}, references)
-    return table, task.score(predictions, references) | {"n": len(references)}
+    groups = _groups(test)
+    table = evaluation.ladder(task, {**baselines, "fine-tuned": predictions}, references, groups=groups)
+    counts = {"n": len(references)} | ({} if groups is None else {"groups": len(set(groups))})
+    return table, task.score(predictions, references) | counts
+
+
+def _groups(test) -> list[str] | None:
+    """What the rows belong to, where they say; rows of one group cannot tell how much other groups differ."""
+    groups = test["group"][:] if "group" in test.column_names else []
+    if len(set(groups)) == 1 and len(groups) > 1:
+        _note(f"all {len(groups)} test rows are of the group '{groups[0][:40]}'; the intervals hold for it alone")
+    return groups if len(set(groups)) > 1 else None
 
 
 def _evaluate(options) -> None:
@@ -195,6 +217,7 @@ def _evaluate(options) -> None:
 
     task, model, tokenizer = saved.load(options.model)
     command = commands.of(task.name)
+    options.owners.check(options, task.name)
     test = command.labelled(options, task)
     baselines = command.baselines(_with_training(options, command, test), task) if options.baselines else {}
     table, scores = _scores(task, model, tokenizer, test, baselines)
@@ -207,7 +230,12 @@ def _evaluate(options) -> None:
 
 
 def _with_training(options, command, test):
-    """The rows to score on, with rows for the baselines to learn from; InputError if the two have other labels."""
+    """The rows to score on, with rows for the baselines to learn from.
+
+    InputError if the two share texts or groups, or have other labels.
+    """
+    paths = {"train": options.baselines, "test": options.data}
+    command.check_apart({name: command.read(options, path) for name, path in paths.items()}, paths)
     given = argparse.Namespace(**{**vars(options), "data": options.baselines})
     given.validation, given.test, given.seed = None, None, 0
     data = command.corpus(given).data
@@ -225,6 +253,7 @@ def _predict(options) -> None:
     from helpers import saved
 
     task, model, tokenizer = saved.load(options.model)
+    options.owners.check(options, task.name)
     task = commands.judge(task, tokenizer)
     command = commands.of(task.name)
     rows = command.unlabelled(options, task)

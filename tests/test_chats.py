@@ -44,6 +44,18 @@ def test_a_group_stays_on_one_side(tmp_path):
     assert sum(map(len, groups)) == len(set.union(*groups)) == 7
 
 
+@pytest.mark.parametrize("form", [dict, turns])
+def test_a_group_in_two_files_is_named_and_else_kept(tmp_path, form):
+    rows = list({row["prompt"]: row for row in pairs(40)}.values())
+    parts = [[form(row) | {"who": f"{i}"} for row in rows[10 * i : 10 * i + 10]] for i in range(3)]
+    paths = [write(tmp_path / f"{i}.jsonl", rows) for i, rows in enumerate(parts)]
+    corpus = chats.corpus(paths[0], validation=paths[1], test=paths[2], group="who")
+    assert set(corpus.data["test"]["group"]) == {"2"}
+    write(paths[2], [*parts[2], form({"prompt": "new", "completion": "x"}) | {"who": "1"}])
+    with pytest.raises(InputError, match=r"groups of '.*2.jsonl' stand in '.*1.jsonl' too \(1 of them.* '1'\)"):
+        chats.corpus(paths[0], validation=paths[1], test=paths[2], group="who")
+
+
 def test_a_prompt_in_two_files_is_named(tmp_path):
     paths = [write(tmp_path / f"{i}.jsonl", rows) for i, rows in enumerate((pairs(9), pairs(9)[3:4], pairs(20)[12:]))]
     with pytest.raises(InputError, match=r"prompts of '.*1.jsonl' stand in '.*0.jsonl' too \(1 of them\), .* row 1"):

@@ -66,6 +66,52 @@ def test_a_trained_model_is_scored_on_other_rows(trained, capsys):
     assert "n=30" in printed and "macro_f1" in printed
 
 
+def test_options_of_another_task_than_the_model_s_are_refused(trained, capsys):
+    data = table(trained / "new.csv", 30, text="body", label="folder")
+    for verb, option in (("evaluate", "--answer"), ("predict", "--tokens")):
+        assert main([verb, str(trained / "model"), "--data", data, "--text", "body", option, "x"]) == 2
+        assert f"{option} is an option of" in capsys.readouterr().err
+
+
+def test_groups_that_are_named_are_drawn_as_wholes(trained, capsys):
+    arguments = ["--text", "body", "--label", "folder"]
+    data = table(trained / "other.csv", 30, text="body", label="folder")
+    assert main(["evaluate", str(trained / "model"), "--data", data, *arguments, "--group", "sender"]) == 0
+    assert "groups 10" in capsys.readouterr().out
+    rows = pd.read_csv(data)
+    rows.assign(sender="one").to_csv(data, index=False)
+    assert main(["evaluate", str(trained / "model"), "--data", data, *arguments, "--group", "sender"]) == 0
+    printed = capsys.readouterr()
+    assert "all 30 test rows are of the group 'one'; the intervals hold for it alone" in printed.err
+    assert "groups" not in printed.out
+    scores = json.loads((trained / "model" / "scores.json").read_text(encoding="utf-8"))
+    assert 1 < scores["groups"] < scores["n"], "training knew the senders"
+
+
+def test_files_that_share_a_group_are_refused(body, tmp_path, capsys):
+    files = {name: tmp_path / f"{name}.csv" for name in ("train", "validation", "test")}
+    for i, (name, path) in enumerate(files.items()):
+        rows = pd.DataFrame({"text": [f"w{20 * i + j}" for j in range(20)], "label": ["ham", "spam"] * 10})
+        senders = [f"{name} {j // 2}" for j in range(19)] + ["Bea" if name == "validation" else "Ann"]
+        rows.assign(sender=senders).to_csv(path, index=False)
+    given = ["--validation", str(files["validation"]), "--test", str(files["test"]), "--group", "sender"]
+    assert train(body, str(files["train"]), tmp_path / "model", *given) == 2
+    said = capsys.readouterr().err
+    assert "test.csv' stand in '" in said and "train.csv' too (1 of them, for example 'Ann'); move all rows of" in said
+
+
+@pytest.mark.parametrize(
+    ("rename", "says"),
+    [({"body": "content"}, "has no column 'body'; it has content, folder, sender"), ({}, "texts of '")],
+)
+def test_baselines_need_the_same_columns_and_other_texts(trained, capsys, rename, says):
+    data, other = (table(trained / f"{name}.csv", 30, text="body", label="folder") for name in ("new", "other"))
+    pd.read_csv(other).rename(columns=rename).to_csv(other, index=False)
+    arguments = ["--text", "body", "--label", "folder", "--baselines", other]
+    assert main(["evaluate", str(trained / "model"), "--data", data, *arguments]) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_predictions_are_one_json_object_a_row(trained, capsys, monkeypatch):
     data = table(trained / "unseen.csv", 5, text="body")
     assert main(["predict", str(trained / "model"), "--data", data, "--text", "body"]) == 0
@@ -103,6 +149,15 @@ MISTAKES = {
     "a word for a number": (["--learning-rate", "fast"], "learning_rate 'fast' of the recipe must lie"),
     "no checkpoint": (["--resume"], "holds no checkpoint to resume from"),
     "no such model": (["--model", "./nowhere"], "nowhere"),
+    "a column of another task": (
+        ["--prompt", "text"],
+        "--prompt is an option of generation and the task is classification; leave it out",
+    ),
+    "a setting of another task": (["--head", "crf"], "--head is an option of tagging and the task is classification"),
+    "a group where rows have none": (
+        ["--task", "extraction", "--group", "sender"],
+        "--group is an option of classification, generation, tagging and the task is extraction; leave it out",
+    ),
 }
 
 

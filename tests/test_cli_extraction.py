@@ -13,11 +13,11 @@ from helpers import cards, saved
 from helpers.cli import main
 
 
-def questions(path, count: int = 60) -> str:
+def questions(path, count: int = 60, start: int = 0) -> str:
     """Rows of other people's: their own column names, one answer as text, none as an empty one."""
     rows = [
         {"q": row["question"], "passage": row["context"], "gold": "".join(row["answers"]["text"][:1])}
-        for row in tiny.rows(count)
+        for row in tiny.rows(start + count).select(range(start, start + count))
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return str(path)
@@ -49,13 +49,30 @@ def test_training_chooses_a_threshold_and_saves_the_ladder(finder):
 
 
 def test_evaluation_gives_an_interval_and_on_request_the_ladder(finder, capsys):
-    arguments = ["evaluate", str(finder / "model"), "--data", questions(finder / "new.jsonl", 9), *COLUMNS]
+    arguments = ["evaluate", str(finder / "model"), "--data", questions(finder / "new.jsonl", 9, start=60), *COLUMNS]
     assert main([*arguments, "--answer", "gold"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("f1 ") and "n=9" in printed and "exact_match" in printed
     assert "random span" not in printed
     assert main([*arguments, "--answer", "gold", "--baselines", str(finder / "rows.jsonl")]) == 0
     assert "random span" in capsys.readouterr().out
+    leaky = questions(finder / "leaky.jsonl", 3, start=58)
+    assert main([*arguments, "--answer", "gold", "--baselines", leaky]) == 2
+    assert "contexts of '" in (said := capsys.readouterr().err) and "too (1 of them)" in said
+
+
+def test_questions_on_one_context_are_drawn_together(finder, capsys):
+    once, twice = (Path(questions(finder / f"{name}.jsonl", 9, start=60)) for name in ("once", "twice"))
+    twice.write_text(2 * once.read_text(encoding="utf-8"), encoding="utf-8")
+    arguments = [*COLUMNS, "--answer", "gold", "--baselines", str(finder / "rows.jsonl")]
+    ends = []
+    for data in (once, twice):
+        assert main(["evaluate", str(finder / "model"), "--data", str(data), *arguments]) == 0
+        printed = capsys.readouterr().out
+        ends.append(next(line.split()[2:5] for line in printed.splitlines() if line.startswith("no answer")))
+        assert "groups 9" in printed
+    assert ends[0] == ends[1], "a second copy of each row tells nothing new"
+    assert ends[0][1] < ends[0][2]
 
 
 def test_predictions_are_pieces_of_the_context_or_empty(finder, capsys, monkeypatch):
@@ -88,6 +105,7 @@ def test_the_card_is_one_of_the_hub_and_tells_scores_data_and_limits(finder, cap
     scores = json.loads((finder / "model" / "scores.json").read_text(encoding="utf-8"))
     for told in ("AutoModelForQuestionAnswering", f"On {scores['n']} test rows", "random span", "rows.jsonl", "sha256"):
         assert told in card.text
+    assert f"bootstrap over\ntheir {scores['groups']} groups" in card.text
     for told in (f"{scores['ladder'][-1]['low']:.3f}", "learning_rate", "by context", "Limits", "threshold"):
         assert told in card.text
     assert main(["card", str(finder / "model")]) == 2

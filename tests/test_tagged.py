@@ -155,3 +155,18 @@ def test_a_named_group_stays_in_one_split(tmp_path):
     read = tagged.corpus(jsonl(tmp_path / "a.jsonl", rows), group="doc")
     groups = [set(part["group"]) for part in read.data.values()]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 16
+
+
+def test_a_named_group_in_two_files_is_a_leak_and_the_numbers_of_documents_are_not(tmp_path):
+    rows = [[row | {"doc": f"{name}{i // 4}"} for i, row in enumerate(sentences(16))] for name in "abc"]
+    rows[2][5]["doc"] = "a1"
+    files = [jsonl(tmp_path / f"{name}.jsonl", part) for name, part in zip("abc", rows, strict=True)]
+    with pytest.raises(InputError, match=r"groups of '.*c.jsonl' stand in '.*a.jsonl' too \(1 of them.* 'a1'\)"):
+        tagged.corpus(files[0], validation=files[1], test=files[2], group="doc")
+    assert tagged.corpus(files[0], validation=files[1], test=files[2]).card.rows["test"] == 16
+    text = "Go O\nRome B-X\n\n-DOCSTART- O\n\nB B-X\n"
+    conll = [write(tmp_path / f"{name}.conll", text) for name in "abc"]
+    found = tagged.corpus(conll[0], validation=conll[1], test=conll[2])
+    assert found.data["test"]["group"][:] == ["0", "1"]
+    with pytest.raises(InputError, match=r"a.conll' has no field 'doc'; leave the group out, and mark"):
+        tagged.corpus(conll[0], group="doc")

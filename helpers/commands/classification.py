@@ -2,13 +2,13 @@
 
 MODEL = "encoder"
 FIELDS = ("text",)
+GROUPED = True
 
 
 def add_columns(parser) -> None:
-    """Name the columns of texts, labels and groups."""
+    """Name the columns of texts and labels."""
     add_input(parser)
     parser.add_argument("--label", default="label", metavar="COLUMN", help="column of the labels (default: label)")
-    parser.add_argument("--group", metavar="COLUMN", help="rows with the same value here stay in one split")
 
 
 def add_input(parser) -> None:
@@ -42,12 +42,26 @@ def baselines(data, _task) -> dict:
     }
 
 
+def read(options, path):
+    """Texts with their labels and, if they are named, groups."""
+    from helpers.corpora import tables
+
+    return tables.labelled(path, options.text, options.label, options.group)
+
+
+def check_apart(frames, paths) -> None:
+    """No text and no group in two files."""
+    from helpers.corpora import tables
+
+    tables.check_apart(frames, paths)
+
+
 def labelled(options, task):
     """Texts with labels that the task knows."""
     from helpers.corpora import tables
     from helpers.corpora.base import dataset
 
-    rows = tables.labelled(options.data, options.text, options.label)
+    rows = read(options, options.data)
     tables.check_labels(rows, task.labels, options.data)
     return dataset(rows, list(task.labels))
 

@@ -4,6 +4,7 @@ import json
 
 MODEL = "encoder"
 FIELDS = ("question", "context")
+GROUPED = False  # a row belongs to its context
 
 
 def add_columns(parser) -> None:
@@ -38,7 +39,7 @@ def task(_corpus, options):
     """Extraction in windows that share a quarter of their tokens."""
     from helpers.tasks.extraction import Extraction
 
-    length = options.max_length or 256
+    length = 256 if options.max_length is None else options.max_length
     return Extraction(length, length // 4)
 
 
@@ -53,11 +54,25 @@ def baselines(data, _task) -> dict:
     }
 
 
-def labelled(options, _task):
+def read(options, path):
     """Questions with contexts and answers."""
     from helpers.corpora import spans
 
-    return spans.dataset(spans.labelled(options.data, options.question, options.context, options.answer))
+    return spans.labelled(path, options.question, options.context, options.answer)
+
+
+def check_apart(frames, paths) -> None:
+    """No context in two files."""
+    from helpers.corpora import tables
+
+    tables.check_apart(frames, paths, "context")
+
+
+def labelled(options, _task):
+    """Questions with contexts and answers; questions on one context are one group."""
+    from helpers.corpora import spans
+
+    return spans.dataset(spans.grouped(read(options, options.data)))
 
 
 def unlabelled(options, _task):

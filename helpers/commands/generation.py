@@ -2,14 +2,19 @@
 
 MODEL = "decoder"
 FIELDS = ("prompt",)
+GROUPED = True
 
 
 def add_columns(parser) -> None:
-    """Name the columns of prompts, completions and chats, and say how rows are framed and trained on."""
+    """Name the columns of prompts, completions and chats."""
     add_input(parser)
     parser.add_argument(
         "--completion", default="completion", metavar="COLUMN", help="column of the completions (default: completion)"
     )
+
+
+def add_settings(parser) -> None:
+    """Say how rows are framed and trained on."""
     parser.add_argument("--template", default="chat", choices=["chat", "plain"], help="default: chat")
     parser.add_argument("--system", metavar="TEXT", help="system turn of each prompt (default: the template's)")
     parser.add_argument(
@@ -59,11 +64,25 @@ def baselines(data, _task) -> dict:
     return {"copy": pair_baselines.copied(test), "nearest prompt": pair_baselines.memory(train, test)}
 
 
-def labelled(options, _task):
-    """Prompts with completions, or whole chats."""
+def read(options, path):
+    """Prompts with completions and groups, and the chats that they come from."""
     from helpers.corpora import chats
 
-    return chats.dataset(chats.learnable(options.data, options.prompt, options.completion, options.messages))
+    return chats.learnable(path, options.prompt, options.completion, options.messages, options.group)
+
+
+def check_apart(frames, paths) -> None:
+    """No prompt and no group in two files."""
+    from helpers.corpora import tables
+
+    tables.check_apart(frames, paths, "prompt")
+
+
+def labelled(options, _task):
+    """Prompts with completions, or whole chats, and their groups."""
+    from helpers.corpora import chats
+
+    return chats.dataset(read(options, options.data))
 
 
 def unlabelled(options, _task):

@@ -2,12 +2,17 @@
 
 MODEL = "encoder"
 FIELDS = ("text",)
+GROUPED = True
 
 
 def add_columns(parser) -> None:
-    """Name the fields of words and tags, and the head."""
+    """Name the fields of words and tags."""
     add_input(parser)
     parser.add_argument("--tags", default="tags", metavar="COLUMN", help="field of the tags (default: tags)")
+
+
+def add_settings(parser) -> None:
+    """Name the head."""
     parser.add_argument("--head", default="softmax", choices=["softmax", "crf"], help="default: softmax")
 
 
@@ -44,11 +49,25 @@ def baselines(data, task) -> dict:
     }
 
 
+def read(options, path):
+    """Sentences with their tags and, where they are known, groups."""
+    from helpers.corpora import tagged
+
+    return tagged.read(path, options.tokens, options.tags, options.group)
+
+
+def check_apart(frames, paths) -> None:
+    """No long sentence and no group in two files."""
+    from helpers.corpora import tagged
+
+    tagged.check_apart(frames, paths)
+
+
 def labelled(options, task):
     """Sentences with tags that the task knows."""
     from helpers.corpora import tagged
 
-    rows = tagged.read(options.data, options.tokens, options.tags)
+    rows = read(options, options.data)
     tagged.check_tags(rows, task.tags, options.data)
     return tagged.dataset(rows, task.tags)
 

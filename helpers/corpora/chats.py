@@ -31,7 +31,8 @@ def corpus(
         validation, test: files with the same columns, both or neither.
 
     Raises InputError for a file that cannot be read, a missing column, an empty prompt or completion, a chat that is no
-    list of turns or does not end with the assistant's, fewer than three rows, and a prompt that stands in two splits.
+    list of turns or does not end with the assistant's, fewer than three rows, and a prompt or group that stands in two
+    splits.
     """
     tables.check_pair(validation, test)
     names = (prompt, completion, messages, group)
@@ -78,8 +79,8 @@ def askable(path: str | Path, prompt: str, messages: str) -> Dataset:
 
 
 def dataset(frame: pd.DataFrame) -> Dataset:
-    """Rows as the task `Generation` takes them."""
-    columns = ["messages"] if "messages" in frame else ["prompt", "completion"]
+    """Rows as the task `Generation` takes them, with their groups."""
+    columns = ["messages", "group"] if "messages" in frame else ["prompt", "completion", "group"]
     return Dataset.from_dict({name: frame[name].tolist() for name in columns})
 
 

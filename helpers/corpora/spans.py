@@ -72,7 +72,7 @@ def corpus(
     names = {"question": question, "context": context, "answer": answer}
     about = {"name": Path(data).name, "source": str(data), "licence": "the owner's", "unit": "one row of the file"}
     rows = labelled(data, **names)
-    rows["group"] = pd.factorize(normalised(rows["context"]))[0].astype(str)
+    rows = grouped(rows)
     if validation is None:
         contexts = rows["group"].nunique()
         if contexts < 3:
@@ -83,8 +83,13 @@ def corpus(
         return build(frames, **about)
     paths = dict(zip(SPLITS, (data, validation, test), strict=True))
     frames = {"train": rows} | {name: labelled(paths[name], **names) for name in SPLITS[1:]}
-    tables.check_apart({name: frame.assign(text=frame["context"]) for name, frame in frames.items()}, paths)
-    return build(frames, split_rule="as given", **about)
+    tables.check_apart({name: frame[["context"]] for name, frame in frames.items()}, paths, "context")
+    return build({name: grouped(frame) for name, frame in frames.items()}, split_rule="as given", **about)
+
+
+def grouped(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the number of their context as `group`, which means nothing beyond these rows."""
+    return rows.assign(group=pd.factorize(normalised(rows["context"]))[0].astype(str))
 
 
 def labelled(path: str | Path, question: str, context: str, answer: str) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Anyone's labelled texts: CSV, TSV, JSONL or Parquet files to a `Corpus`, with one sentence for whatever is wrong."""
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def corpus(
         validation, test: files with the same columns, both or neither.
 
     Raises InputError for a file that cannot be read, a missing column, an empty text or label, fewer than two labels,
-    a label that training lacks, and a text that stands in two splits.
+    a label that training lacks, and a text or group that stands in two splits.
     """
     check_pair(validation, test)
     rows = labelled(data, text, label, group)
@@ -184,9 +185,9 @@ def _two_labels(rows: pd.DataFrame, path: str | Path) -> None:
 
 
 def check_apart(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path], column: str = "text") -> None:
-    """InputError if a text of a column stands in two splits: its score would say nothing about new texts."""
+    """InputError if a text of a column, or a group, stands in two splits: a score would say nothing about new rows."""
     keys = {name: normalised(frame[column]) for name, frame in frames.items()}
-    for later, earlier in (("validation", "train"), ("test", "train"), ("test", "validation")):
+    for later, earlier in pairs_of(frames):
         shared = keys[later].isin(set(keys[earlier]))
         if shared.any():
             row = int(shared.argmax())
@@ -194,3 +195,23 @@ def check_apart(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path], c
                 f"{column}s of '{paths[later]}' stand in '{paths[earlier]}' too ({shared.sum()} of them), "
                 f"the first in row {row + 1} ('{frames[later][column].iloc[row][:40]}'); remove them from one file"
             )
+    check_groups_apart(frames, paths)
+
+
+def check_groups_apart(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> None:
+    """InputError if rows of one group, where frames have that column, stand in two splits."""
+    for later, earlier in pairs_of(frames):
+        if "group" not in frames[later] or "group" not in frames[earlier]:
+            continue
+        held, shared = set(frames[earlier]["group"]), frames[later]["group"]
+        shared = shared[shared.isin(held)].unique()
+        if len(shared):
+            raise InputError(
+                f"groups of '{paths[later]}' stand in '{paths[earlier]}' too ({len(shared)} of them, for example "
+                f"'{shared[0][:40]}'); move all rows of a group into one file"
+            )
+
+
+def pairs_of(frames: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
+    """The names of every two splits that there are, the later one first."""
+    return [(later, earlier) for earlier, later in combinations([name for name in SPLITS if name in frames], 2)]

@@ -70,7 +70,7 @@ def corpus(
         validation, test: files of the same kind, both or neither.
 
     Raises InputError for a file that cannot be read, words and tags that differ in number, fewer than two tags, a tag
-    that training lacks, and a sentence that stands in two splits.
+    that training lacks, and a sentence or group that stands in two splits.
     """
     tables.check_pair(validation, test)
     rows = read(data, tokens, tags, group)
@@ -84,10 +84,10 @@ def corpus(
         rule = "by document" if "group" in kept else "by sentence"
         return build(frames, names, removed=removed, split_rule=f"at random {rule}, seed {seed}", **about)
     paths = dict(zip(SPLITS, (data, validation, test), strict=True))
-    frames = {"train": rows} | {name: read(paths[name], tokens, tags) for name in SPLITS[1:]}
+    frames = {"train": rows} | {name: read(paths[name], tokens, tags, group) for name in SPLITS[1:]}
     for name in SPLITS[1:]:
         check_tags(frames[name], names, paths[name])
-    _no_leak(frames, paths)
+    check_apart(frames, paths)
     return build(frames, names, split_rule="as given", **about)
 
 
@@ -98,6 +98,8 @@ def read(path: str | Path, tokens: str = "tokens", tags: str = "tags", group: st
     """
     path = Path(path)
     if path.suffix.lower() in CONLL:
+        if group is not None:
+            raise InputError(f"'{path}' has no field '{group}'; leave the group out, and mark documents by {DOCUMENT}")
         rows = pd.DataFrame(list(_conll(path)))
         if rows.empty:
             raise InputError(f"'{path}' holds no sentences; give a file with at least one")
@@ -197,10 +199,15 @@ def deduplicated(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     return rows[~repeated], {"duplicate": int(repeated.sum())}
 
 
-def _no_leak(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> None:
-    """InputError if a sentence of ten words or more stands in two splits; shorter ones repeat by chance."""
+def check_apart(frames: dict[str, pd.DataFrame], paths: dict[str, str | Path]) -> None:
+    """InputError if a group, or a sentence of ten words or more, stands in two splits; shorter ones repeat by chance.
+
+    The numbers of a CoNLL file's documents are no names, and are not compared.
+    """
+    if not any(Path(path).suffix.lower() in CONLL for path in paths.values()):
+        tables.check_groups_apart(frames, paths)
     keys = {name: normalised(frame["tokens"].str.join(" ")) for name, frame in frames.items()}
-    for later, earlier in (("validation", "train"), ("test", "train"), ("test", "validation")):
+    for later, earlier in tables.pairs_of(frames):
         shared = keys[later].isin(set(keys[earlier])) & (frames[later]["tokens"].str.len() >= 10)
         if shared.any():
             row = int(shared.argmax())
