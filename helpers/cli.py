@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 from helpers import commands
@@ -157,7 +157,7 @@ def _corpora(options) -> None:
 
 
 def _train(options) -> None:
-    from helpers import checkpoints, models, saved
+    from helpers import adapters, checkpoints, models, saved
     from helpers.recipe import Recipe
     from helpers.training import fit
 
@@ -178,12 +178,22 @@ def _train(options) -> None:
         )
     except KeyboardInterrupt:
         raise TrainingError("interrupted after a complete step; the same command with --resume goes on") from None
-    if hasattr(task, "calibrated"):  # a threshold is chosen on validation rows, like everything else
-        task = task.calibrated(*_predicted(task, run.model, tokenizer, data["validation"]))
-    table, scores = _scores(task, run.model, tokenizer, data["test"], command.baselines(data, task))
-    saved.save(output, task, run, tokenizer, corpus.card, scores | {"ladder": table.reset_index().to_dict("records")})
-    print(table.round(3).to_string())
+    if not _is_main():
+        return
+    run = replace(run, model=adapters.merged(run.model))
+    saved.save(output, task, run, tokenizer, corpus.card)  # before it is scored, so that nothing can lose it
     _note(f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}; model in {output}")
+    try:
+        if hasattr(task, "calibrated"):  # a threshold is chosen on validation rows, like everything else
+            task = task.calibrated(*_predicted(task, run.model, tokenizer, data["validation"]))
+        table, scores = _scores(task, run.model, tokenizer, data["test"], command.baselines(data, task))
+    except KeyboardInterrupt:
+        raise TrainingError(
+            f"interrupted while scoring; the trained model is in '{output}' without scores, and 'helpers evaluate' "
+            "gives them"
+        ) from None
+    saved.add_scores(output, task, scores | {"ladder": table.reset_index().to_dict("records")})
+    print(table.round(3).to_string())
 
 
 def _predicted(task, model, tokenizer, rows) -> tuple:
@@ -283,8 +293,14 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{value} {name}" for name, value in counts.items())
 
 
+def _is_main() -> bool:
+    """Whether this process is the only one, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _note(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    if _is_main():
+        print(sentence, file=sys.stderr, flush=True)
 
 
 def _fail(error: object, code: int) -> int:

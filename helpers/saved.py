@@ -64,6 +64,14 @@ def save(
     return output
 
 
+def add_scores(output: str | Path, task, scores: dict) -> None:
+    """Write the scores of a saved model, and the task's settings anew, which may hold a threshold chosen since."""
+    for name, content in (("task", tasks.to_dict(task)), ("scores", scores)):
+        scratch = Path(output) / f"{name}.writing"
+        _write(scratch, content)
+        scratch.replace(Path(output) / f"{name}.json")
+
+
 def load(folder: str | Path) -> tuple[object, PreTrainedModel, PreTrainedTokenizerBase]:
     """Task, model (in evaluation mode) and tokenizer of a folder that `save` wrote; InputError if it is none."""
     folder = Path(folder)

@@ -88,8 +88,8 @@ def fit(
         resume: go on from the newest checkpoint there.
 
     Raises InputError if there are no rows, or if a checkpoint does not fit the run; TrainingError if the loss is not
-    finite, with the step and the rows. An interrupt (Ctrl-C) ends the step, writes a checkpoint, and then raises
-    KeyboardInterrupt.
+    finite, with the step and the rows. An interrupt (Ctrl-C, or SIGTERM) of any process ends the step in all of them,
+    writes a checkpoint, and then raises KeyboardInterrupt.
     """
     if len(train) == 0:
         raise InputError("the training data hold no rows; give at least one")
@@ -154,9 +154,10 @@ class _Loop:
                 progress.update(self._one_step())
                 if self.step in self.evaluate_after and self.validation is not None:
                     progress.note(self._evaluate())
-                if self.work and (interrupt.is_set() or self.step % self.recipe.checkpoint_steps == 0):
+                stop = self._any_interrupted(interrupt)
+                if self.work and (stop or self.step % self.recipe.checkpoint_steps == 0):
                     self._save()
-                if interrupt.is_set():
+                if stop:
                     raise KeyboardInterrupt
         if self.best_weights is not None:
             self._load_weights(self.best_weights)
@@ -226,6 +227,13 @@ class _Loop:
             self.best = dict(self.history[-1])
             self.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in self._weights().items()}
         return scores
+
+    def _any_interrupted(self, interrupt: threading.Event) -> bool:
+        """Whether any process was interrupted: all must stop after the same step, or one would wait for the others."""
+        if self.accelerator.num_processes == 1:
+            return interrupt.is_set()
+        seen = torch.tensor(float(interrupt.is_set()), device=self.accelerator.device)
+        return self.accelerator.reduce(seen, "sum").item() > 0
 
     def _out_of_patience(self) -> bool:
         if self.recipe.patience is None or self.best is None:
@@ -397,22 +405,29 @@ def _plan(lengths: list[int], recipe: Recipe) -> tuple[list[tuple[int, list[int]
 
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """While this lasts, Ctrl-C sets the event, so that a step is never left half done; a second one stops at once."""
+    """While this lasts, Ctrl-C sets the event, so that a step is never left half done; a second one stops at once.
+
+    So does SIGTERM, with which batch systems and torchrun end a process, unless something else handles it.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if before[signal.SIGTERM] != signal.SIG_DFL:
+        del before[signal.SIGTERM]
 
     def note(number, frame):
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[number])
         event.set()
 
-    signal.signal(signal.SIGINT, note)
+    for number in before:
+        signal.signal(number, note)
     try:
         yield event
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _listed(rows: list[int], most: int = 8) -> str:

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 import tiny
 
-from helpers import checkpoints
+from helpers import baselines, checkpoints, saved
 from helpers.cli import main, parser
 
 
@@ -170,6 +171,41 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(body, tmp_path, capsys, mista
     assert last.startswith("helpers: ") and sentence in last
     assert "Traceback" not in printed.err
     assert not (tmp_path / "model").exists()
+
+
+def test_of_two_processes_one_saves_scores_and_speaks(body, tmp_path):
+    output = tmp_path / "model"
+    command = ["-m", "helpers", "train", "--data", table(tmp_path / "mail.csv"), "--model", body]
+    done = subprocess.run(
+        [*tiny.TWO_PROCESSES, *command, "--output", str(output), "--epochs", "1"],
+        capture_output=True,
+        text=True,
+        env=os.environ | tiny.ON_CPU,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("fine-tuned") == done.stderr.count(f"model in {output}\n") == 1
+    assert len(json.loads((output / "scores.json").read_text(encoding="utf-8"))["ladder"]) == 3
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("model")] == ["model"]
+
+
+@pytest.mark.parametrize("mishap", [KeyboardInterrupt, MemoryError])
+def test_a_model_is_saved_before_anything_is_scored(body, tmp_path, capsys, monkeypatch, mishap):
+    def fails(*_):
+        raise mishap
+
+    monkeypatch.setattr(baselines, "tfidf", fails)
+    arguments = body, table(tmp_path / "mail.csv"), tmp_path / "model", "--epochs", "20"
+    if mishap is KeyboardInterrupt:
+        assert train(*arguments) == 1
+        assert "interrupted while scoring; the trained model is in '" in capsys.readouterr().err
+    else:
+        with pytest.raises(mishap):
+            train(*arguments)
+    task, model, tokenizer = saved.load(tmp_path / "model")
+    rows = tiny.rows(160)
+    found = task.predict(model, task.encode(tokenizer, rows))
+    assert task.score(found, np.array(rows["label"]))["accuracy"] > 0.9, "it is the trained one"
 
 
 def test_an_output_that_exists_is_refused_before_any_work(body, tmp_path, capsys):

@@ -41,6 +41,36 @@ run = training.fit(tiny.TASK, tiny.model(dropout=0.0), tiny.tokenizer(), tiny.ro
 if os.environ["RANK"] == "0":
     torch.save({"processes": torch.tensor(run.processes), **tiny.weights(run.model)}, sys.argv[2])
 """
+STOPPED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import torch, tiny
+from helpers import checkpoints, training
+
+calls = []
+
+class Stopped(type(tiny.TASK)):
+    def loss(self, model, batch):
+        calls.append(1)
+        if os.environ["RANK"] == "1" and len(calls) == 2:
+            os.kill(os.getpid(), getattr(signal, sys.argv[3]))
+        return super().loss(model, batch)
+
+task, output = Stopped(tiny.TASK.labels, tiny.TASK.max_length), Path(sys.argv[2]) / "model"
+def run(resume):
+    recipe = tiny.recipe(epochs=1, checkpoint_steps=1000)
+    model = tiny.model(dropout=0.0)
+    return training.fit(task, model, tiny.tokenizer(), tiny.rows(95), None, recipe, output=output, resume=resume)
+
+try:
+    run(False)
+except KeyboardInterrupt:
+    print("stopped after", checkpoints.newest(checkpoints.work_folder(output)).name, flush=True)
+weights = tiny.weights(run(True).model)
+if os.environ["RANK"] == "0":
+    torch.save(weights, output.with_name("weights.pt"))
+"""
 
 
 def run(model=None, *, data=None, validation=None, task=tiny.TASK, output=None, resume=False, **changes):
@@ -107,12 +137,13 @@ def test_a_run_that_is_killed_twice_and_resumed_ends_with_the_same_bits(tmp_path
     assert resumed.history.drop(columns="seconds").equals(unbroken.history.drop(columns="seconds"))
 
 
-def test_an_interrupt_leaves_a_checkpoint_from_which_the_run_goes_on(tmp_path):
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_a_checkpoint_from_which_the_run_goes_on(tmp_path, kind):
     class Interrupted(Classification):
         def loss(self, model, batch):
             if not (tmp_path / "once").exists():
                 (tmp_path / "once").touch()
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), kind)
             return super().loss(model, batch)
 
     task = Interrupted(tiny.TASK.labels, tiny.TASK.max_length)
@@ -122,18 +153,35 @@ def test_an_interrupt_leaves_a_checkpoint_from_which_the_run_goes_on(tmp_path):
     resumed = run(task=task, output=tmp_path / "model", checkpoint_steps=1000, resume=True)
     assert_same(tiny.weights(resumed.model), tiny.weights(run().model))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def in_two_processes(folder: Path, script: str, *arguments: str) -> str:
+    """What two processes print that run a script; its first argument is the folder of these tests."""
+    file = folder / "script.py"
+    file.write_text(script, encoding="utf-8")
+    done = subprocess.run(
+        [*tiny.TWO_PROCESSES, str(file), str(Path(tiny.__file__).parent), *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | tiny.ON_CPU,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_an_interrupt_of_one_process_stops_all_after_the_same_whole_step(tmp_path):
+    printed = in_two_processes(tmp_path, STOPPED, str(tmp_path), "SIGTERM")
+    assert printed.count("stopped after step-000000002") == 2
+    two = torch.load(tmp_path / "weights.pt", weights_only=True)
+    one = tiny.weights(run(tiny.model(dropout=0.0), data=tiny.rows(95), epochs=1).model)
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-5)
 
 
 def test_two_processes_reach_the_weights_of_one(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(DISTRIBUTED, encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
-    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
-    arguments = [str(Path(tiny.__file__).parent), str(tmp_path / "weights.pt")]
-    done = subprocess.run(
-        [*command, str(script), *arguments], capture_output=True, text=True, env=environment, timeout=200
-    )
-    assert done.returncode == 0, done.stderr
+    in_two_processes(tmp_path, DISTRIBUTED, str(tmp_path / "weights.pt"))
     two = torch.load(tmp_path / "weights.pt", weights_only=True)
     assert two.pop("processes") == 2
     one = tiny.weights(run(tiny.model(dropout=0.0), data=tiny.rows(95), epochs=1).model)

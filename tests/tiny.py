@@ -1,5 +1,7 @@
 """A classifier small enough to train in a second, with its tokenizer and rows: for tests that need no skill."""
 
+import sys
+
 import torch
 from datasets import ClassLabel, Dataset, Features, Value
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -10,6 +12,8 @@ from helpers.tasks.classification import Classification
 
 WORDS = [f"w{i}" for i in range(60)]
 TASK = Classification(("no", "yes"), max_length=32)
+TWO_PROCESSES = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+ON_CPU = {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}  # variables of the environment for them
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
