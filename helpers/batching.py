@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import torch
+from torch import Tensor
 
 POOL = 64  # batches drawn together before sorting: large enough to find equal lengths, small enough to stay random
 
@@ -74,6 +76,19 @@ def split_evenly(rows: Sequence[int], parts: int) -> list[Sequence[int]]:
     """Cut one batch into `parts` contiguous pieces whose sizes differ by one at most; a piece may be empty."""
     edges = [len(rows) * part // parts for part in range(parts + 1)]
     return [rows[start:end] for start, end in pairwise(edges)]
+
+
+def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
+    """Rows of different length as one tensor of integers (B, longest), filled with `value` on the right."""
+    result = torch.full((len(rows), max(map(len, rows))), value)
+    for i, row in enumerate(rows):
+        result[i, : len(row)] = torch.as_tensor(row)
+    return result
+
+
+def padded_inputs(rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, Tensor]:
+    """What an encoder reads of rows of token ids: `input_ids` and `attention_mask`, (B, longest)."""
+    return {"input_ids": padded(rows, pad_id), "attention_mask": padded([[1] * len(row) for row in rows], 0)}
 
 
 def padding_share(batches: list[list[int]], lengths: Sequence[int]) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.batching import length_batches, pack, padding_share, split_evenly
+from helpers.batching import length_batches, pack, padded_inputs, padding_share, split_evenly
 
 LENGTHS = np.random.default_rng(0).integers(3, 200, size=1000).tolist()
 
@@ -71,3 +71,10 @@ def test_packing_holds_each_row_once_within_the_width_and_wastes_little():
 
 def test_a_row_longer_than_the_width_is_packed_alone():
     assert pack([9, 30, 8], 20) == [[1], [0, 2]]
+
+
+def test_rows_are_padded_on_the_right_and_the_mask_tells_where():
+    found = padded_inputs([[5, 6, 7], [8], []], 9)
+    assert found["input_ids"].tolist() == [[5, 6, 7], [8, 9, 9], [9, 9, 9]]
+    assert found["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
+    assert {str(tensor.dtype) for tensor in found.values()} == {"torch.int64"}

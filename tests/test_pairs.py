@@ -169,15 +169,22 @@ def hub_folder(folder, columns: list[str], rows: dict[str, list]) -> str:
 
 def test_opus_loses_the_training_rows_that_are_tested(tmp_path):
     rows = {part: [[{"en": f"{part} sentence", "fr": f"phrase {part}"}]] for part in ("train", "validation", "test")}
-    rows["train"].append([{"en": "test sentence", "fr": "fuite"}])
+    rows["train"].append([{"en": "TEST sentence!", "fr": "fuite"}])
+    rows["validation"].append([{"en": "Test sentence.", "fr": "fuite"}])
     found = corpora.load("strings", path=hub_folder(tmp_path, ["translation"], rows))
     assert found.card.rows == {"train": 1, "validation": 1, "test": 1}
+    assert found.data["test"][0] == {"prompt": "test sentence", "completion": "phrase test", "group": "opus"}
+    assert found.card.removed["train row that stands in a later split"] == 1
 
 
-def test_news_articles_are_read_in_the_hub_s_layout(tmp_path):
+def test_news_articles_are_read_in_the_hub_s_layout_and_lose_those_that_are_tested(tmp_path):
     rows = {part: [[f"Long article of {part}.", "In short."]] for part in ("train", "validation", "test")}
+    rows["train"] += [["Long article of test", "Copied."], ["A long article, of validation", "Another."]]
+    rows["train"] += [["long article of validation", "Copied."]]
     found = corpora.load("docstrings", path=hub_folder(tmp_path, ["article", "highlights"], rows))
     assert found.data["test"]["prompt"][:] == ["Long article of test."]
+    assert found.data["test"]["completion"][:] == ["In short."]
+    assert found.card.rows == {"train": 2, "validation": 1, "test": 1}
 
 
 def test_xsum_is_read_in_the_hub_s_layout(tmp_path):

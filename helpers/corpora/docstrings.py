@@ -6,19 +6,13 @@ imported. PEP 257 asks that the first line sums up what follows, so programmers 
 
 import ast
 import inspect
-import json
 import re
 from collections.abc import Iterator
-from importlib import metadata, util
-from pathlib import Path
 
-import pandas as pd
-
-from helpers import assets, scales
-from helpers.corpora import hub
+from helpers import scales
+from helpers.corpora import hub, libraries
 from helpers.corpora.base import SPLITS, Corpus, pairs
-from helpers.corpora.splits import one_completion_each
-from helpers.errors import AssetError
+from helpers.corpora.splits import published_pairs
 from helpers.texts import words
 
 LIBRARIES = {
@@ -27,7 +21,6 @@ LIBRARIES = {
     "test": ("huggingface-hub", "matplotlib"),
 }
 SUMMARY_WORDS, BODY_WORDS = (4, 20), (30, 120)
-_MODULES = {"scikit-learn": "sklearn", "huggingface-hub": "huggingface_hub"}
 _FORMAT = 1  # a change in how docstrings are read needs another number, so that caches are made anew
 _SECTION = re.compile(
     r"^(?:[-=~]{3,}|\.\. |>>>|```|(?:args?|arguments|attributes|example|examples|note|notes|parameters|params|raises|"
@@ -49,18 +42,8 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     """
     if path is not None or scales.current(scale) == "gpu":
         return _news(path or scales.data("docstrings", "gpu"), config=None if path else "3.0.0")
-    rows = pd.DataFrame(json.loads(_collected().read_text(encoding="utf-8")))
-    kept, removed = one_completion_each(rows)
-    frames = {part: kept[kept["group"].isin(names)].reset_index(drop=True) for part, names in LIBRARIES.items()}
-    return pairs(
-        frames,
-        name="docstrings",
-        source=f"docstrings of {_versions()}",
-        licence="each library's own, BSD-3-Clause or Apache-2.0 and alike",
-        unit="the prose of a docstring below its summary line, and that line",
-        split_rule="; ".join(f"{part}: {', '.join(names)}" for part, names in LIBRARIES.items()),
-        removed=removed,
-    )
+    unit = "the prose of a docstring below its summary line, and that line"
+    return libraries.corpus("docstrings", LIBRARIES, _rows, version=_FORMAT, unit=unit)
 
 
 def pair(docstring: str) -> tuple[str, str] | None:
@@ -92,43 +75,15 @@ def _within(text: str, limits: tuple[int, int]) -> bool:
     return limits[0] <= len(words(text)) <= limits[1]
 
 
-def _collected() -> Path:
-    """All pairs of the installed versions in one file of the cache, read from the libraries' sources once."""
-    key = f"docstrings-{_FORMAT}-" + re.sub(r"[^\w.]+", "-", _versions())
-
-    def make(folder: Path) -> Path:
-        rows = [
-            {"prompt": text, "completion": summary, "group": name} for name in _names() for text, summary in _read(name)
-        ]
-        file = folder / "pairs.json"
-        file.write_text(json.dumps(rows), encoding="utf-8")
-        return file
-
-    return assets.keep(key, make)
-
-
-def _names() -> list[str]:
-    return sorted(name for names in LIBRARIES.values() for name in names)
-
-
-def _versions() -> str:
-    try:
-        return ", ".join(f"{name} {metadata.version(name)}" for name in _names())
-    except metadata.PackageNotFoundError as error:
-        raise AssetError(
-            f"the docstrings of '{error.name}' are missing; install it with 'pip install {error.name}'"
-        ) from error
+def _rows(library: str) -> list[dict[str, str]]:
+    return [{"prompt": text, "completion": summary} for text, summary in _read(library)]
 
 
 def _read(library: str) -> Iterator[tuple[str, str]]:
     """The pairs of one installed library, its tests and private folders left out, in the order of its files."""
-    root = Path(util.find_spec(_MODULES.get(library, library)).origin).parent
-    for file in sorted(root.rglob("*.py")):
-        folders = file.relative_to(root).parts[:-1]
-        if not any(folder.startswith(("test", "_", "externals")) for folder in folders):
-            source = file.read_text(encoding="utf-8", errors="replace")
-            if _MAYBE.search(source):  # half of the files hold no such docstring, and parsing is what takes time
-                yield from _pairs(source)
+    for source in libraries.sources(library, without=("test", "_", "externals")):
+        if _MAYBE.search(source):  # half of the files hold no such docstring, and parsing is what takes time
+            yield from _pairs(source)
 
 
 def _pairs(source: str) -> Iterator[tuple[str, str]]:
@@ -146,17 +101,16 @@ def _pairs(source: str) -> Iterator[tuple[str, str]]:
 def _news(name: str, *, config: str | None) -> Corpus:
     """CNN/DailyMail in the Hub's layout: columns `article` and `highlights` in its own three splits."""
     data = hub.load(name, scale="gpu", config=config)
-    frames, removed = {}, {}
-    for part in SPLITS:
-        rows = pd.DataFrame({"prompt": data[part]["article"][:], "completion": data[part]["highlights"][:]})
-        frames[part], found = one_completion_each(rows.assign(group="news"))
-        removed[f"prompt seen before in {part}"] = found["prompt seen before"]
+    columns = {"article": "prompt", "highlights": "completion"}
+    frames, removed = published_pairs(
+        {part: data[part].to_pandas()[list(columns)].rename(columns=columns).assign(group="news") for part in SPLITS}
+    )
     return pairs(
         frames,
         name="cnn-dailymail",
         source="CNN/DailyMail (See et al. 2017)",
         licence="Apache-2.0 for the collection; the articles are their publishers'",
         unit="one news article and its highlights",
-        split_rule="as published",
+        split_rule="as published, without rows that stand in a later split",
         removed=removed,
     )

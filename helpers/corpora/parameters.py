@@ -10,15 +10,10 @@ import json
 import re
 from collections.abc import Iterator
 from hashlib import sha256
-from importlib import metadata, util
-from pathlib import Path
 
-import pandas as pd
-
-from helpers import assets
-from helpers.corpora.base import Corpus, pairs
-from helpers.corpora.splits import one_completion_each
-from helpers.errors import AssetError, InputError
+from helpers.corpora import libraries
+from helpers.corpora.base import Corpus
+from helpers.errors import InputError
 
 LIBRARIES = {
     "train": ("accelerate", "huggingface-hub", "pandas"),
@@ -28,7 +23,6 @@ LIBRARIES = {
 FIELDS = ("name", "type", "default")
 MOST_ROWS = 600  # of one library, so that no library's style outweighs the others
 MOST_WORDS = 30  # of an entry: what stands after them is left out
-_MODULES = {"scikit-learn": "sklearn", "huggingface-hub": "huggingface_hub"}
 _FORMAT = 1  # a change in how entries are read needs another number, so that caches are made anew
 _SECTION = re.compile(r"^(?:Parameters\n-{3,}|(?:Args|Arguments|Parameters):)\n", re.MULTILINE)
 _DOCUMENTED = re.compile(r"^ *(?:Parameters\n|(?:Args|Arguments|Parameters):\n)", re.MULTILINE)
@@ -48,18 +42,8 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     """
     if path is not None:
         raise InputError(f"the corpus 'parameters' reads installed libraries and not '{path}'; leave the path out")
-    rows = pd.DataFrame(json.loads(_collected().read_text(encoding="utf-8")))
-    kept, removed = one_completion_each(rows)
-    frames = {part: kept[kept["group"].isin(names)].reset_index(drop=True) for part, names in LIBRARIES.items()}
-    return pairs(
-        frames,
-        name="parameters",
-        source=f"docstrings of {_versions()}",
-        licence="each library's own, BSD-3-Clause or Apache-2.0 and alike",
-        unit="one parameter's entry in a docstring, and its name, type and default as JSON",
-        split_rule="; ".join(f"{part}: {', '.join(names)}" for part, names in LIBRARIES.items()),
-        removed=removed,
-    )
+    unit = "one parameter's entry in a docstring, and its name, type and default as JSON"
+    return libraries.corpus("parameters", LIBRARIES, _read, version=_FORMAT, unit=unit)
 
 
 def entries(docstring: str) -> Iterator[tuple[str, str, str]]:
@@ -140,40 +124,10 @@ def _rows(source: str) -> Iterator[dict]:
                 yield {"prompt": text, "completion": json.dumps(fields)}
 
 
-def _collected() -> Path:
-    """All rows of the installed versions in one file of the cache, read from the libraries' sources once."""
-    key = f"parameters-{_FORMAT}-" + re.sub(r"[^\w.]+", "-", _versions())
-
-    def make(folder: Path) -> Path:
-        rows = [row | {"group": name} for name in _names() for row in _read(name)]
-        file = folder / "rows.json"
-        file.write_text(json.dumps(rows), encoding="utf-8")
-        return file
-
-    return assets.keep(key, make)
-
-
 def _read(library: str) -> list[dict]:
     """At most `MOST_ROWS` rows of one installed library, drawn by their hash; tests and private folders left out."""
-    root = Path(util.find_spec(_MODULES.get(library, library)).origin).parent
     rows = {}
-    for file in sorted(root.rglob("*.py")):
-        folders = file.relative_to(root).parts[:-1]
-        source = file.read_text(encoding="utf-8", errors="replace")
-        tested = any(folder.startswith(("test", "_test", "externals")) for folder in folders)
-        if not tested and _DOCUMENTED.search(source):  # parsing is what takes time
+    for source in libraries.sources(library, without=("test", "_test", "externals")):
+        if _DOCUMENTED.search(source):  # parsing is what takes time
             rows |= {row["prompt"]: row for row in _rows(source)}
     return sorted(rows.values(), key=lambda row: sha256(row["prompt"].encode()).digest())[:MOST_ROWS]
-
-
-def _names() -> list[str]:
-    return sorted(name for names in LIBRARIES.values() for name in names)
-
-
-def _versions() -> str:
-    try:
-        return ", ".join(f"{name} {metadata.version(name)}" for name in _names())
-    except metadata.PackageNotFoundError as error:
-        raise AssetError(
-            f"the docstrings of '{error.name}' are missing; install it with 'pip install {error.name}'"
-        ) from error

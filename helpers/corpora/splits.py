@@ -48,6 +48,23 @@ def one_completion_each(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, in
     return frame.loc[kept.sort_values()], {"prompt seen before": len(frame) - len(kept)}
 
 
+def published_pairs(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """Pairs in splits that others made, each prompt once and in one split, and how many rows were left out.
+
+    A prompt of several splits stays where others will look for it: in test, else in validation.
+    """
+    kept, removed, later = {}, {}, set()
+    for name in reversed(SPLITS):
+        frame, found = one_completion_each(frames[name])
+        key = normalised(frame["prompt"])
+        leaks = key.isin(later)
+        later |= set(key)
+        kept[name] = frame[~leaks]
+        removed |= {f"prompt seen before in {name}": found["prompt seen before"]}
+        removed |= {f"{name} row that stands in a later split": int(leaks.sum())}
+    return {name: kept[name] for name in SPLITS}, removed
+
+
 def linked_groups(frame: pd.DataFrame, min_words: int = 4) -> pd.Series:
     """Group names after joining groups that share a text of at least `min_words` words.
 

@@ -10,7 +10,7 @@ import pandas as pd
 from helpers import assets, scales
 from helpers.corpora import hub
 from helpers.corpora.base import SPLITS, Corpus, pairs
-from helpers.corpora.splits import one_completion_each, split
+from helpers.corpora.splits import one_completion_each, published_pairs, split
 from helpers.errors import InputError
 from helpers.texts import words
 
@@ -109,20 +109,17 @@ def _clean(text: str) -> str:
 def _opus(name: str, language: str, *, local: bool) -> Corpus:
     """OPUS-100 in the Hub's layout: rows `{"translation": {"en": ..., "fr": ...}}` in its own three splits."""
     data = hub.load(name, scale="gpu", config=None if local else "-".join(sorted(("en", language))))
-    frames, removed = {}, {}
-    for part in SPLITS:
-        rows = pd.DataFrame(data[part]["translation"][:])
-        rows = pd.DataFrame({"prompt": rows["en"], "completion": rows[language], "group": "opus"})
-        frames[part], found = one_completion_each(rows)
-        removed[f"prompt seen before in {part}"] = found["prompt seen before"]
-    held_out = set(frames["validation"]["prompt"]) | set(frames["test"]["prompt"])
-    frames["train"] = frames["train"][~frames["train"]["prompt"].isin(held_out)]
+    rows = {part: pd.DataFrame(data[part]["translation"][:]) for part in SPLITS}
+    columns = {"en": "prompt", language: "completion"}
+    frames, removed = published_pairs(
+        {part: found[list(columns)].rename(columns=columns).assign(group="opus") for part, found in rows.items()}
+    )
     return pairs(
         frames,
         name=f"opus-100-{language}",
         source="OPUS-100 (Zhang et al. 2020)",
         licence="not stated for the whole",
         unit="one sentence and its translation",
-        split_rule="as published, without training rows that stand in validation or test",
+        split_rule="as published, without rows that stand in a later split",
         removed=removed,
     )

@@ -14,7 +14,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.bert.modeling_bert import BertForSequenceClassification, BertLayer, eager_attention_forward
 
 from helpers import metrics, models
-from helpers.batching import length_batches
+from helpers.batching import length_batches, padded_inputs
 from helpers.errors import InputError
 
 
@@ -80,13 +80,7 @@ class Classification:
 
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
         """Pad rows on the right to the longest of them: input_ids and attention_mask (B, T), labels (B,)."""
-        width = max(len(row["input_ids"]) for row in rows)
-        ids = torch.full((len(rows), width), pad_id)
-        mask = torch.zeros((len(rows), width), dtype=torch.long)
-        for i, row in enumerate(rows):
-            ids[i, : len(row["input_ids"])] = torch.as_tensor(row["input_ids"])
-            mask[i, : len(row["input_ids"])] = 1
-        batch = {"input_ids": ids, "attention_mask": mask}
+        batch = padded_inputs([row["input_ids"] for row in rows], pad_id)
         if "labels" in rows[0]:
             batch["labels"] = torch.tensor([row["labels"] for row in rows])
         return batch

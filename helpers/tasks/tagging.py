@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForTokenClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import metrics, models
-from helpers.batching import length_batches
+from helpers.batching import length_batches, padded, padded_inputs
 from helpers.errors import InputError
 from helpers.maths import crf
 from helpers.maths.losses import IGNORE
@@ -130,14 +130,11 @@ class Tagging:
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
         """Pad on the right: input_ids, attention_mask (B, T); first, word_mask and labels (B, W) for W words."""
         kept = [row["first"] for row in rows]
-        batch = {
-            "input_ids": _padded([row["input_ids"] for row in rows], pad_id),  # (B, T)
-            "attention_mask": _padded([[1] * len(row["input_ids"]) for row in rows], 0),  # (B, T)
-            "first": _padded(kept, 0),  # (B, W)
-            "word_mask": _padded([[1] * len(row) for row in kept], 0),  # (B, W)
-        }
+        batch = padded_inputs([row["input_ids"] for row in rows], pad_id)  # (B, T)
+        batch["first"] = padded(kept, 0)  # (B, W)
+        batch["word_mask"] = padded([[1] * len(row) for row in kept], 0)  # (B, W)
         if "labels" in rows[0]:
-            batch["labels"] = _padded([row["labels"][: len(row["first"])] for row in rows], IGNORE)  # (B, W)
+            batch["labels"] = padded([row["labels"][: len(row["first"])] for row in rows], IGNORE)  # (B, W)
         return batch
 
     def emissions(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
@@ -260,11 +257,3 @@ def _first_pieces(word_ids: list[int | None]) -> list[int]:
         if word is not None:
             found.setdefault(word, place)
     return [found.get(word, 0) for word in range(max(found, default=-1) + 1)]
-
-
-def _padded(rows: list[list[int]], value: int) -> Tensor:
-    """Rows of different length to one tensor (B, longest), padded on the right."""
-    result = torch.full((len(rows), max(map(len, rows))), value)
-    for i, row in enumerate(rows):
-        result[i, : len(row)] = torch.as_tensor(row)
-    return result
