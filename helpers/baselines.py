@@ -18,6 +18,7 @@ from transformers import AutoModel
 
 from helpers import models
 from helpers.batching import length_batches
+from helpers.texts import check_whole
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation of logistic regression, chosen on validation
 SMOOTHING = (0.01, 0.1, 1.0)  # what naive Bayes adds to the count of every word, chosen on validation
@@ -97,6 +98,7 @@ def frozen(
 @torch.inference_mode()
 def embed(body, tokenizer, texts: list[str], *, max_length: int = 256, batch_tokens: int = 8192) -> np.ndarray:
     """The mean of the last layer over the tokens of each text, scaled to length one, shape (N, D), float32."""
+    check_whole(texts)
     limit = min(max_length, tokenizer.model_max_length)
     encoded = tokenizer(list(texts), truncation=True, max_length=limit, return_attention_mask=False)["input_ids"]
     result = np.zeros((len(encoded), body.config.hidden_size), dtype=np.float32)  # (N, D)

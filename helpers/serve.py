@@ -21,6 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from helpers import commands
 from helpers.errors import InputError
+from helpers.texts import half_character
 
 HOST = "127.0.0.1"
 MOST_BYTES = 1_000_000  # of a request; some 150,000 words
@@ -116,7 +117,7 @@ def _checked(row, fields: tuple[str, ...]) -> dict[str, str]:
     for field, value in row.items():
         if not isinstance(value, str) or not value.strip():
             raise HTTPException(422, f"'{field}' must be a text that is not empty")
-        if any("\ud800" <= letter <= "\udfff" for letter in value):
+        if half_character(value):
             raise HTTPException(422, f"'{field}' holds half a character (a lone surrogate); send whole ones")
     return row
 

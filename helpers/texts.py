@@ -1,11 +1,28 @@
 """Words and sentences of a text, by plain rules that need no model and no language's list."""
 
 import re
+from collections.abc import Iterable
+
+from helpers.errors import InputError
 
 _WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^\s\u3400-\u4dbf\u4e00-\u9fff]+")
 _CLOSING, _OPENING = "\"'\u201d\u2019)\\]", "\"'\u201c\u2018(\\[`"  # quotation marks and brackets
 _END = re.compile(rf"[.!?\u2026][{_CLOSING}]*\s+(?=[{_OPENING}]*[A-Z0-9])|[\u3002\uff01\uff1f]")
 _SHORT = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs|al|Eq|Fig|Mr|Mrs|Ms|Dr|St|No|[A-Z])\.$")
+
+_HALF = re.compile(r"[\ud800-\udfff]")
+
+
+def half_character(text: str) -> bool:
+    """Whether a text holds a lone surrogate: half of a character, as JSON can spell, which no tokenizer takes."""
+    return _HALF.search(text) is not None
+
+
+def check_whole(texts: Iterable[str]) -> None:
+    """InputError, naming the first, if a text holds half a character."""
+    for number, text in enumerate(texts, start=1):
+        if half_character(text):
+            raise InputError(f"text {number} holds half a character (a lone surrogate); send whole ones")
 
 
 def words(text: str) -> list[str]:

@@ -88,14 +88,14 @@ def fit(
         resume: go on from the newest checkpoint there.
 
     Raises InputError if there are no rows, or if a checkpoint does not fit the run; TrainingError if the loss is not
-    finite, with the step and the rows. An interrupt (Ctrl-C, or SIGTERM) of any process ends the step in all of them,
-    writes a checkpoint, and then raises KeyboardInterrupt.
+    finite, with the step and the rows, or if memory runs out. An interrupt (Ctrl-C, or SIGTERM) of any process ends
+    the step in all of them, writes a checkpoint, and then raises KeyboardInterrupt.
     """
     if len(train) == 0:
         raise InputError("the training data hold no rows; give at least one")
     work = checkpoints.work_folder(output) if output else None
     loop = _Loop(task, model, tokenizer, train, validation, recipe or Recipe(), work)
-    with torch.random.fork_rng(), _interruptible() as interrupt:
+    with torch.random.fork_rng(), _interruptible() as interrupt, loop.memory_told():
         return loop.run(resume, interrupt)
 
 
@@ -162,6 +162,21 @@ class _Loop:
         if self.best_weights is not None:
             self._load_weights(self.best_weights)
         return self._result()
+
+    @contextmanager
+    def memory_told(self) -> Iterator[None]:
+        """While this lasts, memory that runs out is a TrainingError with the step and the remedy."""
+        try:
+            yield
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+            recipe = self.recipe
+            raise TrainingError(
+                f"memory ran out in step {self.step + 1} of {len(self.plan)}, with up to {recipe.batch_tokens:,} "
+                f"tokens in {recipe.accumulate} pieces and rows of up to {self.lengths.max():,} tokens; lower "
+                "batch_tokens or batch_rows, raise accumulate, or give the task a smaller max_length"
+            ) from error
 
     def _one_step(self) -> dict:
         """Forward, backward and update on the rows of one step; returns its row of the history."""
@@ -428,6 +443,11 @@ def _interruptible() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the memory of a GPU, or of this computer, is used up."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def _listed(rows: list[int], most: int = 8) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -227,6 +228,23 @@ def test_standard_input_that_cannot_be_read_is_one_sentence(trained, capsys, mon
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     assert main(["predict", str(trained / "model")]) == 2
     assert sentence in capsys.readouterr().err
+
+
+HALF = {
+    "classification": '{"text": "w1 \\ud800", "label": "ham"}',
+    "tagging": '{"tokens": ["w1", "w2\\udfff"], "tags": ["O", "B-x"]}',
+    "generation": '{"messages": [{"role": "user", "content": "\\ud83d?"}, {"role": "assistant", "content": "w2"}]}',
+    "extraction": '{"question": "\\uDC00?", "context": "w1", "answers": ""}',
+}
+
+
+@pytest.mark.parametrize("task", HALF)
+def test_half_a_character_is_one_sentence_in_every_task(task, body, tmp_path, capsys):
+    whole = re.sub(r"\\u[dD]\w{3}", r"\\ud83d\\ude00", HALF[task])
+    (tmp_path / "rows.jsonl").write_text(f"{whole}\n{HALF[task]}\n", encoding="utf-8")
+    assert train(body, str(tmp_path / "rows.jsonl"), tmp_path / "model", "--task", task) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "line 2 of '" in said and "holds half a character (a lone surrogate); write whole ones" in said
 
 
 def test_a_label_that_the_model_does_not_know_is_one_sentence(trained, tmp_path, capsys):

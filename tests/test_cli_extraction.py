@@ -89,6 +89,13 @@ def test_predictions_are_pieces_of_the_context_or_empty(finder, capsys, monkeypa
     assert {bool(found["answer"]) for found in from_file} == {True, False}
 
 
+def test_half_a_character_on_standard_input_is_one_sentence(finder, capsys, monkeypatch):
+    line = b'{"question": "Who?", "context": "Ann\\ud800"}\n'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
+    assert main(["predict", str(finder / "model")]) == 2
+    assert "line 1 of standard input holds half a character" in capsys.readouterr().err
+
+
 def test_standard_input_that_is_no_json_is_one_sentence(finder, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"question": "Who?"}\n')))
     assert main(["predict", str(finder / "model")]) == 2

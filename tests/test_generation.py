@@ -428,3 +428,10 @@ def test_the_table_of_tokens_shows_each_with_its_label():
     assert table["token"].tolist() == ["a", "\\n", "B", "<|end|>"]
     assert table["label"].tolist() == [IGNORED, IGNORED, table["id"][2], 2]
     assert table.index.tolist() == [0, 1, 2, 3]
+
+
+def test_half_a_character_is_one_sentence():
+    with pytest.raises(InputError, match="text 2 holds half a character"):
+        likelihood(tiny.model(), tiny.tokenizer(), ["whole \U0001f600", "half \ud83d"])
+    with pytest.raises(InputError, match=r"the system turn 'Be kind\\udcff' holds half a character"):
+        Generation(system="Be kind\udcff")

@@ -218,6 +218,35 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_rows_and_the_weig
     assert all(torch.equal(parameter, state.weights[name]) for name, parameter in model.named_parameters())
 
 
+CPU_MEMORY = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError(CPU_MEMORY), MemoryError()]
+)
+def test_memory_that_runs_out_is_one_sentence_and_other_errors_stay_as_they_are(error):
+    class Large(Classification):
+        def loss(self, model, batch):
+            raise error
+
+    task = Large(tiny.TASK.labels, tiny.TASK.max_length)
+    sentence = r"memory ran out in step 1 of 6, with up to 16,384 tokens in 2 pieces and rows of up to 22 tokens; lower"
+    with pytest.raises(TrainingError, match=sentence):
+        run(task=task, accumulate=2)
+    error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        run(task=task)
+
+
+def test_memory_of_the_computer_that_runs_out_is_told():
+    class Large(Classification):
+        def loss(self, model, batch):
+            torch.empty(2**60, dtype=torch.uint8)  # more than any address
+
+    with pytest.raises(TrainingError, match="memory ran out in step 1"):
+        run(task=Large(tiny.TASK.labels, tiny.TASK.max_length))
+
+
 def _identity(work: Path) -> dict:
     return checkpoints._read_state(checkpoints.newest(work))["identity"]
 

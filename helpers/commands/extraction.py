@@ -89,6 +89,7 @@ def _standard_input(names: dict[str, str]):
 
     from helpers import commands
     from helpers.errors import InputError
+    from helpers.texts import half_character
 
     rows = []
     for number, line in enumerate(commands.standard_input(), start=1):
@@ -100,6 +101,10 @@ def _standard_input(names: dict[str, str]):
                 f"line {number} of standard input is no JSON object with {' and '.join(names.values())}; "
                 'write {"question": "...", "context": "..."} on each line, or give --data'
             ) from error
+        if any(map(half_character, rows[-1].values())):
+            raise InputError(
+                f"line {number} of standard input holds half a character (a lone surrogate); write whole ones"
+            )
     return Dataset.from_list(rows)
 
 

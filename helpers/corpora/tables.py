@@ -10,6 +10,7 @@ import pandas as pd
 from helpers.corpora.base import SPLITS, Corpus, build
 from helpers.corpora.splits import deduplicated, normalised, split
 from helpers.errors import InputError
+from helpers.texts import half_character
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -174,6 +175,10 @@ def _json_rows(path: Path) -> list[dict]:
                 raise InputError(f"line {number} of '{path}' is not JSON ({error}); repair the line") from error
             if not isinstance(row, dict):
                 raise InputError(f"line {number} of '{path}' is not a JSON object; write one object a line")
+            if half_character(json.dumps(row, ensure_ascii=False)):
+                raise InputError(
+                    f"line {number} of '{path}' holds half a character (a lone surrogate); write whole ones"
+                )
             rows.append(row)
     return rows
 

@@ -33,6 +33,7 @@ from helpers import adapters, models
 from helpers.batching import length_batches, pack
 from helpers.errors import InputError
 from helpers.progress import watched
+from helpers.texts import check_whole, half_character
 
 IGNORED = -100  # the label of a token that does not count, as everywhere in PyTorch
 ROLES = ("system", "user", "assistant")
@@ -80,6 +81,10 @@ class Generation:
                 raise InputError(f"{field} {value} must be at least 1")
         if self.system is not None and self.template == "plain":
             raise InputError("the plain template has no place for a system turn; put it into the prompts")
+        if half_character(self.system or ""):
+            raise InputError(
+                f"the system turn {self.system!r} holds half a character (a lone surrogate); write whole ones"
+            )
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> Dataset:
         """Turn rows into tokens, row by row.
@@ -484,6 +489,7 @@ class _Frames:
 
 def _plain_ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
     """The tokens of each text; what looks like a special token in it is text."""
+    check_whole(texts)
     return tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"] if texts else []
 
 
