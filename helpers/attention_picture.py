@@ -11,7 +11,7 @@ from helpers.errors import InputError
 
 _PAGE = """\
 <div class="attention-picture" id="ID" role="group" aria-label="Attention of a model, token by token">
-<p class="ap-off">This picture needs JavaScript; the figure beside it shows one of the heads.</p>
+<p class="ap-off">This picture needs JavaScript; the figures below show two of the heads.</p>
 <style>
 .attention-picture {--paper:#fff;--ink:#111;--line:#888;--fill:0,114,178;--most:.75;background:var(--paper);
  color:var(--ink);border:1px solid var(--line);border-radius:6px;padding:.8em;font:16px/1.4 sans-serif;max-width:46em}
