@@ -174,6 +174,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(body, tmp_path, capsys, mista
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_saves_scores_and_speaks(body, tmp_path):
     output = tmp_path / "model"
     command = ["-m", "helpers", "train", "--data", table(tmp_path / "mail.csv"), "--model", body]
@@ -253,6 +254,7 @@ def test_a_label_that_the_model_does_not_know_is_one_sentence(trained, tmp_path,
     assert "label 'phishing' in row 1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(body, tmp_path):
     data, output = table(tmp_path / "mail.csv", 600), tmp_path / "model"
     words = [

@@ -20,11 +20,13 @@ LOCK = ROOT / "requirements.lock"
 SHIPPED = ("helpers", "pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT")
 # What Colab has done before the first cell runs: its module is imported, and this package is not installed.
 BEFORE = """\
+import importlib.machinery
 import importlib.util
 import sys
 import types
 
-sys.modules["google.colab"] = types.ModuleType("google.colab")
+colab = sys.modules["google.colab"] = types.ModuleType("google.colab")
+colab.__spec__ = importlib.machinery.ModuleSpec("google.colab", None)  # some libraries look for it
 assert importlib.util.find_spec("helpers") is None"""
 AFTER = """\
 import helpers

@@ -10,6 +10,8 @@ from helpers.corpora import instructions
 from helpers.corpora.splits import normalised
 from helpers.errors import InputError
 
+pytestmark = pytest.mark.slow  # eight corpora are read
+
 
 @pytest.fixture(scope="module")
 def corpus():
@@ -87,11 +89,10 @@ def test_what_a_later_split_has_leaves_the_earlier_ones():
     assert removed == {"held out by another task": 1, "text seen before": 2}
 
 
-@pytest.mark.slow
 def test_the_rows_are_the_same_each_time(corpus):
     assert corpora.load("instructions").card.sha256 == corpus.card.sha256
 
 
 def test_a_path_is_refused_with_the_remedy():
-    with pytest.raises(InputError, match="and not 'x'; leave the path out"):
+    with pytest.raises(InputError, match="not of 'x'; leave it out"):
         corpora.load("instructions", path="x")

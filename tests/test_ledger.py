@@ -60,7 +60,8 @@ def test_every_shipped_result_is_complete():
             assert ledger.correct(found).mean(1) == pytest.approx(found["accuracy"].to_numpy())
         else:  # systems of one experiment may keep different counts of a row
             assert [ledger.counts(found.loc[[i]]).shape[1] for i in found.index] == found["n"].tolist()
-        keys = found[["system", "train_rows", "seed", *(["change"] if "change" in found else [])]].astype(str)
+        named = [name for name in ("change", "changes", "split", "misspelled") if name in found]
+        keys = found[["system", "train_rows", "seed", *named]].astype(str)
         assert not keys.duplicated().any()
 
 

@@ -63,6 +63,7 @@ def test_all_places_agree():
     check_agreement(ROOT)
 
 
+@pytest.mark.slow
 def test_one_command_moves_every_place_and_again_changes_nothing(copy):
     before = contents(copy)
     assert repository.main([NEW + ".git/"]) is None

@@ -155,6 +155,7 @@ serve.run(tiny.TASK, tiny.model().eval(), tiny.tokenizer(), name="tiny", port=in
 """
 
 
+@pytest.mark.slow
 def test_a_server_of_its_own_listens_here_alone_and_stops_on_ctrl_c(tmp_path):
     with socket.socket() as probe:
         probe.bind((serve.HOST, 0))

@@ -58,6 +58,7 @@ def rewrite(file, seed: int, **changes) -> None:
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", [{"data_sha256": "0" * 12}, {"model_sha256": "0" * 12}])
 def test_a_result_of_other_data_or_weights_is_stale_and_replaced_only_on_request(recorded, capsys, changed):
     rewrite(recorded.file, 1, **changed)
@@ -73,6 +74,7 @@ def test_a_result_of_other_data_or_weights_is_stale_and_replaced_only_on_request
     assert rows["seed"].tolist() == [0, 2, 1] and rows["data_sha256"].nunique() == rows["model_sha256"].nunique() == 1
 
 
+@pytest.mark.slow
 def test_a_result_of_another_recipe_is_stale_where_the_recipe_was_recorded(recorded, capsys):
     results.run("mine", recorded.module)
     assert "stale" not in capsys.readouterr().out

@@ -117,6 +117,7 @@ def test_the_loss_of_a_step_is_the_mean_over_its_rows_however_it_is_cut():
     assert whole == pytest.approx(every.item(), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moments", [(2, 7), (5, 13)])
 def test_a_run_that_is_killed_twice_and_resumed_ends_with_the_same_bits(tmp_path, moments):
     unbroken = run(validation=tiny.rows(40, 1), epochs=6)
@@ -171,6 +172,7 @@ def in_two_processes(folder: Path, script: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_an_interrupt_of_one_process_stops_all_after_the_same_whole_step(tmp_path):
     printed = in_two_processes(tmp_path, STOPPED, str(tmp_path), "SIGTERM")
     assert printed.count("stopped after step-000000002") == 2
@@ -180,6 +182,7 @@ def test_an_interrupt_of_one_process_stops_all_after_the_same_whole_step(tmp_pat
         torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_reach_the_weights_of_one(tmp_path):
     in_two_processes(tmp_path, DISTRIBUTED, str(tmp_path / "weights.pt"))
     two = torch.load(tmp_path / "weights.pt", weights_only=True)
