@@ -57,7 +57,8 @@ def test_every_shipped_result_is_complete():
         needed = ["commit", "lock", "hardware", "day", "n", "model_sha256", "data_sha256"]
         assert found[needed].notna().all().all()
         if "correct" in found:
-            assert ledger.correct(found).mean(1) == pytest.approx(found["accuracy"].to_numpy())
+            right = [ledger.correct(found.loc[[i]]).mean() for i in found.index]  # test sets may differ in length
+            assert right == pytest.approx(found["accuracy"].to_list())
         else:  # systems of one experiment may keep different counts of a row
             assert [ledger.counts(found.loc[[i]]).shape[1] for i in found.index] == found["n"].tolist()
         named = [name for name in ("change", "changes", "split", "misspelled") if name in found]
