@@ -161,12 +161,12 @@ def _apart(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], di
     for name in reversed(SPLITS):
         rows = frames[name]
         source, key = rows["group"].str.split("/", n=1).str[1], normalised(rows["text"])
-        shared = source.isin(libraries) & rows["group"].str.startswith(("docstrings/", "parameters/"))
+        of_library = rows["group"].str.startswith(("docstrings/", "parameters/"))
+        shared = of_library & source.isin(libraries)
         seen = ~shared & (key.isin(texts) | key.duplicated())
         removed["held out by another task"] += int(shared.sum())
         removed["text seen before"] += int(seen.sum())
         kept[name] = rows[~shared & ~seen]
-        of_libraries = rows["group"].str.startswith(("docstrings/", "parameters/"))
-        libraries |= set(source[of_libraries])
+        libraries |= set(source[of_library])
         texts |= set(key)
     return {name: kept[name] for name in SPLITS}, removed
