@@ -86,6 +86,10 @@ def test_a_result_of_another_recipe_is_stale_where_the_recipe_was_recorded(recor
     assert recorded.computed == [0, 1, 2, 0, 1]
     results.run("mine", recorded.module, stale=True)
     assert recorded.computed == [0, 1, 2, 0, 1]
+    recorded.module.recipe = lambda about: {"epochs": 4, "clip": 1.0 + about["seed"]}
+    capsys.readouterr()
+    results.run("mine", recorded.module)
+    assert capsys.readouterr().out == "mine {'seed': 1} is stale: clip changed since\n"
 
 
 @pytest.mark.parametrize("name", ledger.experiments())

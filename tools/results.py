@@ -6,7 +6,7 @@
     python -m tools.results --minutes 0           none: only name those that are stale
 
 A result that the ledger has is not computed again, so an interrupted run goes on where it was. It is stale, and named
-in a line, if the hash of its data or model, or a setting of its recipe that the experiment's RECIPE states, is not
+in a line, if the hash of its data or model, or a setting of its recipe that the experiment states, is not
 today's; what was not recorded is not compared.
 """
 
@@ -60,6 +60,8 @@ def _is(row: dict, about: dict) -> bool:
 
 def _settings(module, about: dict) -> dict:
     """What the module says today of a result's recipe; the experiment may set more, which is not compared."""
+    if hasattr(module, "recipe"):
+        return module.recipe(about)
     seed = {"seed": about["seed"]} if "seed" in about else {}
     return getattr(module, "RECIPE", {}) | about.get("change", {}) | seed
 

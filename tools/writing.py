@@ -8,7 +8,7 @@ from datasets import Dataset
 from helpers import models
 from helpers.recipe import Recipe
 from helpers.tasks.generation import Generation
-from helpers.training import fit
+from helpers.training import Run, fit
 
 UNIT = 10_000  # values of a row that are no whole numbers are recorded in ten-thousandths
 
@@ -33,9 +33,14 @@ def asked(task: Generation, test: Dataset, scores: Sequence, model: str = "decod
 
 def tuned(task: Generation, train: Dataset, test: Dataset, scores: Sequence, recipe: Recipe) -> dict:
     """What a decoder answers that was fine-tuned on `train`."""
+    run = fit(task, task.build(), models.tokenizer("decoder"), train, recipe=recipe)
+    return answered(task, run, test, scores)
+
+
+def answered(task: Generation, run: Run, test: Dataset, scores: Sequence) -> dict:
+    """What the decoder of a run answers, and what the run took."""
     tokenizer = models.tokenizer("decoder")
-    run = fit(task, task.build(), tokenizer, train, recipe=recipe)
     answers = task.generate(run.model, tokenizer, task.encode(tokenizer, test))
     cost = {"seconds": run.seconds, "tokens_per_second": float(run.tokens_per_second)}
-    cost |= {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": recipe.to_dict()}
+    cost |= {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": run.recipe.to_dict()}
     return scored(scores, answers.texts, test) | cost | {"generation_seconds": answers.seconds}

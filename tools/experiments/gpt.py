@@ -55,6 +55,12 @@ def gpt_json() -> Iterator[tuple[dict, callable]]:
 EXPERIMENTS = {"gpt-json": gpt_json}
 
 
+def recipe(about: dict) -> dict:
+    """The settings of a fine-tuned model; those without training have none."""
+    rates = {"learning_rate": RATES[about["system"]]} if about["system"] in RATES else {}
+    return RECIPE | rates | {"seed": about.get("seed", 0)}
+
+
 def _untrained(system: str) -> dict:
     data, tokenizer = rows(), models.tokenizer("decoder")
     if system == "rule":
@@ -82,13 +88,13 @@ def _alone(about: dict) -> dict:
 def _tuned(about: dict) -> dict:
     data, tokenizer = rows(), models.tokenizer("decoder")
     task = Generation(**{"template": "plain", "max_new_tokens": TASK.max_new_tokens} | about["changes"])
-    recipe = Recipe(learning_rate=RATES[about["system"]], **RECIPE, seed=about["seed"])
+    settings = Recipe(**recipe(about))
     model = task.build(seed=about["seed"])
     trained = adapters.trained_share(model)
-    run = fit(task, model, tokenizer, data["train"], data["validation"], recipe)
+    run = fit(task, model, tokenizer, data["train"], data["validation"], settings)
     answers = task.generate(run.model, tokenizer, task.encode(tokenizer, data["test"]))
     cost = {"seconds": run.seconds, "tokens_per_second": float(run.tokens_per_second), "trained_share": trained}
-    cost |= {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": recipe.to_dict()}
+    cost |= {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": settings.to_dict()}
     cost |= {"finished": float(answers.finished.mean()), "epoch": run.best["epoch"]}
     return _scored(answers.texts, data["test"]) | _remembered(run.model, tokenizer) | cost
 

@@ -31,6 +31,11 @@ def mail_scores() -> Iterator[tuple[dict, callable]]:
 EXPERIMENTS = {"mail-scores": mail_scores}
 
 
+def recipe(about: dict) -> dict:
+    """The settings of a fine-tuned model."""
+    return {"epochs": 2 if about["train_rows"] == ROWS else 3, "attention_dropout": 0.0, "seed": about["seed"]}
+
+
 def _splits(
     system: str, rows: int, seed: int, splits=("validation", "test", *RATES)
 ) -> Iterator[tuple[dict, callable]]:
@@ -89,9 +94,9 @@ def _trained(system: str, rows: int, seed: int) -> tuple[Classification, object,
         texts = [new if place % 2 else old for place, (old, new) in enumerate(zip(train["text"], changed, strict=True))]
         train = long_texts.with_texts(train, texts)
     task = Classification(corpora.load("mail").labels, TOKENS)
-    recipe = Recipe(epochs=2 if rows == ROWS else 3, attention_dropout=0.0, seed=seed)
+    settings = Recipe(**recipe({"train_rows": rows, "seed": seed}))
     pieces = long_texts.shortened(train, tokenizer, TOKENS, long_texts.head)
-    return task, tokenizer, fit(task, task.build(seed=seed), tokenizer, pieces, recipe=recipe)
+    return task, tokenizer, fit(task, task.build(seed=seed), tokenizer, pieces, recipe=settings)
 
 
 @cache

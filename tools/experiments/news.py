@@ -38,6 +38,12 @@ def news_curve() -> Iterator[tuple[dict, callable]]:
 EXPERIMENTS = {"news-curve": news_curve}
 
 
+def recipe(about: dict) -> dict:
+    """The settings of a fine-tuned model."""
+    epochs = EPOCHS.get(about["train_rows"], 2)
+    return {"epochs": epochs, "batch_rows": 16, "attention_dropout": 0.0, "seed": about["seed"]}
+
+
 @cache
 def whole() -> dict[str, Dataset]:
     """All of each article; `choosing`, a part of validation; and the posts `elsewhere`."""
@@ -95,6 +101,6 @@ def _tuned(rows: int, seed: int, split: str) -> tuple[np.ndarray, dict]:
 def _trained(rows: int, seed: int) -> tuple[Classification, object, Run]:
     data, tokenizer = pieces(), models.tokenizer()
     task = Classification(tuple(data["train"].features["label"].names), TOKENS)
-    recipe = Recipe(epochs=EPOCHS.get(rows, 2), batch_rows=16, attention_dropout=0.0, seed=seed)
+    settings = Recipe(**recipe({"train_rows": rows, "seed": seed}))
     train = subset(data["train"], rows, seed)
-    return task, tokenizer, fit(task, task.build(seed=seed), tokenizer, train, recipe=recipe)
+    return task, tokenizer, fit(task, task.build(seed=seed), tokenizer, train, recipe=settings)

@@ -12,7 +12,7 @@ from tools.writing import asked, scored, tuned
 CORPUS, MODEL = "strings", "decoder"
 TEST_ROWS = 120
 MEMORIES = (64, 300, 1000, 10_000)
-TUNED = ((64, 0), (64, 1), (0, 0), (300, 0), (64, 2), (1000, 0))  # training rows and seed; 0 rows is zero-shot
+TUNED = ((64, 0), (64, 1), (0, 0), (64, 2), (300, 0), (1000, 0))  # training rows and seed; 0 rows is zero-shot
 RECIPE = {"learning_rate": 2e-4, "epochs": 1, "batch_rows": 8}
 ASKED = "Translate the text of a user interface into French. Answer with the translation alone."
 FRAME = "{}\nFrench:\n"
@@ -39,4 +39,14 @@ def french() -> Iterator[tuple[dict, callable]]:
         yield about, lambda train=train, recipe=recipe: tuned(task, train, framed(test, FRAME), scores, recipe)
 
 
-EXPERIMENTS = {"strings-french": french}
+def french_ablations() -> Iterator[tuple[dict, callable]]:
+    """Validation chrF after 64 strings when one setting of the recipe changes, one seed."""
+    data, scores = corpora.load(CORPUS).data, (metrics.Chrf(), metrics.Bleu())
+    train, test = framed(subset(data["train"], 64, 0), FRAME), framed(subset(data["validation"], TEST_ROWS, 0), FRAME)
+    task = Generation(template="plain", max_new_tokens=40)
+    for change in ({}, {"learning_rate": 5e-5}, {"learning_rate": 8e-4}, {"epochs": 4}):
+        about = {"system": "fine-tuned", "train_rows": 64, "seed": 0, "change": change}
+        yield about, lambda change=change: tuned(task, train, test, scores, Recipe(**RECIPE | change, seed=0))
+
+
+EXPERIMENTS = {"strings-french": french, "strings-ablations": french_ablations}
