@@ -13,10 +13,10 @@ from tools.writing import answered, asked, scored
 
 CORPUS, MODEL = "docstrings", "decoder"
 TEST_ROWS, NEWS_ROWS = 80, 60
-NEWS_TRAINED = 200  # docstrings that the decoder learnt from which sums up news
+NEWS_TRAINED = 600  # docstrings that the decoder learnt from which sums up news
 NEWS_WORDS = 150  # of an article, from its beginning
 ABLATION_ROWS = 100
-TUNED = ((32, 0), (32, 1), (0, 0), (32, 2), (NEWS_TRAINED, 0), (600, 0))  # rows and seed; 0 rows is zero-shot
+TUNED = ((32, 0), (32, 1), (0, 0), (32, 2), (200, 0), (NEWS_TRAINED, 0))  # rows and seed; 0 rows is zero-shot
 RECIPE = {"learning_rate": 2e-4, "epochs": 1, "batch_rows": 8}
 ASKED = "Sum up the documentation of a function in one short line. Answer with this line alone."
 ASKED_NEWS = "Sum up the news article in one short sentence. Answer with this sentence alone."
