@@ -25,6 +25,7 @@ SYSTEMS = {
     "Trainer, 32 rows": {"per_device_train_batch_size": 32, "learning_rate": 1e-4},
     "Trainer, by length": {"train_sampling_strategy": "group_by_length"},
     "Trainer, bf16, by length": {"bf16": True, "train_sampling_strategy": "group_by_length"},
+    "helpers, 8 rows": {"batch_rows": 8, "learning_rate": 5e-5},
     "helpers": {"learning_rate": 1e-4},
     "helpers, no attention dropout": {"learning_rate": 1e-4, "attention_dropout": 0.0},
     "helpers, that and 128 rows": {"learning_rate": 1e-4, "attention_dropout": 0.0, "batch_rows": 128},

@@ -110,6 +110,7 @@ def _add_train(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--model", help="a role, a folder, or a name on the Hub (default: what suits the task)")
     verb.add_argument("--scale", choices=["laptop", "gpu"], help="what the role stands for (default: $SFT_SCALE)")
     verb.add_argument("--max-length", type=int, help="tokens kept of a row (default: 256; for generation all)")
+    verb.add_argument("--rows", type=int, metavar="N", help="train on so many rows, drawn at random (default: all)")
     verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     recipe = verb.add_argument_group("recipe", "see helpers.recipe.Recipe for ranges and sources")
     for field in fields(Recipe):
@@ -166,6 +167,8 @@ def _train(options) -> None:
     options.owners.check(options, options.task)
     saved.check_free(output)
     corpus = command.corpus(options)
+    if options.rows is not None:
+        corpus = corpus.drawn(options.rows, options.seed)
     _note(f"{options.data}: {_counts(corpus.card.rows)}; removed {_counts(corpus.card.removed) or 'none'}")
 
     task, name, data = command.task(corpus, options), options.model or command.MODEL, corpus.data

@@ -21,6 +21,7 @@ import pandas as pd
 import torch
 
 from helpers.errors import InputError
+from helpers.recipe import Recipe
 
 
 def experiments() -> list[str]:
@@ -67,6 +68,27 @@ def counts(results: pd.DataFrame) -> np.ndarray:
     return np.stack(
         [np.frombuffer(data, dtype="<u2").reshape(n, -1) for data, n in zip(packed, results["n"], strict=True)]
     )
+
+
+def recipes(results: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """How the trained ones among the results were made: one row for each value of `keys`, in the order of `results`.
+
+    Columns: the number of `seeds`, and what is not the default of `Recipe` in any of the results, with the default
+    where it was kept.
+    """
+    default = Recipe().to_dict()
+    trained = results[[isinstance(recipe, dict) for recipe in results["recipe"]]]
+    settings = pd.DataFrame([default | recipe for recipe in trained["recipe"]], index=trained.index)
+    settings = settings.drop(columns="seed")
+    changed = [name for name in settings if any(value != default.get(name) for value in settings[name])]
+    table = pd.concat([trained[[*keys, "seed"]], settings[changed]], axis=1)
+    found = {"seed": "nunique"} | dict.fromkeys(changed, _told)
+    return table.groupby(list(keys), sort=False).agg(found).rename(columns={"seed": "seeds"})
+
+
+def _told(values: pd.Series) -> str:
+    """All values that a group has, as text."""
+    return " or ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values.unique())
 
 
 @cache

@@ -2,8 +2,11 @@
 
 import os
 import sys
+import time
 
 from tqdm import tqdm
+
+ASKED_AFTER, LONG = 20.0, 600.0  # seconds of training before its length is judged; more than this is told
 
 
 def watched() -> bool:
@@ -13,15 +16,16 @@ def watched() -> bool:
 
 
 class Progress:
-    """A tqdm bar over the rows of a training run."""
+    """A tqdm bar over the rows of a training run; of a long run one sentence says so, also where no bar is shown."""
 
     def __init__(self, rows: int, done: int, *, shown: bool):
         self.enabled = shown and watched()
+        self.told = not shown
         self.rows, self.done, self.scores = rows, done, {}
 
     def __enter__(self) -> "Progress":
         self.bar = tqdm(total=self.rows, initial=self.done, unit="row", disable=not self.enabled, leave=False)
-        self.tokens = 0
+        self.tokens, self.seen, self.began = 0, 0, time.monotonic()
         return self
 
     def __exit__(self, *_) -> None:
@@ -30,10 +34,26 @@ class Progress:
     def update(self, entry: dict) -> None:
         """Advance by one step's row of the history."""
         self.tokens += entry["tokens"]
+        self.seen += entry["rows"]
+        self._tell()
         elapsed = self.bar.format_dict["elapsed"] if self.enabled else 0
         speed = {"tokens/s": f"{self.tokens / elapsed:.0f}"} if elapsed else {}
         self.bar.set_postfix({"epoch": entry["epoch"], "loss": f"{entry['loss']:.3f}", **speed, **self.scores})
         self.bar.update(entry["rows"])
+
+    def _tell(self) -> None:
+        """Once, when the speed is known: a run of more than ten minutes, and what makes it shorter."""
+        elapsed = time.monotonic() - self.began
+        if self.told or elapsed < ASKED_AFTER:
+            return
+        self.told, speed = True, self.seen / elapsed
+        left = (self.rows - self.done - self.seen) / speed
+        if left > LONG:
+            tqdm.write(
+                f"about {left / 60:.0f} minutes are left at {speed:.0f} rows/s; fewer rows (--rows) or passes "
+                "(--epochs) take less",
+                file=sys.stderr,
+            )
 
     def note(self, scores: dict[str, float]) -> None:
         """Show the newest validation scores from now on."""

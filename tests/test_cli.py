@@ -144,7 +144,17 @@ def test_every_command_helps_with_examples(capsys):
         assert "helpers train --task classification --data" in capsys.readouterr().out
 
 
+def test_rows_of_a_large_file_are_drawn_for_training_alone(body, tmp_path, capsys):
+    assert train(body, table(tmp_path / "mail.csv"), tmp_path / "model", "--rows", "40") == 0
+    assert "40 train, 20 validation, 20 test; removed" in capsys.readouterr().err
+    card = json.loads((tmp_path / "model" / "data_card.json").read_text(encoding="utf-8"))
+    assert sum(card["labels"]["train"].values()) == card["rows"]["train"] == 40
+    assert card["removed"]["not drawn for training"] == 80
+
+
 MISTAKES = {
+    "more rows than there are": (["--rows", "121"], "there are 120 rows to train on, not 121; draw from 1 to so many"),
+    "no rows": (["--rows", "0"], "there are 120 rows to train on, not 0"),
     "no such file": (["--data", "none.csv"], "there is no file 'none.csv'"),
     "no such column": (["--label", "verdict"], "has no column 'verdict'; it has text, label, sender"),
     "a bad recipe": (["--epochs", "0"], "epochs 0 of the recipe must be at least 1"),

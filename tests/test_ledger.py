@@ -7,6 +7,7 @@ import pytest
 
 from helpers import ledger
 from helpers.errors import InputError
+from helpers.recipe import Recipe
 
 
 @pytest.fixture
@@ -51,6 +52,15 @@ def test_an_unknown_experiment_is_named_with_those_there_are(repository):
         ledger.read("yours")
 
 
+def test_the_recipes_of_results_show_what_is_not_the_default(repository):
+    for system, seed, changed in (("b", 0, {"epochs": 2}), ("b", 1, {"epochs": 4}), ("a", 0, {"learning_rate": 5e-5})):
+        ledger.record(repository, "mine", system=system, seed=seed, recipe=Recipe(**changed, seed=seed).to_dict())
+    ledger.record(repository, "mine", system="untrained", seed=0)
+    table = ledger.recipes(ledger.read("mine"), "system")
+    assert table.index.tolist() == ["b", "a"]
+    assert table.to_dict("list") == {"seeds": [2, 1], "learning_rate": ["0.0001", "5e-05"], "epochs": ["2 or 4", "3"]}
+
+
 def test_every_shipped_result_is_complete():
     for experiment in ledger.experiments():
         found = ledger.read(experiment)
@@ -61,7 +71,7 @@ def test_every_shipped_result_is_complete():
             assert right == pytest.approx(found["accuracy"].to_list())
         else:  # systems of one experiment may keep different counts of a row
             assert [ledger.counts(found.loc[[i]]).shape[1] for i in found.index] == found["n"].tolist()
-        named = [name for name in ("change", "changes", "split", "misspelled") if name in found]
+        named = [name for name in ("change", "changes", "split", "misspelled", "words") if name in found]
         keys = found[["system", "train_rows", "seed", *named]].astype(str)
         assert not keys.duplicated().any()
 

@@ -2,6 +2,9 @@
 
 import sys
 
+import pytest
+
+from helpers import progress as module
 from helpers.progress import Progress, watched
 
 
@@ -51,3 +54,15 @@ def test_other_processes_of_a_run_are_silent(monkeypatch):
     with Progress(10, 0, shown=False) as progress:
         progress.update({"rows": 10, "tokens": 10, "epoch": 1, "loss": 0.5})
     assert terminal.text == ""
+
+
+@pytest.mark.parametrize(("rows", "told"), [(100_000, True), (5_000, False)])
+def test_a_long_run_says_once_how_long_and_what_is_shorter_even_if_nobody_watches(monkeypatch, capsys, rows, told):
+    clock = iter(range(0, 1000, 15))  # an update every 15 seconds
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with Progress(rows, 1_000, shown=True) as progress:
+        for _ in range(4):
+            progress.update({"rows": 150, "tokens": 10, "epoch": 1, "loss": 0.5})
+    # after two updates, 300 rows in 30 seconds: 98,700 rows are left at 10 rows/s, or 3,700
+    sentence = "about 164 minutes are left at 10 rows/s; fewer rows (--rows) or passes (--epochs) take less\n"
+    assert capsys.readouterr().err == (sentence if told else "")

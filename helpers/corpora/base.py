@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
+from helpers.errors import InputError
 from helpers.texts import words
 
 SPLITS = ("train", "validation", "test")
@@ -69,6 +70,24 @@ class Corpus:
         features = self.data["train"].features
         return tuple((features["label"] if "label" in features else features["tags"].feature).names)
 
+    def drawn(self, rows: int, seed: int) -> "Corpus":
+        """The corpus with so many of its training rows, at random; the other splits, and the hash, are as before.
+
+        Raises InputError if `rows` is below 1 or above what there are.
+        """
+        train = self.data["train"]
+        if not 1 <= rows <= len(train):
+            raise InputError(f"there are {len(train):,} rows to train on, not {rows:,}; draw from 1 to so many of them")
+        kept = train.shuffle(seed=seed).select(range(rows))
+        counts, others = _counted(kept), {name: found for name, found in self.card.labels.items() if name != "train"}
+        card = replace(
+            self.card,
+            rows=self.card.rows | {"train": rows},
+            labels=({"train": counts} if counts else {}) | others,
+            removed=self.card.removed | {"not drawn for training": len(train) - rows},
+        )
+        return replace(self, data=DatasetDict(self.data | {"train": kept}), card=card)
+
 
 def build(frames: dict[str, pd.DataFrame], labels: list[str], **about) -> Corpus:
     """A corpus from one frame a split, with string columns `text` and `label`, and perhaps `group` and `date`.
@@ -93,6 +112,17 @@ def pairs(frames: dict[str, pd.DataFrame], **about) -> Corpus:
 def framed(data: Dataset, frame: str) -> Dataset:
     """Rows of pairs with each prompt in a frame such as `"{}\\nFrench:\\n"`, which tells a decoder what to write."""
     return Dataset.from_dict({**data.to_dict(), "prompt": [frame.format(text) for text in data["prompt"]]})
+
+
+def _counted(rows: Dataset) -> dict[str, int]:
+    """How often each label stands in rows with the column `label` or `tags`; nothing for others."""
+    if "label" in rows.column_names:
+        names, found = rows.features["label"].names, rows["label"]
+    elif "tags" in rows.column_names:
+        names, found = rows.features["tags"].feature.names, [tag for row in rows["tags"] for tag in row]
+    else:
+        return {}
+    return {names[number]: count for number, count in Counter(found).most_common()}
 
 
 def _card(frames: dict[str, pd.DataFrame], texts: list[str], rest: list[str], **about) -> DataCard:
