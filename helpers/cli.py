@@ -43,6 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(error, 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 1)
+    except (RuntimeError, MemoryError) as error:
+        from helpers.training import out_of_memory
+
+        if not out_of_memory(error):
+            raise
+        return _fail("memory ran out; close other programs, shorten the longest rows, or take a smaller model", 1)
     return 0
 
 

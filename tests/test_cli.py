@@ -16,6 +16,7 @@ import tiny
 
 from helpers import baselines, checkpoints, saved
 from helpers.cli import main, parser
+from helpers.tasks.classification import Classification
 
 
 @pytest.fixture(scope="module")
@@ -201,19 +202,21 @@ def test_of_two_processes_one_saves_scores_and_speaks(body, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("model")] == ["model"]
 
 
-@pytest.mark.parametrize("mishap", [KeyboardInterrupt, MemoryError])
-def test_a_model_is_saved_before_anything_is_scored(body, tmp_path, capsys, monkeypatch, mishap):
+@pytest.mark.parametrize(
+    ("mishap", "sentence"),
+    [
+        (KeyboardInterrupt, "interrupted while scoring; the trained model is in '"),
+        (MemoryError, "memory ran out; close"),
+    ],
+)
+def test_a_model_is_saved_before_anything_is_scored(body, tmp_path, capsys, monkeypatch, mishap, sentence):
     def fails(*_):
         raise mishap
 
     monkeypatch.setattr(baselines, "tfidf", fails)
     arguments = body, table(tmp_path / "mail.csv"), tmp_path / "model", "--epochs", "20"
-    if mishap is KeyboardInterrupt:
-        assert train(*arguments) == 1
-        assert "interrupted while scoring; the trained model is in '" in capsys.readouterr().err
-    else:
-        with pytest.raises(mishap):
-            train(*arguments)
+    assert train(*arguments) == 1
+    assert sentence in capsys.readouterr().err
     task, model, tokenizer = saved.load(tmp_path / "model")
     rows = tiny.rows(160)
     found = task.predict(model, task.encode(tokenizer, rows))
@@ -256,6 +259,27 @@ def test_half_a_character_is_one_sentence_in_every_task(task, body, tmp_path, ca
     assert train(body, str(tmp_path / "rows.jsonl"), tmp_path / "model", "--task", task) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert "line 2 of '" in said and "holds half a character (a lone surrogate); write whole ones" in said
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_memory_that_runs_out_while_predicting_is_one_sentence(trained, capsys, monkeypatch, error):
+    def fails(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr(Classification, "predict", fails)
+    assert main(["predict", str(trained / "model"), "--data", str(trained / "mail.csv"), "--text", "body"]) == 1
+    assert capsys.readouterr().err == (
+        "helpers: memory ran out; close other programs, shorten the longest rows, or take a smaller model\n"
+    )
+
+
+def test_another_error_is_not_taken_for_memory(trained, monkeypatch):
+    def fails(*_args, **_options):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Classification, "predict", fails)
+    with pytest.raises(RuntimeError, match="a bug"):
+        main(["predict", str(trained / "model"), "--data", str(trained / "mail.csv"), "--text", "body"])
 
 
 def test_a_label_that_the_model_does_not_know_is_one_sentence(trained, tmp_path, capsys):
