@@ -162,7 +162,7 @@ def write(path, content: str | bytes):
 GOOD = [{"text": f"text number {i}, with a comma", "label": ["no", "yes"][i % 2]} for i in range(24)]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".tab", ".jsonl", ".parquet"])
 def test_every_format_gives_the_same_corpus(tmp_path, suffix):
     rows, path = pd.DataFrame(GOOD), tmp_path / f"mine{suffix}"
     if suffix == ".parquet":
@@ -170,7 +170,7 @@ def test_every_format_gives_the_same_corpus(tmp_path, suffix):
     elif suffix == ".jsonl":
         rows.to_json(path, orient="records", lines=True)
     else:
-        rows.to_csv(path, sep="\t" if suffix == ".tsv" else ",", index=False)
+        rows.to_csv(path, sep="\t" if suffix in (".tsv", ".tab") else ",", index=False)
     found = tables.corpus(path)
     assert found.card.rows == {"train": 18, "validation": 3, "test": 3}
     assert found.labels == ("no", "yes")
@@ -283,6 +283,17 @@ def test_fields_without_a_column_and_open_quotes_are_refused(tmp_path):
     (tmp_path / "b.tsv").write_text('text\tlabel\n"Bad start\tneg\nGood\tpos\nNice" end\tneg\n', encoding="utf-8")
     with pytest.raises(InputError, match="text in row 1 runs over a tab or line end"):
         tables.read(tmp_path / "b.tsv")
+    # Two marks that belong to two texts, and close as if they were one field.
+    (tmp_path / "c.tsv").write_text('text\tlabel\n"Bad start\tneg\nGood\tpos\nNice end"\tneg\n', encoding="utf-8")
+    with pytest.raises(InputError, match="text in row 1 runs over a tab or line end"):
+        tables.read(tmp_path / "c.tsv")
+
+
+def test_tabs_or_line_ends_in_good_quotes_belong_to_the_field(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_bytes(b'text\tlabel\r\n"1\t2, ""three"""\tpos\r\n"one\r\ntwo"\tneg\r\n' + b"x" * 200_000 + b"\tneg\r\n")
+    rows = tables.read(path)
+    assert rows["text"].str[:12].tolist() == ['1\t2, "three"', "one\r\ntwo", "x" * 12] and rows.shape == (3, 2)
 
 
 def test_a_rare_label_does_not_change_the_shares_of_the_others():

@@ -1,5 +1,7 @@
 """Anyone's labelled texts: CSV, TSV, JSONL or Parquet files to a `Corpus`, with one sentence for whatever is wrong."""
 
+import csv
+import io
 import json
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +14,8 @@ from helpers.corpora.splits import deduplicated, normalised, split
 from helpers.errors import InputError
 from helpers.texts import half_character
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".parquet")
+_TABBED = (".tsv", ".tab")
 
 
 def corpus(
@@ -139,21 +142,41 @@ def _parse(path: Path) -> pd.DataFrame:
     if suffix == ".jsonl":
         return pd.DataFrame(_json_rows(path))
     # Every field stays text, so that a label 007 or NA is not taken for a number or a gap.
-    separator = "\t" if suffix == ".tsv" else _separator(path)
+    separator = "\t" if suffix in _TABBED else _separator(path)
     rows = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     if not isinstance(rows.index, pd.RangeIndex):  # pandas takes fields that have no column for the rows' names
         raise ValueError(f"its rows have more fields than the {rows.shape[1]} columns of the header")
-    if suffix == ".tsv":
-        _check_quotes(rows)
+    if suffix in _TABBED:
+        _check_quotes(rows, path)
     return rows
 
 
-def _check_quotes(rows: pd.DataFrame) -> None:
-    """ValueError if a field runs over tabs or lines: a lone quotation mark then swallows the rows that follow."""
-    for name in rows:
-        torn = rows[name].str.contains(r"[\t\n]")
+def _check_quotes(rows: pd.DataFrame, path: Path) -> None:
+    """ValueError if a lone quotation mark seems to swallow the rows that follow.
+
+    A field may run over tabs, or over line ends, if the quotes of the whole file are in order. One that runs over both
+    looks like rows.
+    """
+    tab = rows.apply(lambda column: column.str.contains("\t", regex=False))
+    line = rows.apply(lambda column: column.str.contains("\n", regex=False))
+    doubtful = tab | line
+    if doubtful.any(axis=None) and _quoted_well(path):
+        doubtful = tab & line
+    for name, torn in doubtful.items():
         if torn.any():
             raise ValueError(f"{name} in row {int(torn.argmax()) + 1} runs over a tab or line end; close its quotes")
+
+
+def _quoted_well(path: Path) -> bool:
+    """Whether each quotation mark that opens a field of a tabbed file has one that closes it (RFC 4180)."""
+    text = text_of(path)
+    before = csv.field_size_limit(len(text) + 1)
+    try:
+        return sum(1 for _ in csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)) > 0
+    except csv.Error:
+        return False
+    finally:
+        csv.field_size_limit(before)
 
 
 def _separator(path: Path) -> str:
