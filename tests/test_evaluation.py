@@ -12,6 +12,7 @@ from helpers.errors import InputError
 RANDOM = np.random.default_rng(0)
 
 
+@pytest.mark.slow
 def test_an_interval_covers_the_truth_about_95_times_in_100():
     hits = 0
     for trial in range(200):
@@ -121,6 +122,7 @@ def test_a_score_of_counts_is_that_of_all_rows_together():
     assert found.low < found.value < found.high and found.n == 200
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_score_covers_the_truth_about_95_times_in_100():
     truth = f1(span_counts(200_000).mean(0))
     founds = [evaluation.interval(span_counts(150), score=f1, resamples=300, seed=trial) for trial in range(200)]

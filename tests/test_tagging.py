@@ -107,6 +107,7 @@ def test_transformers_computes_the_same_loss(body):
     assert (SOFTMAX.loss(model, inputs) / terms).item() == pytest.approx(theirs.item(), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [SOFTMAX, CRF], ids=["softmax", "crf"])
 def test_a_few_sentences_are_learnt_by_heart_and_come_back_after_saving(task, body, tmp_path):
     data, words = rows(64), tiny.tokenizer()

@@ -178,6 +178,7 @@ def test_a_run_that_is_killed_did_not_succeed(tree, monkeypatch, capsys):
     assert book.record(tree) == {}
 
 
+@pytest.mark.slow
 def test_a_notebook_that_hangs_is_stopped(tree, monkeypatch):
     monkeypatch.setattr(book, "NOTEBOOK_SECONDS", 3)
     write_notebook(tree / "book" / "b.ipynb", "import time\ntime.sleep(600)")
