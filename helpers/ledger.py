@@ -78,7 +78,7 @@ def recipes(results: pd.DataFrame, *keys: str) -> pd.DataFrame:
     """
     default = Recipe().to_dict()
     trained = results[[isinstance(recipe, dict) for recipe in results["recipe"]]]
-    settings = pd.DataFrame([default | recipe for recipe in trained["recipe"]], index=trained.index)
+    settings = pd.DataFrame([default | recipe for recipe in trained["recipe"]], index=trained.index, dtype=object)
     settings = settings.drop(columns="seed")
     changed = [name for name in settings if any(value != default.get(name) for value in settings[name])]
     table = pd.concat([trained[[*keys, "seed"]], settings[changed]], axis=1)

@@ -53,6 +53,9 @@ def tokenizer(model: str | os.PathLike = "encoder", *, scale: str | None = None)
     where = _where(model, scale)
     with quiet(slow=not os.path.isdir(where)), _told(model, where, scale):
         found = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=_local_only(where))
+        if found.model_max_length > 1e9:  # the tokenizer does not say how much the model reads
+            settings = AutoConfig.from_pretrained(where, trust_remote_code=False, local_files_only=_local_only(where))
+            found.model_max_length = getattr(settings, "max_position_embeddings", found.model_max_length)
     return _with_pad_token(found)
 
 

@@ -118,3 +118,24 @@ def test_the_shell_says_what_is_wrong_with_a_chat(tmp_path, base, capsys):
     words = ["train", "--task", "generation", "--data", str(file), "--model", str(base), "--output"]
     assert cli.main([*words, str(tmp_path / "model")]) == 2
     assert "role 'bot' in row" in capsys.readouterr().err
+
+
+MORE = [{"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"}]
+
+
+def test_chats_that_end_alike_are_different_prompts(tmp_path):
+    rows = [{"messages": [*turns(row)["messages"], *MORE]} for row in pairs(12)]
+    corpus = chats.corpus(write(tmp_path / "a.jsonl", rows))
+    assert sum(corpus.card.rows.values()) == len({row["prompt"] for row in pairs(12)})
+
+
+def test_an_answer_that_a_chat_has_is_not_shown_when_it_is_asked_for(tmp_path):
+    path = write(tmp_path / "a.jsonl", [{"messages": MORE}, {"messages": MORE[:1]}])
+    assert chats.askable(path, "prompt", "messages")["messages"][:] == [MORE[:1]] * 2
+
+
+def test_a_length_without_room_for_a_prompt_is_refused(tmp_path, capsys):
+    data = str(write(tmp_path / "rows.jsonl", pairs()))
+    words = ["--task", "generation", "--data", data, "--output", str(tmp_path / "model"), "--max-length", "64"]
+    assert cli.main(["train", *words]) == 2
+    assert "--max-length 64 leaves no token for a prompt beside --max-new-tokens 64" in capsys.readouterr().err

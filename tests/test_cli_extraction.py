@@ -96,8 +96,9 @@ def test_half_a_character_on_standard_input_is_one_sentence(finder, capsys, monk
     assert "line 1 of standard input holds half a character" in capsys.readouterr().err
 
 
-def test_standard_input_that_is_no_json_is_one_sentence(finder, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"question": "Who?"}\n')))
+@pytest.mark.parametrize("line", [b'{"question": "Who?"}\n', b'{"question": null, "context": ["a"]}\n'])
+def test_standard_input_that_is_no_json_is_one_sentence(finder, capsys, monkeypatch, line):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
     assert main(["predict", str(finder / "model")]) == 2
     assert "line 1 of standard input is no JSON object with question and context" in capsys.readouterr().err
 

@@ -289,6 +289,32 @@ def test_fields_without_a_column_and_open_quotes_are_refused(tmp_path):
         tables.read(tmp_path / "c.tsv")
 
 
+def test_a_field_that_swallows_lines_without_tabs_is_refused_unless_its_quotes_are_good(tmp_path):
+    path = write(tmp_path / "a.tsv", 'text\n"Bad start\nGood\nNice" end\n')
+    with pytest.raises(InputError, match="text in row 1 runs over"):
+        tables.read(path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".tab"])
+def test_a_header_without_rows_is_one_sentence(tmp_path, suffix):
+    path = write(tmp_path / f"a{suffix}", "text\tlabel\n" if suffix != ".csv" else "text,label\n")
+    with pytest.raises(InputError, match="holds no rows; give a file with at least one"):
+        tables.read(path)
+
+
+def test_a_shuffled_frame_is_read_in_the_order_of_its_rows(tmp_path):
+    pd.DataFrame(GOOD).sample(frac=1, random_state=0).to_parquet(tmp_path / "a.parquet")
+    assert tables.read(tmp_path / "a.parquet").index.tolist() == list(range(24))
+
+
+def test_rows_are_drawn_at_random_under_a_seed(tmp_path):
+    corpus = tables.corpus(write(tmp_path / "a.csv", pd.DataFrame(GOOD).to_csv(index=False)))
+    one, again, other = (corpus.drawn(9, seed).data["train"]["text"][:] for seed in (1, 1, 2))
+    assert one == again != other and one != corpus.data["train"]["text"][:9]
+    with pytest.raises(InputError, match=r"all 1 rows that are drawn for training have the label '\w+'; draw more"):
+        corpus.drawn(1, 0)
+
+
 def test_tabs_or_line_ends_in_good_quotes_belong_to_the_field(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_bytes(b'text\tlabel\r\n"1\t2, ""three"""\tpos\r\n"one\r\ntwo"\tneg\r\n' + b"x" * 200_000 + b"\tneg\r\n")

@@ -297,3 +297,17 @@ def test_a_task_is_what_its_dictionary_says():
 def test_settings_that_cannot_work_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         Extraction(**settings)
+
+
+def test_rows_keep_their_numbers_over_batches_and_predicting_keeps_the_mode(monkeypatch):
+    rows, model = tiny.rows(7), tiny.model().train()
+    expected = tiny.TASK.encode(tiny.tokenizer(), rows).to_list()
+    monkeypatch.setattr(extraction, "BATCH", 3)
+    encoded = tiny.TASK.encode(tiny.tokenizer(), rows)
+    assert encoded.to_list() == expected
+    tiny.TASK.predict(model, encoded)
+    assert model.training
+
+
+def test_half_a_line_end_is_no_answer():
+    assert whole_characters("a\r\nb", 1, 2) == (2, 2)

@@ -9,6 +9,7 @@ import pytest
 import tiny_decoder as tiny
 import torch
 from datasets import Dataset
+from tokenizers import processors
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
@@ -105,6 +106,85 @@ def test_a_template_without_a_closing_gets_the_end_token():
     row = encode(tiny.CHAT, pairs(("ab", "CD")), template=open_ended)[0]
     assert text(row) == "[user]ab[assistant]CD<|end|>"
     assert counted(row) == "CD<|end|>"
+
+
+def test_an_added_end_takes_nothing_from_the_template():
+    open_ended = "{% for turn in messages %}[{{ turn['role'] }}]{{ turn['content'] }}{% endfor %}"
+    open_ended += "{% if add_generation_prompt %}[assistant]{% endif %}"
+    row = encode(tiny.CHAT, chats(CHAT[1:]), template=open_ended)[0]
+    assert text(row) == "[user]hi[assistant]oh<|end|>[user]ab[assistant]CD<|end|>"
+
+
+def test_training_sees_what_a_template_writes_only_when_it_asks():
+    thinking = tiny.TEMPLATE.replace("assistant\n' }}{% endif %}", "assistant\n<think>' }}{% endif %}")
+    assert thinking != tiny.TEMPLATE
+    assert "<think>CD" in text(encode(tiny.CHAT, pairs(("ab", "CD")), template=thinking)[0])
+
+
+def test_a_tokenizer_that_begins_each_text_begins_each_plain_row_too():
+    words = tiny.tokenizer()
+    words.bos_token = tiny.START
+    words.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{tiny.START} $A", special_tokens=[(tiny.START, 1)]
+    )
+    assert text(tiny.PLAIN.encode(words, pairs(("ab", "CD")))[0]) == "<|start|>abCD<|end|>"
+
+
+def test_the_template_s_end_and_the_tokenizer_s_both_end_an_answer():
+    words = tiny.tokenizer()
+    words.eos_token = tiny.START
+    ends = [words.convert_tokens_to_ids(token) for token in (tiny.START, tiny.END)]
+    seen = []
+    generate = tiny.model()
+    generate.generate = lambda ids, generation_config, **_: seen.append(generation_config.eos_token_id) or ids
+    tiny.CHAT.generate(generate, words, encode(tiny.CHAT, Dataset.from_list([{"prompt": "a"}])))
+    assert seen == [ends]
+
+
+def test_the_window_bounds_max_length_and_a_row_of_its_length_is_whole():
+    with pytest.warns(UserWarning, match="1 of 1 prompts were cut"):
+        row = encode(replace(tiny.PLAIN, max_length=50), pairs(("abcdefghijkl", "CD")), window=10)[0]
+    assert text(row) == "abcdefgCD<|end|>"
+    assert encode(tiny.PLAIN, pairs(("c" * 125, "CD")))[0]["cut"] == 0  # 128 tokens fit
+    with pytest.raises(InputError, match="row 1 does not fit into 6 tokens"):
+        encode(replace(tiny.PLAIN, max_length=6), pairs(("ab", "CDEFG")))
+
+
+def test_an_answer_ends_where_the_window_does():
+    rows = encode(tiny.PLAIN, pairs(("c" * 122, "CDEFG")))  # 128 tokens, its end among them
+    model = tiny.model()
+    asked = []
+    write = model.generate
+    model.generate = lambda *given, generation_config, **more: (
+        asked.append(generation_config.max_new_tokens) or write(*given, generation_config=generation_config, **more)
+    )
+    found = replace(tiny.PLAIN, max_new_tokens=20).generate(model, tiny.tokenizer(), rows)
+    assert asked == [6] and found.tokens.max() <= 6
+
+
+def test_a_model_s_own_settings_do_not_change_greedy_decoding():
+    rows, plain, model = encode(tiny.PLAIN, tiny.rows(8)), tiny.model(), tiny.model()
+    model.generation_config.repetition_penalty = 5.0
+    model.generation_config.no_repeat_ngram_size = 1
+    answers = [tiny.PLAIN.generate(each, tiny.tokenizer(), rows).texts for each in (plain, model)]
+    assert answers[0] == answers[1]
+    assert any(len(set(answer)) < len(answer) for answer in answers[0]), "something is repeated"
+
+
+def test_sampling_draws_among_all_tokens_or_among_the_likeliest():
+    task = replace(tiny.PLAIN, max_new_tokens=1)
+    rows = encode(task, Dataset.from_dict({"prompt": ["a"] * 400}))
+
+    def draw(**how):
+        return task.generate(tiny.model(), tiny.tokenizer(), rows, **how).texts
+
+    assert len(set(draw(temperature=50.0))) > 60
+    assert draw(temperature=1.0, top_p=1e-6) == draw()
+
+
+def test_a_system_turn_beside_whole_chats_is_refused():
+    with pytest.raises(InputError, match="a system turn is given for rows that are whole chats; write it into"):
+        encode(replace(tiny.CHAT, system="be brief"), chats(CHAT[1:3]))
 
 
 def test_the_packaged_decoder_s_tokens_are_those_of_its_chat_template():

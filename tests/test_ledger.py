@@ -54,11 +54,17 @@ def test_an_unknown_experiment_is_named_with_those_there_are(repository):
 
 def test_the_recipes_of_results_show_what_is_not_the_default(repository):
     for system, seed, changed in (("b", 0, {"epochs": 2}), ("b", 1, {"epochs": 4}), ("a", 0, {"learning_rate": 5e-5})):
-        ledger.record(repository, "mine", system=system, seed=seed, recipe=Recipe(**changed, seed=seed).to_dict())
+        recipe = Recipe(**changed, seed=seed, dropout=0.0 if system == "a" else None)
+        ledger.record(repository, "mine", system=system, seed=seed, recipe=recipe.to_dict())
     ledger.record(repository, "mine", system="untrained", seed=0)
     table = ledger.recipes(ledger.read("mine"), "system")
     assert table.index.tolist() == ["b", "a"]
-    assert table.to_dict("list") == {"seeds": [2, 1], "learning_rate": ["0.0001", "5e-05"], "epochs": ["2 or 4", "3"]}
+    assert table.to_dict("list") == {
+        "seeds": [2, 1],
+        "learning_rate": ["0.0001", "5e-05"],
+        "epochs": ["2 or 4", "3"],
+        "dropout": ["None", "0"],
+    }
 
 
 def test_every_shipped_result_is_complete():

@@ -273,6 +273,7 @@ def test_a_vocabulary_with_nothing_to_spare_pads_with_its_end(tmp_path):
     tokenizer.save_pretrained(tmp_path)
     found = models.tokenizer(tmp_path)
     assert found.pad_token_id == found.eos_token_id == 1
+    assert found.model_max_length == config.n_positions == 1024, "the tokenizer does not say it, the model does"
 
 
 # Folders, the Hub, and what goes wrong with them

@@ -166,6 +166,13 @@ def test_an_answer_that_does_not_stand_in_its_context_is_named(tmp_path, answer)
         spans.labelled(path, "q", "c", "a")
 
 
+def test_answers_that_are_numbers_are_named(tmp_path):
+    answer = {"text": [1999], "answer_start": [3]}
+    path = jsonl(tmp_path / "q.jsonl", {"q": "When?", "c": "in 1999", "a": answer})
+    with pytest.raises(InputError, match=r"the answers in row 1 of '.*' are \{'text': \[1999\]"):
+        spans.labelled(path, "q", "c", "a")
+
+
 def test_a_missing_column_is_named(tmp_path):
     path = jsonl(tmp_path / "q.jsonl", {"q": "What?", "c": "a cat"})
     with pytest.raises(InputError, match=r"has no column 'answers'; it has q, c"):

@@ -88,3 +88,14 @@ def test_eq_shift_moves_calibrated_probabilities_to_another_share_of_positives()
 
     np.testing.assert_allclose(thresholds.shifted(posterior(share), share, other), posterior(other))
     np.testing.assert_allclose(thresholds.shifted(posterior(share), share, share), posterior(share))
+
+
+def test_a_rate_that_binary_fractions_miss_by_a_hair_is_used_up():
+    scores = np.arange(100) / 100
+    found = thresholds.at_false_positive_rate(scores, np.zeros(100, bool), 0.29)  # 0.29 * 100 is 28.999...
+    assert (scores >= found).sum() == 29
+
+
+def test_of_equally_cheap_thresholds_the_highest_is_taken():
+    scores, positive = np.array([0.9, 0.8, 0.7]), np.array([True, False, True])
+    assert thresholds.cheapest(scores, positive, false_positive=1, false_negative=1) == 0.9

@@ -95,7 +95,9 @@ def _standard_input(names: dict[str, str]):
     for number, line in enumerate(commands.standard_input(), start=1):
         try:
             given = json.loads(line)
-            rows.append({name: str(given[column]) for name, column in names.items()})
+            rows.append({name: given[column] for name, column in names.items()})
+            if not all(isinstance(text, str) for text in rows[-1].values()):
+                raise TypeError("a text is no string")
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"line {number} of standard input is no JSON object with {' and '.join(names.values())}; "

@@ -43,8 +43,14 @@ def corpus(options):
 
 def task(_corpus, options):
     """Generation as the options say; nothing is cut unless --max-length is given."""
+    from helpers.errors import InputError
     from helpers.tasks.generation import Generation
 
+    if options.max_length is not None and options.max_length <= options.max_new_tokens:
+        raise InputError(
+            f"--max-length {options.max_length} leaves no token for a prompt beside --max-new-tokens "
+            f"{options.max_new_tokens}; raise the one or lower the other"
+        )
     names = ("template", "system", "supervise", "max_length", "max_new_tokens", "lora_rank")
     return Generation(**{name: getattr(options, name) for name in names})
 

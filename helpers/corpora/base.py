@@ -73,13 +73,15 @@ class Corpus:
     def drawn(self, rows: int, seed: int) -> "Corpus":
         """The corpus with so many of its training rows, at random; the other splits, and the hash, are as before.
 
-        Raises InputError if `rows` is below 1 or above what there are.
+        Raises InputError if `rows` is below 1 or above what there are, or if all rows that are drawn have one label.
         """
         train = self.data["train"]
         if not 1 <= rows <= len(train):
             raise InputError(f"there are {len(train):,} rows to train on, not {rows:,}; draw from 1 to so many of them")
         kept = train.shuffle(seed=seed).select(range(rows))
         counts, others = _counted(kept), {name: found for name, found in self.card.labels.items() if name != "train"}
+        if "label" in train.column_names and len(counts) < 2:
+            raise InputError(f"all {rows:,} rows that are drawn for training have the label '{min(counts)}'; draw more")
         card = replace(
             self.card,
             rows=self.card.rows | {"train": rows},

@@ -126,6 +126,7 @@ def _answers(value, context: str, row: int, path: str | Path) -> dict:
         texts, starts = value.get("text", []), value.get("answer_start", [])
         lists = all(isinstance(part, (list, tuple, np.ndarray)) for part in (texts, starts))
         whole = lists and all(isinstance(start, (int, np.integer)) for start in starts)
+        whole = whole and all(isinstance(text, str) for text in texts)
         if not whole or len(texts) != len(starts):
             raise InputError(
                 f"the answers in row {row} of '{path}' are {str(value)[:60]}; write as many texts as whole numbers, "

@@ -138,7 +138,7 @@ def check_labels(rows: pd.DataFrame, labels: list[str] | tuple[str, ...], path: 
 def _parse(path: Path) -> pd.DataFrame:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return pd.read_parquet(path)
+        return pd.read_parquet(path).reset_index(drop=True)  # a shuffled frame keeps its old numbers in the file
     if suffix == ".jsonl":
         return pd.DataFrame(_json_rows(path))
     # Every field stays text, so that a label 007 or NA is not taken for a number or a gap.
@@ -146,7 +146,7 @@ def _parse(path: Path) -> pd.DataFrame:
     rows = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     if not isinstance(rows.index, pd.RangeIndex):  # pandas takes fields that have no column for the rows' names
         raise ValueError(f"its rows have more fields than the {rows.shape[1]} columns of the header")
-    if suffix in _TABBED:
+    if suffix in _TABBED and len(rows):
         _check_quotes(rows, path)
     return rows
 

@@ -318,6 +318,8 @@ def whole_characters(text: str, start: int, end: int) -> tuple[int, int]:
         start += 1
     while end > start and text[end - 1].isspace():
         end -= 1
+    if start == end:
+        return start, end
     # A cluster starts at a blank at the latest, and 64 code points are longer than any that is written.
     left = max(text.rfind(" ", 0, start), start - 64, 0)
     for cluster in regex.finditer(r"\X", text[left : end + 64]):

@@ -115,6 +115,8 @@ class Generation:
         if "messages" in data.column_names:
             if self.template == "plain":
                 raise InputError("the plain template takes prompt and completion, not messages; use template chat")
+            if self.system is not None:
+                raise InputError("a system turn is given for rows that are whole chats; write it into their messages")
             rows = [[dict(turn) for turn in turns or []] for turns in data["messages"]]
         else:
             rows = [self._pair(row) for row in data]
@@ -215,9 +217,9 @@ class Generation:
         for batch in length_batches(lengths, batch_rows=256, batch_tokens=batch_tokens, shuffle=False):
             made = _collated(data.select(batch).to_list(), [[i] for i in range(len(batch))], pad_id)
             made = {name: tensor.to(model.device) for name, tensor in made.items()}
-            owners = (made["labels"][:, 1:] != IGNORED).nonzero()[:, 0]  # (n,)
+            owners = (made["labels"][:, 1:] != IGNORED).nonzero()[:, 0].cpu()  # (n,)
             losses = token_losses(model, made).cpu().double()  # (n,)
-            result[batch] = -torch.bincount(owners, losses, minlength=len(batch)).cpu().numpy()
+            result[batch] = -torch.bincount(owners, losses, minlength=len(batch)).numpy()
         model.train(training)
         return result
 
@@ -251,7 +253,8 @@ class Generation:
     ) -> "Generated":
         """Answer the prompts of encoded rows; completions that the rows hold are not shown to the model.
 
-        Prompts of about the same length are answered together, padded on the left.
+        Prompts of about the same length are answered together, padded on the left. An answer ends where the model's
+        window does.
 
         Args:
             beams: the most likely answer of so many that are kept at each token; 1 is greedy decoding.
@@ -263,6 +266,8 @@ class Generation:
         settings = GenerationConfig(
             max_new_tokens=self.max_new_tokens,
             num_beams=beams,
+            repetition_penalty=1.0,  # what is not said here, a model's own settings would say
+            no_repeat_ngram_size=0,
             eos_token_id=ends,
             pad_token_id=tokenizer.pad_token_id,
             **{"do_sample": False} | sampling,
@@ -276,6 +281,8 @@ class Generation:
         with torch.random.fork_rng(), tqdm(total=len(prompts), unit="row", disable=not watched(), leave=False) as bar:
             torch.manual_seed(seed)
             for batch in batches:
+                width = max(lengths[i] for i in batch)  # a labelled row may fill the window, and answers must fit too
+                settings.max_new_tokens = max(1, min(self.max_new_tokens, tokenizer.model_max_length - width))
                 found = _answers(model, [prompts[i] for i in batch], settings)
                 for i, ids in zip(batch, found, strict=True):
                     answers[i] = ids
@@ -434,7 +441,8 @@ class _Frames:
                 parts += [_Part(ids, may_be_cut=True), _Part(frame)]
                 continue
             closing = self._end_of_turn(frame)
-            parts += [_Part(ids, counts=True), _Part(closing, counts=True), _Part(frame[len(closing) :])]
+            rest = frame[len(closing) :] if frame[: len(closing)] == closing else frame  # the end may be added
+            parts += [_Part(ids, counts=True), _Part(closing, counts=True), _Part(rest)]
         return parts[:-1] if roles[-1] == "assistant" else parts
 
     def _end_of_turn(self, frame: list[int]) -> list[int]:
