@@ -117,7 +117,9 @@ def test_the_shell_says_what_is_wrong_with_a_chat(tmp_path, base, capsys):
     file = write(tmp_path / "rows.jsonl", rows)
     words = ["train", "--task", "generation", "--data", str(file), "--model", str(base), "--output"]
     assert cli.main([*words, str(tmp_path / "model")]) == 2
-    assert "role 'bot' in row" in capsys.readouterr().err
+    assert f"role 'bot' in row 5 of '{file}' is not one of system, user, assistant" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"role 'bot' in row 5 of '.*rows.jsonl'"):
+        chats.askable(file, "prompt", "messages")
 
 
 MORE = [{"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"}]

@@ -10,6 +10,7 @@ from helpers.corpora import tables
 from helpers.corpora.base import SPLITS, Corpus, pairs
 from helpers.corpora.splits import one_completion_each, split_groups
 from helpers.errors import InputError
+from helpers.turns import check_turns
 
 
 def corpus(
@@ -61,6 +62,7 @@ def learnable(path: str | Path, prompt: str, completion: str, messages: str, gro
                 raise InputError(
                     f"messages in row {number} of '{path}' end without an answer; add the assistant's turn"
                 )
+            check_turns(given, f"row {number} of '{path}'", True)
         before = ["\n".join(turn["content"] for turn in given[:-1]) for given in turns]
         found = {"prompt": before, "completion": [given[-1]["content"] for given in turns], "messages": turns}
     else:
@@ -74,7 +76,10 @@ def askable(path: str | Path, prompt: str, messages: str) -> Dataset:
     rows = tables.read(path)
     if messages in rows and prompt not in rows:
         turns = [_turns(given, number, path) for number, given in enumerate(rows[messages], start=1)]
-        return Dataset.from_dict({"messages": [given[:-1] if _answered(given) else given for given in turns]})
+        turns = [given[:-1] if _answered(given) else given for given in turns]
+        for number, given in enumerate(turns, start=1):
+            check_turns(given, f"row {number} of '{path}'", False)
+        return Dataset.from_dict({"messages": turns})
     return Dataset.from_dict({"prompt": tables.texts(rows, prompt, path).tolist()})
 
 

@@ -34,9 +34,9 @@ from helpers.batching import length_batches, pack
 from helpers.errors import InputError
 from helpers.progress import watched
 from helpers.texts import check_whole, half_character
+from helpers.turns import check_turns
 
 IGNORED = -100  # the label of a token that does not count, as everywhere in PyTorch
-ROLES = ("system", "user", "assistant")
 _CHOICES = {"template": ("chat", "plain"), "supervise": ("completion", "all")}
 
 
@@ -122,7 +122,7 @@ class Generation:
             rows = [self._pair(row) for row in data]
         learn = bool(rows) and bool(rows[0]) and rows[0][-1]["role"] == "assistant"
         for number, turns in enumerate(rows, start=1):
-            _check_turns(turns, number, learn)
+            check_turns(turns, f"row {number}", learn)
             yield turns
 
     def _pair(self, row: dict) -> list[dict]:
@@ -499,22 +499,3 @@ def _plain_ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[lis
     """The tokens of each text; what looks like a special token in it is text."""
     check_whole(texts)
     return tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"] if texts else []
-
-
-def _check_turns(turns: list[dict], number: int, learn: bool) -> None:
-    """InputError if the turns of a row cannot be learnt from, or answered."""
-    if not turns:
-        raise InputError(f"messages in row {number} hold no turn; delete the row")
-    roles = [turn.get("role") for turn in turns]
-    for role, turn in zip(roles, turns, strict=True):
-        if role not in ROLES:
-            raise InputError(f"role '{role}' in row {number} is not one of {', '.join(ROLES)}; rename it")
-        content = turn.get("content")
-        if not isinstance(content, str) or (not content.strip() and role != "system"):
-            what = "completion" if role == "assistant" else "prompt"
-            raise InputError(f"{what} in row {number} is empty or no text; fill it or delete the row")
-    if "system" in roles[1:]:
-        raise InputError(f"row {number} has a system turn after its first turn; keep one, and at the start")
-    if (roles[-1] == "assistant") != learn or "user" not in roles:
-        wanted = "an assistant's, after a user's" if learn else "a user's"
-        raise InputError(f"the last turn in row {number} is '{roles[-1]}' and must be {wanted}, as in the first row")
