@@ -16,9 +16,14 @@ def at_false_positive_rate(scores: np.ndarray, positive: np.ndarray, rate: float
     Args:
         scores, positive: shape (N,); whether each row truly is positive.
 
-    Raises InputError if there are too few negative rows for the rate to allow one of them, and more than none is
-    asked for.
+    Raises InputError for a rate that is no share, and if there are too few negative rows for the rate to allow one of
+    them, and more than none is asked for.
     """
+    if not 0 <= rate <= 1 or positive.all():
+        raise InputError(
+            f"a false-positive rate of {rate:g} on {int((~positive).sum())} negative rows says nothing; give a rate "
+            "from 0 to 1 and at least one negative row"
+        )
     negative = np.sort(scores[~positive])[::-1]  # from the highest down
     allowed = int(np.floor(rate * len(negative) + 1e-9))
     if rate > 0 and allowed == 0:

@@ -34,6 +34,14 @@ def test_a_rate_below_one_row_is_refused():
         thresholds.at_false_positive_rate(scores, positive, 0.01)
 
 
+@pytest.mark.parametrize(("rate", "positive"), [(-0.1, [False, True]), (1.5, [False, True]), (0.0, [True, True])])
+def test_a_rate_that_is_no_share_of_any_row_is_refused(rate, positive):
+    with pytest.raises(
+        InputError, match=r"on [01] negative rows says nothing; give a rate from 0 to 1 and at least one"
+    ):
+        thresholds.at_false_positive_rate(np.array([0.2, 0.9]), np.array(positive), rate)
+
+
 @pytest.mark.parametrize("steps", [None, 10])
 @pytest.mark.parametrize("costs", [(1, 1), (50, 1), (1, 20), (1000, 1)])
 def test_no_threshold_is_cheaper_than_the_cheapest(costs, steps):
