@@ -41,7 +41,8 @@ def size_curve(results: pd.DataFrame, score: str, title: str, unit: str) -> Figu
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     axes.set(xlabel=unit, ylabel=score, title=title)
-    axes.legend()
+    axes.margins(y=0.1)  # level lines stay off the frame
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))  # bars may stand anywhere within
     return figure
 
 

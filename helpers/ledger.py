@@ -78,6 +78,7 @@ def recipes(results: pd.DataFrame, *keys: str) -> pd.DataFrame:
     """
     default = Recipe().to_dict()
     trained = results[[isinstance(recipe, dict) for recipe in results["recipe"]]]
+    trained = trained.astype({"train_rows": int} if "train_rows" in trained else {})  # untrained ones made it floats
     settings = pd.DataFrame([default | recipe for recipe in trained["recipe"]], index=trained.index, dtype=object)
     settings = settings.drop(columns="seed")
     changed = [name for name in settings if any(value != default.get(name) for value in settings[name])]
