@@ -66,7 +66,8 @@ def run(resume):
 try:
     run(False)
 except KeyboardInterrupt:
-    print("stopped after", checkpoints.newest(checkpoints.work_folder(output)).name, flush=True)
+    name = checkpoints.newest(checkpoints.work_folder(output)).name
+    os.write(1, f"stopped after {name}\\n".encode())  # in one piece: two processes share this pipe
 weights = tiny.weights(run(True).model)
 if os.environ["RANK"] == "0":
     torch.save(weights, output.with_name("weights.pt"))
