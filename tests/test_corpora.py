@@ -302,6 +302,13 @@ def test_a_header_without_rows_is_one_sentence(tmp_path, suffix):
         tables.read(path)
 
 
+def test_empty_texts_are_counted(tmp_path):
+    rows = pd.DataFrame({"text": ["a", " ", "b", "", ""], "label": list("xyxyx")})
+    path = write(tmp_path / "a.csv", rows.to_csv(index=False))
+    with pytest.raises(InputError, match=r"text in row 2 of .* is empty, and in 2 more rows; fill them or delete"):
+        tables.labelled(path, "text", "label")
+
+
 def test_a_shuffled_frame_is_read_in_the_order_of_its_rows(tmp_path):
     pd.DataFrame(GOOD).sample(frac=1, random_state=0).to_parquet(tmp_path / "a.parquet")
     assert tables.read(tmp_path / "a.parquet").index.tolist() == list(range(24))

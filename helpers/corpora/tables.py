@@ -106,7 +106,11 @@ def texts(rows: pd.DataFrame, column: str, path: str | Path) -> pd.Series:
         )
     empty = values.isna() | (values.astype(str).str.strip() == "")
     if empty.any():
-        raise InputError(f"{column} in row {int(empty.argmax()) + 1} of '{path}' is empty; fill it or delete the row")
+        others = int(empty.sum()) - 1
+        more = (
+            f", and in {others:,} more rows; fill them or delete the rows" if others else "; fill it or delete the row"
+        )
+        raise InputError(f"{column} in row {int(empty.argmax()) + 1} of '{path}' is empty{more}")
     return values.astype(str)
 
 
