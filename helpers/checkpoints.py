@@ -7,9 +7,12 @@ another name and then renamed, so a run that is killed while it writes leaves th
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -57,7 +60,8 @@ def save(work: Path, state: State, identity: dict) -> None:
     tensors = {f"weights.{name}": tensor for name, tensor in state.weights.items()}
     tensors |= {f"best.{name}": tensor for name, tensor in (state.best_weights or {}).items()}
     tensors |= {f"optimizer.{i}.{key}": t for i, moments in state.optimizer.items() for key, t in moments.items()}
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, scratch / TENSORS)
+    with room_told(scratch):
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, scratch / TENSORS)
     about = {"step": state.step, "seconds": state.seconds, "history": state.history, "best": state.best}
     about |= {"identity": identity, "sha256": _file_digest(scratch / TENSORS)}
     (scratch / STATE).write_text(json.dumps(about), encoding="utf-8")
@@ -97,6 +101,15 @@ def load(work: Path, identity: dict) -> State:
         optimizer=_nested(groups["optimizer"]),
         best_weights=groups["best"] or None,
     )
+
+
+@contextmanager
+def room_told(folder: Path) -> Iterator[None]:
+    """While this lasts, a disk that is full is an OSError with the folder and the remedy."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(f"'{folder}' cannot be written ({error}); free some space, or take a folder elsewhere") from error
 
 
 def discard(output: str | Path) -> None:

@@ -7,10 +7,11 @@ import sys
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
-from helpers import commands
+from helpers import __version__, commands
 from helpers.errors import AssetError, InputError, TrainingError
 
 FILES = "CSV, TSV, JSONL or Parquet file in UTF-8; for tagging also CoNLL columns"
+SERVE = "fastapi uvicorn"  # the optional extra `serve` of pyproject.toml
 EXAMPLES = """\
 examples:
   helpers fetch
@@ -52,11 +53,19 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong command line in one sentence, without the usage."""
+
+    def error(self, message: str):
+        self.exit(2, f"helpers: {message}; see '{self.prog} --help'\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line, one sub-command a verb."""
-    root = argparse.ArgumentParser(
+    root = _Parser(
         "helpers", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    root.add_argument("--version", action="version", version=f"helpers {__version__}")
     verbs = root.add_subparsers(metavar="command", required=True)
     _verb(verbs, "fetch", _fetch, "download and verify all models and texts")
     _verb(verbs, "assets", _assets, "list the models and texts with their licences")
@@ -164,13 +173,15 @@ def _corpora(options) -> None:
 
 
 def _train(options) -> None:
-    from helpers import adapters, checkpoints, models, saved
     from helpers.recipe import Recipe
-    from helpers.training import fit
 
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
     output, command = Path(options.output), commands.of(options.task)
     options.owners.check(options, options.task)
+    _note(f"reading {options.data}")  # what follows takes seconds before it has something to tell
+    from helpers import adapters, checkpoints, models, saved
+    from helpers.training import fit
+
     saved.check_free(output)
     corpus = command.corpus(options)
     if options.rows is not None:
@@ -179,6 +190,8 @@ def _train(options) -> None:
 
     task, name, data = command.task(corpus, options), options.model or command.MODEL, corpus.data
     tokenizer = models.tokenizer(name, scale=options.scale)
+    if hasattr(command, "longer"):
+        _tell_cuts(command.longer(task, tokenizer, data["train"]), task, len(data["train"]))
     model = task.build(name, scale=options.scale, seed=options.seed)
     _note(f"training {recipe.epochs} epochs; checkpoints in {checkpoints.work_folder(output)}")
     try:
@@ -186,6 +199,8 @@ def _train(options) -> None:
             task, model, tokenizer, data["train"], data["validation"], recipe, output=output, resume=options.resume
         )
     except KeyboardInterrupt:
+        if checkpoints.newest(checkpoints.work_folder(output)) is None:
+            raise TrainingError("interrupted before the first checkpoint; the same command begins anew") from None
         raise TrainingError("interrupted after a complete step; the same command with --resume goes on") from None
     if not _is_main():
         return
@@ -203,6 +218,13 @@ def _train(options) -> None:
         ) from None
     saved.add_scores(output, task, scores | {"ladder": table.reset_index().to_dict("records")})
     print(table.round(3).to_string())
+
+
+def _tell_cuts(cut: int, task, rows: int) -> None:
+    if cut:
+        _note(
+            f"{cut:,} of {rows:,} training texts were cut to {task.max_length} tokens; raise --max-length to keep more"
+        )
 
 
 def _predicted(task, model, tokenizer, rows) -> tuple:
@@ -294,7 +316,7 @@ def _serve(options) -> None:
     try:
         from helpers import serve
     except ModuleNotFoundError as error:
-        raise InputError(f"'{error.name}' is missing; 'helpers serve' needs pip install 'helpers[serve]'") from error
+        raise InputError(f"'{error.name}' is missing; 'helpers serve' needs pip install {SERVE}") from error
     serve.run(*saved.load(options.model), name=Path(options.model).resolve().name, port=options.port)
 
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
@@ -28,6 +29,7 @@ AUTO_CLASSES = {
     "classification": AutoModelForSequenceClassification,
     "extraction": AutoModelForQuestionAnswering,
     "generation": AutoModelForCausalLM,
+    "rewriting": AutoModelForSeq2SeqLM,
     "tagging": AutoModelForTokenClassification,
 }
 
@@ -51,7 +53,7 @@ def save(
     check_free(output)
     scratch = output.with_name(output.name + ".writing")
     shutil.rmtree(scratch, ignore_errors=True)
-    with models.quiet(slow=False):
+    with models.quiet(slow=False), checkpoints.room_told(scratch):
         adapters.merged(run.model).save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
     _write(scratch / "task.json", tasks.to_dict(task))

@@ -347,6 +347,11 @@ def parameter_groups(
     Raises InputError if the recipe asks for more layers than the model has or for a head where there is none, and if
     weights to be trained are not in float32.
     """
+    if hasattr(model, "peft_config") and recipe.trainable != "all":
+        raise InputError(
+            f"trainable {recipe.trainable} of the recipe has no meaning with LoRA, where its matrices alone train; "
+            "leave it at all, or leave LoRA out"
+        )
     trained = _trained_prefixes(model, recipe.trainable, head)
     groups: dict[tuple, list] = {}
     for name, parameter in model.named_parameters():

@@ -141,3 +141,12 @@ def test_a_length_without_room_for_a_prompt_is_refused(tmp_path, capsys):
     words = ["--task", "generation", "--data", data, "--output", str(tmp_path / "model"), "--max-length", "64"]
     assert cli.main(["train", *words]) == 2
     assert "--max-length 64 leaves no token for a prompt beside --max-new-tokens 64" in capsys.readouterr().err
+
+
+def test_a_prompt_that_does_not_fit_is_named_by_its_row_of_the_file(tmp_path, base, capsys):
+    rows = pairs()
+    rows[32]["prompt"] = "a" * 500
+    words = ["--task", "generation", "--model", str(base), "--output", str(tmp_path / "model"), "--epochs", "1"]
+    assert cli.main(["train", "--data", str(write(tmp_path / "rows.jsonl", rows)), *words]) == 2
+    said = capsys.readouterr().err
+    assert "prompt in row 33 needs" in said and "Token indices" not in said

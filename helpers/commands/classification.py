@@ -32,6 +32,12 @@ def task(corpus, options):
     return Classification(corpus.labels, 256 if options.max_length is None else options.max_length)
 
 
+def longer(task, tokenizer, rows) -> int:
+    """How many texts have more tokens than the task keeps."""
+    ids = tokenizer(rows["text"][:], truncation=True, max_length=task.max_length + 1)["input_ids"]
+    return sum(len(row) > task.max_length for row in ids)
+
+
 def baselines(data, _task) -> dict:
     """The most frequent label, and TF-IDF with logistic regression."""
     from helpers import baselines

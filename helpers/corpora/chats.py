@@ -53,7 +53,7 @@ def corpus(
 
 
 def learnable(path: str | Path, prompt: str, completion: str, messages: str, group: str | None = None) -> pd.DataFrame:
-    """The rows of a file with string columns `prompt`, `completion`, `group` and, for chats, their `messages`."""
+    """The rows of a file: prompt, completion and group as strings, their number `row`, and for chats `messages`."""
     rows = tables.read(path)
     if messages in rows and prompt not in rows:
         turns = [_turns(given, number, path) for number, given in enumerate(rows[messages], start=1)]
@@ -68,7 +68,7 @@ def learnable(path: str | Path, prompt: str, completion: str, messages: str, gro
     else:
         found = {"prompt": tables.texts(rows, prompt, path), "completion": tables.texts(rows, completion, path)}
     found["group"] = tables.texts(rows, group, path) if group else found["prompt"]
-    return pd.DataFrame(found)
+    return pd.DataFrame(found).assign(row=range(1, len(rows) + 1))
 
 
 def askable(path: str | Path, prompt: str, messages: str) -> Dataset:
@@ -85,14 +85,12 @@ def askable(path: str | Path, prompt: str, messages: str) -> Dataset:
 
 def dataset(frame: pd.DataFrame) -> Dataset:
     """Rows as the task `Generation` takes them, with their groups."""
-    columns = ["messages", "group"] if "messages" in frame else ["prompt", "completion", "group"]
+    columns = ["messages", "group", "row"] if "messages" in frame else ["prompt", "completion", "group", "row"]
     return Dataset.from_dict({name: frame[name].tolist() for name in columns})
 
 
 def _corpus(frames: dict[str, pd.DataFrame], **about) -> Corpus:
     found = pairs(frames, **about)
-    if "messages" not in frames["train"]:
-        return found
     return Corpus(DatasetDict({name: dataset(frame) for name, frame in frames.items()}), found.card)
 
 

@@ -157,8 +157,9 @@ def _content(part: Message) -> str:
 def _decoded(value: object) -> str:
     """A header's value with encoded words read, on one line."""
     text = str(value or "")
-    with suppress(HeaderParseError, LookupError, ValueError):  # then it stays as it was sent
-        text = str(make_header(decode_header(text)))
+    if "=?" in text:
+        with suppress(HeaderParseError, LookupError, ValueError):  # then it stays as it was sent
+            text = str(make_header(decode_header(text)))
     return " ".join(text.split())
 
 

@@ -12,13 +12,15 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from helpers.corpora.base import SPLITS
 from helpers.errors import InputError
 
+_BETWEEN_WORDS = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
+
 
 def normalised(text: pd.Series) -> pd.Series:
     """The texts in lower case with every run of other characters than letters and digits as one blank.
 
     Two texts that agree after this count as duplicates. A text without letters or digits is compared as it stands.
     """
-    words = text.map(lambda row: regex.sub(r"[^\p{L}\p{M}\p{N}]+", " ", row.casefold()).strip())
+    words = text.map(lambda row: _BETWEEN_WORDS.sub(" ", row.casefold()).strip())
     return words.where(words != "", text)
 
 

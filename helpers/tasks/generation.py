@@ -95,19 +95,20 @@ class Generation:
         Returns the columns input_ids; counts (1 where the token adds to the loss, else 0); prompt_tokens (tokens before
         the last completion); cut (tokens that the prompt lost). A warning tells how many prompts were cut.
 
-        Raises InputError, with the row, for an empty prompt or completion, a role that does not exist, a second system
-        turn, an order of turns that the template refuses, a tokenizer without the template, and rows that do not fit.
+        Raises InputError, with the row (the column `row`, if there is one, else its place), for an empty prompt or
+        completion, a role that does not exist, a second system turn, an order of turns that the template refuses, a
+        tokenizer without the template, and rows that do not fit.
         """
         frames = _Frames(tokenizer, self.template)
         conversations = list(self._conversations(data))
         contents = [turn["content"] for turns in conversations for turn in turns]
         tokens = iter(_plain_ids(tokenizer, contents))
         made = []
-        for number, turns in enumerate(conversations, start=1):
+        for number, turns in zip(_numbers(data), conversations, strict=True):
             parts = frames.around([turn["role"] for turn in turns], [next(tokens) for _ in turns], number)
             cut = self._shorten(parts, tokenizer.model_max_length, number)
             made.append(self._row(parts) | {"cut": cut})
-        self._tell_cuts([row["cut"] for row in made])
+        self._tell_cuts(_numbers(data), [row["cut"] for row in made])
         return Dataset.from_list(made)
 
     def _conversations(self, data: Dataset) -> Iterator[list[dict]]:
@@ -121,7 +122,7 @@ class Generation:
         else:
             rows = [self._pair(row) for row in data]
         learn = bool(rows) and bool(rows[0]) and rows[0][-1]["role"] == "assistant"
-        for number, turns in enumerate(rows, start=1):
+        for number, turns in zip(_numbers(data), rows, strict=True):
             check_turns(turns, f"row {number}", learn)
             yield turns
 
@@ -162,12 +163,12 @@ class Generation:
         answer = sum(len(part.ids) for part in parts[-2:]) if parts[-1].counts else 0
         return {"input_ids": ids, "counts": counts, "prompt_tokens": len(ids) - answer}
 
-    def _tell_cuts(self, cuts: list[int]) -> None:
-        rows = np.flatnonzero(cuts)
-        if len(rows):
+    def _tell_cuts(self, numbers: Sequence[int], cuts: list[int]) -> None:
+        rows = [number for number, cut in zip(numbers, cuts, strict=True) if cut]
+        if rows:
             warnings.warn(
                 f"{len(rows):,} of {len(cuts):,} prompts were cut to max_length {self.max_length}, by {sum(cuts):,} "
-                f"tokens in all, the first in row {rows[0] + 1}; raise max_length to keep them whole",
+                f"tokens in all, the first in row {rows[0]}; raise max_length to keep them whole",
                 stacklevel=3,
             )
 
@@ -495,7 +496,14 @@ class _Frames:
         return [*texts, rest]
 
 
+def _numbers(data: Dataset) -> Sequence[int]:
+    """The number of each row in messages: of its file where the column `row` tells it, else of these rows."""
+    return data["row"][:] if "row" in data.column_names else range(1, len(data) + 1)
+
+
 def _plain_ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
     """The tokens of each text; what looks like a special token in it is text."""
     check_whole(texts)
-    return tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"] if texts else []
+    if not texts:
+        return []
+    return tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
