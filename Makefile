@@ -32,7 +32,7 @@ test-fast: fetch ## run the unit tests that take seconds
 lab: environment ## open the notebooks in JupyterLab
 	$(RUN) -m jupyterlab book
 
-bench: environment ## measure speed and memory against transformers.Trainer
+bench: environment ## measure speed and memory against transformers.Trainer and TRL, and speed against pytorch-crf
 	@for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
 
 results: environment ## compute again the results that take longer than a notebook may

@@ -150,19 +150,6 @@ def _by_group(systems: list[np.ndarray], groups: Groups) -> tuple[list[np.ndarra
     return [np.add.reduceat(counts[:, order], starts, axis=1) for counts in systems], sizes
 
 
-def over_seeds(values: np.ndarray) -> dict[str, float]:
-    """Mean, standard deviation, smallest and largest of one score a seed, shape (S,), and S itself."""
-    values = np.asarray(values, dtype=float)
-    spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-    return {
-        "mean": float(values.mean()),
-        "std": spread,
-        "min": float(values.min()),
-        "max": float(values.max()),
-        "seeds": len(values),
-    }
-
-
 def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray, *, groups: Groups = None) -> pd.DataFrame:
     """One row a system, in the order given: its score with interval and n, and what the last system gains over it.
 

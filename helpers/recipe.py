@@ -41,23 +41,34 @@ class Recipe:
         epochs: passes over the training rows, 2 to 4 (Devlin et al. 2019).
         batch_rows: rows of one optimiser step, over all processes and micro-batches; 16 or 32 (Devlin et al. 2019).
         batch_tokens: at most so many tokens in one step, padding included; long rows then come in smaller batches.
+            4096 to 65536, as memory allows (our choice).
         accumulate: micro-batches into which each process cuts its part of a step, to save memory. The step stays the
-            same: the loss is divided by the supervised terms of the whole step (`eq-normalisation`).
+            same: the loss is divided by the supervised terms of the whole step (`eq-normalisation`). 1 to 8 (our
+            choice).
         warmup: share of all steps over which the learning rate rises from 0; 0.06 to 0.1 (Liu et al. 2019).
-        schedule: how the learning rate falls after that: linear to 0, cosine to 0, or constant.
-        weight_decay: decoupled decay of matrices, not of biases and norms; 0.01 (Loshchilov and Hutter 2019).
-        clip: largest norm of the gradient; 1.0 (Devlin et al. 2019).
-        dropout: rate after embeddings and sub-layers; None keeps the model's own, 0.1 in BERT.
-        attention_dropout: rate on attention weights; None keeps the model's own, 0.1 in BERT. At 0 PyTorch can use
-            its fused attention kernel, which saves time and memory on long rows.
-        trainable: `all`, `head` (the new layers alone), or how many top layers to train beside the head.
-        head_learning_rate: peak step size of the new layers; None means that of the body.
-        precision: `auto` takes bf16 where the processor computes it natively, else fp32; weights stay in fp32.
+        schedule: how the learning rate falls after that: `linear` to 0 (Devlin et al. 2019), `cosine` to 0 (Loshchilov
+            and Hutter 2017), or `constant`.
+        weight_decay: decoupled decay (Loshchilov and Hutter 2019) of matrices, not of biases and norms; 0.01 (Devlin
+            et al. 2019) to 0.1 (Liu et al. 2019).
+        clip: largest norm of the gradient; 1.0 (Devlin et al. 2019, in their code).
+        dropout: rate after embeddings and sub-layers, 0 to 0.1; None keeps the model's own, which is 0.1 in BERT
+            (Devlin et al. 2019).
+        attention_dropout: rate on attention weights, 0 to 0.1; None keeps the model's own, which is 0.1 in BERT (Devlin
+            et al. 2019). At 0 PyTorch can use its fused attention kernel, which saves time and memory on long rows.
+        trainable: `all`, `head` (the new layers alone), or how many top layers to train beside the head; with a
+            quarter of them BERT keeps nine tenths of its quality (Lee, Tang and Lin 2019).
+        head_learning_rate: peak step size of the new layers, 1 to 10 times that of the body (our choice; that upper
+            layers take larger steps is from Howard and Ruder 2018). None means that of the body.
+        precision: `auto` takes `bf16` (Kalamkar et al. 2019) where the processor computes it natively, else `fp32`;
+            weights stay in fp32 (Micikevicius et al. 2018).
         evaluations: how often an epoch is interrupted to score the validation rows, evenly spaced; the last is at
-            its end.
-        patience: stop after so many evaluations without a better score; None trains to the end.
-        checkpoint_steps: steps between two checkpoints, where an output folder is given.
-        seed: fixes the order of rows and every random draw of training.
+            its end. 1 to 10 (our choice).
+        patience: stop after so many evaluations without a better score; None trains to the end. 3 to 6 pay best for
+            their time (Prechelt 1998, who counts rises of the error in a row).
+        checkpoint_steps: steps between two checkpoints, where an output folder is given. 50 to 500 (our choice): a
+            run that is killed repeats no more than these.
+        seed: fixes the order of rows and every random draw of training; 0 to 4294967295. Scores differ from seed to
+            seed, so compare several (Dodge et al. 2020).
     """
 
     learning_rate: float = 1e-4

@@ -41,6 +41,11 @@ def train(body, data, output, *more: str) -> int:
     return main(["train", "--data", data, "--model", body, "--output", str(output), *fast, *more])
 
 
+def names_in(folder) -> list[str]:
+    """What lies in a folder, in order."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 @pytest.fixture(scope="module")
 def trained(body, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
@@ -101,6 +106,7 @@ def test_files_that_share_a_group_are_refused(body, tmp_path, capsys):
     assert train(body, str(files["train"]), tmp_path / "model", *given) == 2
     said = capsys.readouterr().err
     assert "test.csv' stand in '" in said and "train.csv' too (1 of them, for example 'Ann'); move all rows of" in said
+    assert names_in(tmp_path) == ["test.csv", "train.csv", "validation.csv"]
 
 
 @pytest.mark.parametrize(
@@ -137,12 +143,20 @@ def test_corpora_and_assets_are_listed(capsys):
     assert "Apache-2.0" in capsys.readouterr().out
 
 
-def test_every_command_helps_with_examples(capsys):
-    for verb in ("fetch", "assets", "corpora", "train", "evaluate", "predict"):
-        with pytest.raises(SystemExit) as end:
-            parser().parse_args([verb, "--help"])
-        assert end.value.code == 0
-        assert "helpers train --task classification --data" in capsys.readouterr().out
+VERBS = ("fetch", "assets", "corpora", "train", "evaluate", "predict", "card", "serve")
+
+
+def test_the_help_names_every_command_in_a_line():
+    assert re.findall(r"^    (\w+) +\w", parser().format_help(), flags=re.MULTILINE) == list(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_helps_with_examples(verb, capsys):
+    with pytest.raises(SystemExit) as end:
+        parser().parse_args([verb, "--help"])
+    assert end.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: helpers {verb} ") and "helpers train --task classification --data" in shown
 
 
 def test_rows_of_a_large_file_are_drawn_for_training_alone(body, tmp_path, capsys):
@@ -182,7 +196,40 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(body, tmp_path, capsys, mista
     last = printed.err.strip().splitlines()[-1]
     assert last.startswith("helpers: ") and sentence in last
     assert "Traceback" not in printed.err
-    assert not (tmp_path / "model").exists()
+    assert names_in(tmp_path) == ["mail.csv"], "nothing is left half-written"
+
+
+def tickets(path, labels: int = 20, count: int = 60) -> str:
+    """A spreadsheet's export: its own column names, two kinds of line ends, and fields that run over lines."""
+    lines = ["Ticket No.,What is wrong?,Queue\r\n"]
+    for i in range(count):
+        words = f"w{3 * (i % labels) % 60} w{i}"
+        text = [f'"{words}\nRegards, ""w1"""', f'"{words},\r\nw2"', words][i % 3]
+        lines.append(f"{i},{text},queue {i % labels:02}" + ("\n", "\r\n")[i % 2])
+    path.write_bytes("".join(lines).encode())
+    return str(path)
+
+
+def test_a_spreadsheet_of_other_people_s_with_twenty_classes_is_learnt_and_read(body, tmp_path, capsys):
+    data = tickets(tmp_path / "tickets.csv")
+    assert train(body, data, tmp_path / "model") == 2
+    assert "has no column 'text'; it has Ticket No., What is wrong?, Queue" in capsys.readouterr().err
+    columns = ["--text", "What is wrong?", "--label", "Queue"]
+    assert train(body, data, tmp_path / "model", *columns) == 0
+    card = json.loads((tmp_path / "model" / "data_card.json").read_text(encoding="utf-8"))
+    assert card["rows"] == {"train": 20, "validation": 20, "test": 20} and not any(card["removed"].values())
+    assert all(counts == {f"queue {i:02}": 1 for i in range(20)} for counts in card["labels"].values())
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "model"), "--data", data, *columns[:2]]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(found) == 60 and all(len(row["probabilities"]) == 20 for row in found)
+
+
+def test_a_class_with_too_few_rows_for_three_splits_is_one_sentence(body, tmp_path, capsys):
+    data = tickets(tmp_path / "tickets.csv", count=59)
+    assert train(body, data, tmp_path / "model", "--text", "What is wrong?", "--label", "Queue") == 2
+    assert "helpers: label 'queue 19' has too few rows after removing dup" in capsys.readouterr().err
+    assert names_in(tmp_path) == ["tickets.csv"]
 
 
 @pytest.mark.slow
@@ -259,6 +306,7 @@ def test_half_a_character_is_one_sentence_in_every_task(task, body, tmp_path, ca
     assert train(body, str(tmp_path / "rows.jsonl"), tmp_path / "model", "--task", task) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert "line 2 of '" in said and "holds half a character (a lone surrogate); write whole ones" in said
+    assert names_in(tmp_path) == ["rows.jsonl"]
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
@@ -288,8 +336,31 @@ def test_a_label_that_the_model_does_not_know_is_one_sentence(trained, tmp_path,
     assert "label 'phishing' in row 1" in capsys.readouterr().err
 
 
+def test_after_ctrl_c_the_same_command_with_resume_goes_on_to_the_same_model(body, tmp_path, capsys, monkeypatch):
+    data, save = table(tmp_path / "mail.csv"), checkpoints.save
+
+    def save_and_interrupt(*arguments):
+        save(*arguments)
+        monkeypatch.setattr(checkpoints, "save", save)
+        signal.raise_signal(signal.SIGINT)
+
+    assert train(body, data, tmp_path / "unbroken") == 0
+    arguments = body, data, tmp_path / "model", "--checkpoint-steps", "6"
+    monkeypatch.setattr(checkpoints, "save", save_and_interrupt)
+    assert train(*arguments) == 1
+    assert "the same command with --resume goes on" in capsys.readouterr().err
+    assert names_in(tmp_path) == ["mail.csv", "model.training", "unbroken"]
+    assert checkpoints.newest(tmp_path / "model.training").name == "step-000000007", "the step after the signal"
+    assert train(*arguments, "--resume") == 0
+    assert names_in(tmp_path) == ["mail.csv", "model", "unbroken"], "the checkpoints are gone"
+    unbroken, resumed = (tmp_path / name for name in ("unbroken", "model"))
+    assert (unbroken / "model.safetensors").read_bytes() == (resumed / "model.safetensors").read_bytes()
+    steps, again = (pd.read_csv(folder / "history.csv").drop(columns="seconds") for folder in (unbroken, resumed))
+    pd.testing.assert_frame_equal(steps, again, check_exact=True)
+
+
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(body, tmp_path):
+def test_ctrl_c_in_a_shell_leaves_a_checkpoint_that_another_recipe_cannot_take(body, tmp_path):
     data, output = table(tmp_path / "mail.csv", 600), tmp_path / "model"
     words = [
         "train",

@@ -1,4 +1,4 @@
-"""Extraction in the shell: train, evaluate, predict, the model card, and the mistakes."""
+"""Extraction in the shell: train, evaluate, predict, and the mistakes."""
 
 import io
 import json
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 import tiny_extraction as tiny
-from huggingface_hub import ModelCard
 
-from helpers import cards, saved
+from helpers import saved
 from helpers.cli import main
 
 
@@ -101,38 +100,3 @@ def test_standard_input_that_is_no_json_is_one_sentence(finder, capsys, monkeypa
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
     assert main(["predict", str(finder / "model")]) == 2
     assert "line 1 of standard input is no JSON object with question and context" in capsys.readouterr().err
-
-
-def test_the_card_is_one_of_the_hub_and_tells_scores_data_and_limits(finder, capsys):
-    assert main(["card", str(finder / "model")]) == 0
-    path = finder / "model" / "README.md"
-    assert capsys.readouterr().out.strip() == str(path)
-    card = ModelCard.load(path)
-    assert card.data.pipeline_tag == "question-answering" and card.data.library_name == "transformers"
-    assert {result.metric_type for result in card.data.eval_results} == {"f1", "exact_match"}
-    scores = json.loads((finder / "model" / "scores.json").read_text(encoding="utf-8"))
-    for told in ("AutoModelForQuestionAnswering", f"On {scores['n']} test rows", "random span", "rows.jsonl", "sha256"):
-        assert told in card.text
-    assert f"bootstrap over\ntheir {scores['groups']} groups" in card.text
-    for told in (f"{scores['ladder'][-1]['low']:.3f}", "learning_rate", "by context", "Limits", "threshold"):
-        assert told in card.text
-    assert main(["card", str(finder / "model")]) == 2
-    assert "README.md' exists already" in capsys.readouterr().err
-
-
-def test_a_card_of_something_else_is_refused(tmp_path, capsys):
-    assert main(["card", str(tmp_path)]) == 2
-    assert "is not a model that helpers has saved" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "says"), [(0.1, 0.3, "It is better than"), (-0.3, -0.1, "It is worse"), (-0.1, 0.1, "cannot tell")]
-)
-def test_the_verdict_says_what_the_interval_says(low, high, says):
-    rows = [
-        {"system": name, "f1": value, "last minus this": (low + high) / 2} for name, value in (("a", 0.1), ("b", 0.4))
-    ]
-    ladder = [row | {"gain low": low, "gain high": high} for row in rows] + [{"system": "fine-tuned", "f1": 0.5}]
-    sentence = cards.verdict(ladder)
-    assert says in sentence and "*b*" in sentence
-    assert "No baseline" in cards.verdict(ladder[-1:])

@@ -67,12 +67,6 @@ def test_rows_must_be_the_same_and_at_least_one():
         evaluation.interval(np.ones(0))
 
 
-def test_seeds_are_summarised():
-    found = evaluation.over_seeds([0.7, 0.8, 0.9])
-    assert found == pytest.approx({"mean": 0.8, "std": 0.1, "min": 0.7, "max": 0.9, "seeds": 3})
-    assert np.isnan(evaluation.over_seeds([0.7])["std"])
-
-
 def test_the_ladder_compares_the_last_system_with_each():
     references = RANDOM.integers(2, size=300)
     good, coin = np.eye(2)[references], np.full((300, 2), [0.6, 0.4])

@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 from transformers import AutoModelForQuestionAnswering
 
-from helpers import models
+from helpers import corpora, models
 from helpers.errors import InputError
 from helpers.recipe import Recipe
 from helpers.tasks import extraction, from_dict, to_dict
@@ -163,6 +163,15 @@ def test_every_answer_is_a_piece_of_its_context_and_cuts_no_character(role):
             assert {span.start, span.end} <= edges, (row, span)
         assert len({(span.start, span.end) for span in found}) == len(found)
     assert spans > 200
+
+
+@pytest.mark.slow
+def test_every_answer_to_the_book_s_questions_is_a_piece_of_its_context():
+    rows, task = corpora.load("questions", scale="laptop").data["test"], Extraction()
+    found = task.predict(tiny.Dice(), task.encode(tiny.tokenizer(), rows))
+    assert len(rows) > 700 and len(set(rows["source"])) > 1
+    for row, span in zip(rows, found, strict=True):
+        assert task.answer(span) == row["context"][span.start : span.end] != ""
 
 
 @pytest.mark.parametrize("role", ["encoder", "decoder"])

@@ -1,5 +1,7 @@
 """The recipe: what it refuses, and the shape of the learning rate."""
 
+import inspect
+import re
 from dataclasses import fields
 from itertools import pairwise
 
@@ -28,6 +30,12 @@ BAD = {
     "checkpoint_steps": [0],
     "seed": [-1, True],
 }
+# Fields that take words; the words are what `Recipe` accepts.
+CHOICES = {
+    "schedule": ("linear", "cosine", "constant"),
+    "trainable": ("all", "head"),
+    "precision": ("auto", "fp32", "bf16"),
+}
 
 
 def test_every_field_has_a_bad_value_here():
@@ -41,9 +49,30 @@ def test_a_bad_value_is_named_with_its_rule(name, value):
     assert str(error.value).startswith(f"{name} {value!r} of the recipe must ")
 
 
-def test_every_field_is_documented():
-    for field in fields(Recipe):
-        assert f"        {field.name}: " in Recipe.__doc__
+def entries() -> dict[str, str]:
+    """What the docstring says of each field, on one line."""
+    attributes = inspect.getdoc(Recipe).partition("Attributes:\n")[2]
+    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, flags=re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def test_every_field_is_documented_in_order():
+    assert list(entries()) == [field.name for field in fields(Recipe)]
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Recipe)])
+def test_every_field_has_its_range_and_source(name):
+    sources = re.findall(r"\([^()]*\b(?:19|20)\d\d\b[^()]*\)|\(our choice[^()]*\)", entries()[name])
+    assert sources, "a publication with its year, or our choice, in parentheses"
+    rest = re.sub(r"\([^()]*\)", "", entries()[name])
+    named = CHOICES.get(name, ())
+    assert all(f"`{choice}`" in rest for choice in named), "all that may be chosen"
+    assert named or re.search(r"(?<![\w.])\d", rest), "a usual value or a range"
+
+
+@pytest.mark.parametrize(("name", "choice"), [(name, choice) for name in CHOICES for choice in CHOICES[name]])
+def test_every_word_that_may_be_chosen_is_taken(name, choice):
+    assert getattr(Recipe(**{name: choice}), name) == choice
 
 
 def test_a_recipe_is_what_its_dictionary_says():
