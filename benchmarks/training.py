@@ -3,9 +3,11 @@
     python benchmarks/training.py [--rows 1000] [--epochs 1] [--repeats 3]
 
 Each run is a process of its own, so that peak memory is its own. All see the same rows for the same number of epochs.
-The loss is the mean over all training rows after training, without dropout. Printed are rows per second with the
-ratio to `helpers` (minimum, median, maximum over the repeats), the loss, the peak memory, and the model's floating
-point operations per second as a share of what a large matrix product reaches on this machine.
+The loss is the mean over all training rows after training, without dropout. Printed are rows per second; how much
+faster `helpers` is with its own batches (minimum, median, maximum over the repeats), and with the batch and the
+learning rate of the line (median); the loss, with a mark where it differs from that run's by more than 1 %; the peak
+memory; and the model's floating point operations per second as a share of what a large matrix product reaches on this
+machine in the precision that `helpers` trains in.
 """
 
 import argparse
@@ -32,6 +34,11 @@ SYSTEMS = {
 }
 
 
+def _same_batches(name: str) -> str:
+    """The run of `helpers` with the batch and the learning rate of a line."""
+    return "helpers, 8 rows" if SYSTEMS[name].get("learning_rate", 5e-5) == 5e-5 else "helpers"
+
+
 def main() -> None:
     """Run the systems in turn and print the table."""
     options = _options()
@@ -46,14 +53,18 @@ def main() -> None:
             print(f"repeat {repeat + 1}: {name}: {results[name][-1]}", file=sys.stderr, flush=True)
     rate = matrix_rate()
     print(f"{options.rows} rows, {options.epochs} epochs; a matrix product reaches {rate / 1e9:.0f} GFLOP/s")
-    print(f"{'system':30} rows/s  helpers is faster (min/median/max)   loss   GB    of matrix rate")
+    print(f"{'system':30} rows/s  helpers is faster (min/median/max)  same batches  loss    GB   of matrix rate")
     for name, runs in results.items():
         speeds = [run["rows_per_second"] for run in runs]
         ratios = sorted(h["rows_per_second"] / s for h, s in zip(results["helpers"], speeds, strict=True))
         shown = "/".join(f"{value:.2f}" for value in (ratios[0], statistics.median(ratios), ratios[-1]))
         share = statistics.median(run["flops_per_second"] for run in runs) / rate
-        loss, memory = statistics.mean(run["loss"] for run in runs), max(run["peak_memory_gb"] for run in runs)
-        print(f"{name:30} {statistics.median(speeds):6.1f}  {shown:35} {loss:.4f} {memory:4.1f} {share:8.0%}")
+        same = results[_same_batches(name)]
+        fair = statistics.median(h["rows_per_second"] / s for h, s in zip(same, speeds, strict=True))
+        loss, peer = (statistics.mean(run["loss"] for run in found) for found in (runs, same))
+        mark, memory = "*" if abs(loss / peer - 1) > 0.01 else " ", max(run["peak_memory_gb"] for run in runs)
+        line = f"{name:30} {statistics.median(speeds):6.1f}  {shown:34}  {fair:12.2f}  {loss:.4f}{mark}"
+        print(f"{line} {memory:4.1f} {share:8.0%}")
 
 
 def _native() -> bool:
@@ -107,8 +118,9 @@ def _trainer(model, tokenizer, encoded, epochs: int, settings: dict) -> float:
 
 
 def matrix_rate(size: int = 1024) -> float:
-    """Operations per second of a product of two square fp32 matrices, best of ten."""
-    a, b, seconds = torch.rand(size, size), torch.rand(size, size), []
+    """Operations per second of a product of two square matrices on the processor, best of ten."""
+    kind = torch.bfloat16 if _native() else torch.float32
+    a, b, seconds = torch.rand(size, size).to(kind), torch.rand(size, size).to(kind), []
     for _ in range(10):
         began = time.perf_counter()
         a @ b
