@@ -72,6 +72,7 @@ def test_every_shipped_result_is_complete():
         found = ledger.read(experiment)
         needed = ["commit", "lock", "hardware", "day", "n", "model_sha256", "data_sha256"]
         assert found[needed].notna().all().all()
+        assert not found["commit"].str.endswith("+changes").any(), "made from code that no commit holds"
         if "correct" in found:
             right = [ledger.correct(found.loc[[i]]).mean() for i in found.index]  # test sets may differ in length
             assert right == pytest.approx(found["accuracy"].to_list())
