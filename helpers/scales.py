@@ -15,6 +15,8 @@ MODELS = {
     "encoder": {"laptop": "encoder", "gpu": "bert-base-uncased"},
     "decoder": {"laptop": "decoder", "gpu": "HuggingFaceTB/SmolLM2-1.7B-Instruct"},
 }
+# The same for roles that no package holds: an encoder-decoder, Marian for English to French (Apache-2.0).
+ONLY_GPU = {"translator": "Helsinki-NLP/opus-mt-en-fr"}
 CORPORA = {
     "boolq": {"laptop": "questions", "gpu": "google/boolq"},
     "questions": {"laptop": "questions", "gpu": "rajpurkar/squad_v2"},
@@ -41,7 +43,17 @@ def current(scale: str | None = None) -> str:
 
 
 def model(role: str, scale: str | None = None) -> str:
-    """What stands for a role such as `encoder` at a scale; raises InputError for an unknown role or scale."""
+    """What stands for a role such as `encoder` at a scale.
+
+    Raises InputError for an unknown role or scale, and for a role of `ONLY_GPU` at `laptop`.
+    """
+    if role in ONLY_GPU:
+        if current(scale) == "laptop":
+            raise InputError(
+                f"no package holds a model for the role '{role}', so there is none at scale laptop; set SFT_SCALE=gpu, "
+                "or pass a folder or a name on the Hub"
+            )
+        return ONLY_GPU[role]
     return _look_up(MODELS, "model role", role, scale)
 
 

@@ -103,6 +103,7 @@ def test_the_shell_trains_evaluates_and_predicts(tmp_path, base, capsys, form, m
     assert AutoModelForCausalLM.from_pretrained(output).num_parameters() == tiny.model().num_parameters()
     scores = json.loads((tmp_path / "model" / "scores.json").read_text(encoding="utf-8"))
     assert {"chrf", "bleu", "exact_match", "n"} <= scores.keys()
+    assert scores["signature"].startswith("nrefs:1|case:mixed")
 
     assert cli.main(["evaluate", output, "--data", str(file)]) == 0
     assert capsys.readouterr().out.startswith("chrf ")

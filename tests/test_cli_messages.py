@@ -5,7 +5,7 @@ import tiny
 import tiny_decoder
 from safetensors import SafetensorError
 
-from helpers import __version__, adapters, checkpoints, saved
+from helpers import __version__, adapters, checkpoints, commands, saved
 from helpers.cli import main
 from helpers.corpora.base import build
 from helpers.errors import InputError
@@ -107,3 +107,8 @@ def test_a_head_alone_and_lora_exclude_each_other():
     with pytest.raises(InputError, match="trainable head of the recipe has no meaning with LoRA"):
         parameter_groups(adapted, Recipe(trainable="head"), ())
     assert parameter_groups(adapted, Recipe(), ())
+
+
+def test_a_task_without_a_command_is_named():
+    with pytest.raises(InputError, match=r"the task 'rewriting' is for Python, helpers\.tasks\.rewriting"):
+        commands.of("rewriting")

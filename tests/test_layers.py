@@ -46,7 +46,7 @@ def imported(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "helpers":
-            found |= {name.name for name in node.names}
+            found |= {name.name for name in node.names if not name.name.startswith("__")}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("helpers."):
             found.add(node.module.split(".")[1])
         elif isinstance(node, ast.Import):

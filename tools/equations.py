@@ -20,7 +20,8 @@ HEAD = """\
 # Equations and their tests
 
 Each numbered equation of this book has tests that carry its name. They compare the code for it with something
-independent: PyTorch, a layer of a real model, or a sum over all cases. The functions are in `helpers.maths`.
+independent: PyTorch, a layer of a real model, or a sum over all cases. The functions are in `helpers.maths`, and in the
+module that the chapter imports.
 """
 
 

@@ -30,7 +30,9 @@ NAMES = ("classification", "extraction", "generation", "tagging")
 
 
 def of(task: str) -> ModuleType:
-    """The module of a task."""
+    """The module of a task; InputError for a task that the shell does not have."""
+    if task not in NAMES:
+        raise InputError(f"the task '{task}' is for Python, helpers.tasks.{task}; the shell has {', '.join(NAMES)}")
     return import_module(f"helpers.commands.{task}")
 
 

@@ -157,12 +157,12 @@ class Written:
         """chrF from counts."""
         return self.metrics[0].from_counts(counts)
 
-    def score(self, predictions, references) -> dict[str, float]:
-        """chrF, BLEU, the ratio of lengths, and the share of completions that are met exactly."""
+    def score(self, predictions, references) -> dict[str, float | str]:
+        """chrF, BLEU, the ratio of lengths, the share of completions that are met exactly, and chrF's signature."""
         scores = {"exact_match": sum(map(str.__eq__, predictions, references)) / len(references)}
         for metric in self.metrics:
             scores |= metric.compute(predictions=predictions, references=references)
-        return scores
+        return scores | {"signature": self.metrics[0].signature}
 
 
 def _learnable(data) -> bool:

@@ -6,9 +6,10 @@ from helpers.errors import InputError
 from helpers.tasks.classification import Classification
 from helpers.tasks.extraction import Extraction
 from helpers.tasks.generation import Generation
+from helpers.tasks.rewriting import Rewriting
 from helpers.tasks.tagging import Tagging
 
-TASKS = {task.name: task for task in (Classification, Extraction, Generation, Tagging)}
+TASKS = {task.name: task for task in (Classification, Extraction, Generation, Rewriting, Tagging)}
 
 
 def to_dict(task) -> dict:

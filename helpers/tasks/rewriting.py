@@ -1,0 +1,338 @@
+"""Rewriting: an encoder reads a text, and a decoder learns to write another one for it, as in translation.
+
+A row is a pair of columns `prompt` and `completion`; without completion it can only be answered, not learnt from. The
+model is an encoder-decoder such as Marian, NLLB, T5 or BART. What a model wants to find in its prompts ("translate
+English to French: ..." for T5) is for the caller to write there; NLLB's languages are set on its tokenizer (`src_lang`
+and `tgt_lang`).
+
+    task = Rewriting()
+    run = fit(task, task.build("folder/of/marian"), tokenizer, train, validation)
+    rows = task.encode(tokenizer, test)
+    task.score(task.predict(run.model, rows), task.references(rows))  # log-likelihood and perplexity
+    task.generate(run.model, tokenizer, rows).texts                   # what the model writes, in the rows' order
+
+A decoder alone reads the prompt as the beginning of its own text (`helpers.tasks.generation`). Here the encoder sees
+all of it at once, and the decoder models p(completion | prompt) token by token. The same promises hold: the end of a
+completion always counts, no completion is cut, and the tokens that a prompt loses are counted and told.
+"""
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import AutoModelForSeq2SeqLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from helpers import models, scales
+from helpers.batching import length_batches, padded, padded_inputs
+from helpers.errors import InputError
+from helpers.progress import watched
+from helpers.tasks.generation import IGNORED, Generated, Generation
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """What is special about encoder-decoders; `helpers.training` knows the rest.
+
+    Attributes:
+        max_length: tokens of a prompt, its special tokens included; the end of a longer one is cut. None cuts nothing
+            and refuses prompts that are longer than the model reads.
+        max_new_tokens: most tokens of an answer in `generate`. A completion to learn from may be as long as the model
+            writes, and is never cut.
+    """
+
+    max_length: int | None = None
+    max_new_tokens: int = 64
+
+    name = "rewriting"
+    selection = Generation.selection
+    head = ()  # the output layer comes with the pretrained model
+
+    def __post_init__(self):
+        for field in ("max_length", "max_new_tokens"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise InputError(f"{field} {value} must be at least 1")
+
+    def encode(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> Dataset:
+        """Turn rows into tokens; a text that spells a special token stays text.
+
+        Returns the columns of `Generation.encode`: input_ids, the tokens of the prompt and after them those of the
+        completion, each with the special tokens that the tokenizer puts around this side; counts (1 for tokens of the
+        completion, else 0); prompt_tokens (how many are the prompt's); cut (how many it lost). Both sides in one list
+        are what `fit` needs: it makes batches, and counts tokens, by the length of input_ids.
+
+        Raises InputError, with the row (the column `row`, if there is one, else its place), for an empty prompt or
+        completion and for one that does not fit, and if the column of prompts is missing or the tokenizer does not end
+        a completion with its end token.
+        """
+        prompts, cuts = self._prompts(tokenizer, data)
+        completions = _completions(tokenizer, data) if "completion" in data.column_names else [[]] * len(data)
+        self._tell_cuts(data, cuts)
+        sides = zip(prompts, completions, cuts, strict=True)
+        return Dataset.from_list([_row(prompt, completion) | {"cut": cut} for prompt, completion, cut in sides])
+
+    def _prompts(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> tuple[list[list[int]], list[int]]:
+        """The tokens of each prompt, cut at its end if it must be, and how many it lost."""
+        side, window = _Side(tokenizer, "text"), tokenizer.model_max_length
+        limit = min(window, self.max_length or window)
+        room = limit - len(side.before) - len(side.after)
+        if room < 1:
+            raise InputError(f"max_length {limit} leaves no room beside the prompt's special tokens; raise it")
+        made = side.tokens(_texts(data, "prompt"))
+        cuts = [max(0, len(ids) - room) for ids in made]
+        for number, cut in zip(_numbers(data), cuts, strict=True):
+            if cut and self.max_length is None:
+                raise InputError(
+                    f"prompt in row {number} needs {limit + cut:,} tokens and the model reads {limit:,}; shorten it, "
+                    "or set max_length to have prompts cut"
+                )
+        return [side.framed(ids[:room]) for ids in made], cuts
+
+    def _tell_cuts(self, data: Dataset, cuts: list[int]) -> None:
+        rows = [number for number, cut in zip(_numbers(data), cuts, strict=True) if cut]
+        if rows:
+            warnings.warn(
+                f"{len(rows):,} of {len(cuts):,} prompts were cut to max_length {self.max_length}, by {sum(cuts):,} "
+                f"tokens in all, the first in row {rows[0]}; raise max_length to keep them whole",
+                stacklevel=3,
+            )
+
+    def build(
+        self, model: str = "translator", *, scale: str | None = None, pretrained: bool = True, seed: int = 0
+    ) -> PreTrainedModel:
+        """The pretrained encoder-decoder with the output layer it came with.
+
+        It is drawn anew under `seed` if not `pretrained`. Raises InputError for the role `translator` at scale
+        `laptop`, where no encoder-decoder is packaged.
+        """
+        where = scales.model(model, scale) if model in scales.ONLY_GPU else model
+        loaded = models.load(AutoModelForSeq2SeqLM, where, scale=scale, pretrained=pretrained, seed=seed)
+        _keep_fixed(loaded)
+        return loaded
+
+    # Rows are counted, and their log-likelihoods scored, as those of a decoder.
+    supervised = Generation.supervised
+    references = Generation.references
+    per_row = Generation.per_row
+    from_counts = staticmethod(Generation.from_counts)
+    score = Generation.score
+
+    def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
+        """Encoded rows as input_ids and attention_mask (B, S) of the prompts and labels (B, T) of the completions.
+
+        All are padded on the right, labels with -100. The decoder needs no mask: none of its tokens sees a later one.
+        """
+        prompts = [row["input_ids"][: row["prompt_tokens"]] for row in rows]
+        completions = [row["input_ids"][row["prompt_tokens"] :] for row in rows]
+        return padded_inputs(prompts, pad_id) | {"labels": padded(completions, IGNORED)}
+
+    def loss(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """Cross-entropy -log p(token | prompt, tokens before it), summed over the completions; scalar."""
+        return token_losses(model, batch).sum()
+
+    def fast_path(self, model: nn.Module) -> AbstractContextManager:
+        """There is none: the decoder sees completions alone, so nearly all its tokens count."""
+        return nullcontext()
+
+    @torch.inference_mode()
+    def predict(
+        self, model: PreTrainedModel, data: Dataset, *, pad_id: int = 0, batch_tokens: int = 8192
+    ) -> np.ndarray:
+        """log p of each encoded row's completion, summed over its tokens, in nats, shape (N,), float64.
+
+        Raises InputError if the rows hold no completions.
+        """
+        if not self.supervised(data).all():
+            raise InputError("the rows hold no completions, which likelihoods are of; add them, or call generate")
+        lengths = [len(ids) for ids in data["input_ids"]]
+        result = np.zeros(len(lengths))
+        training = model.training
+        model.eval()
+        for batch in length_batches(lengths, batch_rows=256, batch_tokens=batch_tokens, shuffle=False):
+            made = self.collate(data.select(batch).to_list(), pad_id)
+            losses = token_losses(model, {name: tensor.to(model.device) for name, tensor in made.items()})  # (B, T)
+            result[batch] = -losses.cpu().double().sum(dim=1).numpy()
+        model.train(training)
+        return result
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        data: Dataset,
+        *,
+        beams: int = 1,
+        batch_rows: int = 32,
+        batch_tokens: int = 8192,
+    ) -> Generated:
+        """Answer the prompts of encoded rows; completions that the rows hold are not shown to the model.
+
+        Prompts of about the same length are answered together. What the tokenizer puts before each completion, such
+        as NLLB's language, is given to the model and not counted as written.
+
+        Args:
+            beams: the most likely answer of so many that are kept at each token; 1 is greedy decoding.
+        """
+        side, pad, end = _completion_side(tokenizer), tokenizer.pad_token_id, tokenizer.eos_token_id
+        settings = GenerationConfig(
+            max_new_tokens=min(self.max_new_tokens, tokenizer.model_max_length - len(side.before)),
+            num_beams=beams,
+            do_sample=False,
+            decoder_start_token_id=model.config.decoder_start_token_id,
+            eos_token_id=end,
+            pad_token_id=pad,
+            suppress_tokens=None if pad == end else [pad],  # it fills a batch and is no part of an answer
+        )
+        prompts = [row["input_ids"][: row["prompt_tokens"]] for row in data]
+        answers = [[] for _ in prompts]
+        training, began = model.training, time.perf_counter()
+        model.eval()
+        room = [len(ids) + settings.max_new_tokens for ids in prompts]
+        batches = length_batches(room, batch_rows=batch_rows, batch_tokens=batch_tokens, shuffle=False)
+        with _own_settings_rest(model), tqdm(total=len(room), unit="row", disable=not watched(), leave=False) as bar:
+            for batch in batches:
+                inputs = padded_inputs([prompts[i] for i in batch], pad)
+                for i, ids in zip(batch, _written(model, inputs, side.before, settings), strict=True):
+                    answers[i] = _until(ids, end)
+                bar.update(len(batch))
+        model.train(training)
+        return Generated(
+            texts=[tokenizer.decode(ids, skip_special_tokens=True) for ids in answers],
+            tokens=np.array([len(ids) for ids in answers]),
+            finished=np.array([ids[-1] == end for ids in answers]),
+            seconds=time.perf_counter() - began,
+        )
+
+
+def token_losses(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    """-log p of each token of the completions, shape (B, T); 0 at padding.
+
+    The model itself shifts the labels into what its decoder reads, because families begin a text differently. The loss
+    that it returns beside the logits is a mean over the batch, which pieces of a step cannot be added up from.
+    """
+    labels = batch["labels"]
+    logits = model(**batch, use_cache=False).logits.float()  # (B, T, V)
+    losses = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
+    return losses.view_as(labels)
+
+
+def _keep_fixed(model: PreTrainedModel) -> None:
+    """Make buffers of the parameters that do not train by design, such as Marian's sinusoids of positions.
+
+    `fit` trains all parameters, and several processes would wait for gradients that these never get. A model that was
+    read from weights no longer tells them apart, so a second one without weights is asked.
+    """
+    with torch.device("meta"):
+        design = type(model)(model.config)
+    for name in [name for name, parameter in design.named_parameters() if not parameter.requires_grad]:
+        path, _, own = name.rpartition(".")
+        module = model.get_submodule(path)
+        fixed = getattr(module, own).detach()
+        delattr(module, own)
+        module.register_buffer(own, fixed)
+
+
+@contextmanager
+def _own_settings_rest(model: PreTrainedModel) -> Iterator[None]:
+    """While this lasts, the model has no settings of its own for writing.
+
+    Translators and summarisers bring beams, a least length, forbidden repetitions or a forced end, and whatever
+    `generate` is not told it takes from them.
+    """
+    own, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = own
+
+
+def _written(
+    model: PreTrainedModel, inputs: dict[str, Tensor], before: list[int], settings: GenerationConfig
+) -> list[list[int]]:
+    """What the model writes for each row after its start token and the tokens `before`, padding included."""
+    begin = torch.tensor([[settings.decoder_start_token_id, *before]])
+    begin = begin.expand(len(inputs["input_ids"]), -1)  # (B, 1 + len(before))
+    given = {name: tensor.to(model.device) for name, tensor in (inputs | {"decoder_input_ids": begin}).items()}
+    return model.generate(**given, generation_config=settings)[:, begin.shape[1] :].tolist()
+
+
+def _until(ids: list[int], end: int) -> list[int]:
+    return ids[: ids.index(end) + 1] if end in ids else ids
+
+
+def _row(prompt: list[int], completion: list[int]) -> dict:
+    counts = [0] * len(prompt) + [1] * len(completion)
+    return {"input_ids": [*prompt, *completion], "counts": counts, "prompt_tokens": len(prompt)}
+
+
+def _completions(tokenizer: PreTrainedTokenizerBase, data: Dataset) -> list[list[int]]:
+    """The tokens of each completion; InputError, with the row, for one that is longer than the model writes."""
+    side, window = _completion_side(tokenizer), tokenizer.model_max_length
+    made = [side.framed(ids) for ids in side.tokens(_texts(data, "completion"))]
+    for number, ids in zip(_numbers(data), made, strict=True):
+        if len(ids) > window:
+            raise InputError(
+                f"completion in row {number} needs {len(ids):,} tokens and the model writes {window:,} at most; "
+                "shorten it or leave the row out"
+            )
+    return made
+
+
+def _texts(data: Dataset, column: str) -> list[str]:
+    """The texts of a column; InputError, with the row, for one that a model cannot read or learn."""
+    if column not in data.column_names:
+        raise InputError(f"the rows have no column {column}, only {', '.join(data.column_names)}; rename theirs")
+    for number, text in zip(_numbers(data), data[column], strict=True):
+        if not isinstance(text, str) or not text.strip():
+            raise InputError(f"{column} in row {number} is empty or no text; fill it or delete the row")
+    return data[column][:]
+
+
+def _numbers(data: Dataset) -> Sequence[int]:
+    """The number of each row in messages: of its file where the column `row` tells it, else of these rows."""
+    return data["row"][:] if "row" in data.column_names else range(1, len(data) + 1)
+
+
+class _Side:
+    """How a tokenizer writes one side of a pair, `text` or `text_target`: the tokens `before` and `after` each text."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, side: str):
+        self.tokenizer, self.side = tokenizer, side
+        bare, whole = self.tokens(["a"])[0], tokenizer(**{side: "a"})["input_ids"]
+        start = next(i for i in range(len(whole)) if whole[i : i + len(bare)] == bare)
+        self.before, self.after = whole[:start], whole[start + len(bare) :]
+
+    def tokens(self, texts: list[str]) -> list[list[int]]:
+        """Those of each text alone; what looks like a special token in it is text."""
+        settings = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
+        return self.tokenizer(**{self.side: texts}, **settings)["input_ids"] if texts else []
+
+    def framed(self, ids: list[int]) -> list[int]:
+        """The tokens of a text with those around it."""
+        return [*self.before, *ids, *self.after]
+
+
+def _completion_side(tokenizer: PreTrainedTokenizerBase) -> _Side:
+    """The side that is learnt; its last token is the end token, which is added where the tokenizer adds none."""
+    side, end, name = _Side(tokenizer, "text_target"), tokenizer.eos_token_id, tokenizer.name_or_path
+    if end is None:
+        raise InputError(
+            f"the tokenizer of '{name}' has no end token, so a model could not learn to stop; give it one "
+            "(tokenizer.eos_token)"
+        )
+    if end not in side.after:
+        side.after = [*side.after, end]
+    if side.after[-1] != end:
+        raise InputError(
+            f"the tokenizer of '{name}' writes '{tokenizer.decode(side.after[-1:])}' after the end of a completion, so "
+            "that a model would not learn to stop there; take one that names the language first, as NLLB and mBART-50"
+        )
+    return side
