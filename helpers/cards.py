@@ -15,6 +15,7 @@ PIPELINES = {
     "classification": "text-classification",
     "extraction": "question-answering",
     "generation": "text-generation",
+    "rewriting": "text2text-generation",
     "tagging": "token-classification",
 }
 TEMPLATE = """\
@@ -140,7 +141,7 @@ def _limit(task: str, settings: dict) -> str:
             f"Of a text only the first {length} tokens are read. Each text gets one of the labels, "
             "also one that fits none."
         )
-    if task == "generation":
+    if task in ("generation", "rewriting"):
         return (
             f"It writes at most {settings.get('max_new_tokens')} tokens. What it writes can be fluent and wrong, and "
             "nothing checks it."

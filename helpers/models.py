@@ -130,6 +130,8 @@ def describe() -> pd.DataFrame:
 def _where(model: str | os.PathLike, scale: str | None) -> str:
     """A local folder, checked, or a name on the Hub."""
     model = os.fspath(model)
+    if model in scales.ONLY_GPU:
+        return scales.model(model, scale)
     if model in scales.MODELS:
         name = scales.model(model, scale)
         return str(_from_asset(name)) if scales.current(scale) == "laptop" else name

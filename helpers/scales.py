@@ -15,8 +15,9 @@ MODELS = {
     "encoder": {"laptop": "encoder", "gpu": "bert-base-uncased"},
     "decoder": {"laptop": "decoder", "gpu": "HuggingFaceTB/SmolLM2-1.7B-Instruct"},
 }
-# The same for roles that no package holds: an encoder-decoder, Marian for English to French (Apache-2.0).
-ONLY_GPU = {"translator": "Helsinki-NLP/opus-mt-en-fr"}
+# The same for roles that no package holds. The encoder-decoder is T5 (Apache-2.0): it translates into French where a
+# prompt begins with "translate English to French: ", and its weights are safetensors.
+ONLY_GPU = {"translator": "google-t5/t5-base"}
 CORPORA = {
     "boolq": {"laptop": "questions", "gpu": "google/boolq"},
     "questions": {"laptop": "questions", "gpu": "rajpurkar/squad_v2"},

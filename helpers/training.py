@@ -126,6 +126,7 @@ class _Loop:
         train = task.encode(tokenizer, train)
         self.validation = None if validation is None else task.encode(tokenizer, validation)
         self.accelerator, self.precision = _accelerator(recipe)
+        _check_reach(model, recipe)
         groups = parameter_groups(model, recipe, task.head, getattr(task, "learning_rates", {}))
         fused = self.accelerator.device.type in ("cpu", "cuda")
         optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=fused)
@@ -367,6 +368,14 @@ def parameter_groups(
     if not groups:
         raise InputError(f"trainable {recipe.trainable} of the recipe leaves nothing to train in this model; take all")
     return [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
+
+
+def _check_reach(model: nn.Module, recipe: Recipe) -> None:
+    """InputError if the recipe sets what it cannot set in both stacks of an encoder-decoder."""
+    names = [name for name in ("dropout", "attention_dropout") if getattr(recipe, name) is not None]
+    names += ["trainable"] if recipe.trainable != "all" else []
+    if names and getattr(getattr(model, "config", None), "is_encoder_decoder", False):
+        raise InputError(f"{names[0]} of the recipe does not reach both stacks of an encoder-decoder; leave it out")
 
 
 def _check_precision(name: str, parameter: Tensor) -> None:

@@ -25,9 +25,10 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from helpers import saved, scales, training
+from helpers import cards, models, saved, scales, training
 from helpers.corpora.base import DataCard
 from helpers.errors import InputError
+from helpers.recipe import Recipe
 from helpers.tasks import from_dict, to_dict
 from helpers.tasks.generation import IGNORED, token_table
 from helpers.tasks.rewriting import Rewriting, token_losses
@@ -431,14 +432,17 @@ def test_an_answer_ends_where_the_window_does():
 
 def test_the_translator_is_there_at_scale_gpu_alone(monkeypatch, tmp_path):
     name = scales.model("translator", "gpu")
-    assert name == "Helsinki-NLP/opus-mt-en-fr"
+    assert name == "google-t5/t5-base"
     sentence = r"^no package holds a model for the role 'translator', so .* set SFT_SCALE=gpu, or pass a folder or a"
-    for ask in (scales.model, lambda role, scale: TASK.build(role, scale=scale)):
+    asks = (scales.model, lambda role, scale: TASK.build(role, scale=scale))
+    for ask in (*asks, lambda role, scale: models.tokenizer(role, scale=scale)):
         with pytest.raises(InputError, match=sentence):
             ask("translator", "laptop")
     given = model("marian")
     given.save_pretrained(tmp_path / "model")
+    tokenizer().save_pretrained(tmp_path / "model")
     hub_cache(monkeypatch, tmp_path, name)
+    assert len(models.tokenizer("translator", scale="gpu")) == len(tokenizer())
     built = TASK.build(scale="gpu")
     assert torch.equal(built.lm_head.weight, given.lm_head.weight)
     drawn = TASK.build(scale="gpu", pretrained=False, seed=1)
@@ -452,3 +456,22 @@ def hub_cache(monkeypatch, tmp_path, name: str) -> None:
     (kept / "refs").mkdir(parents=True)
     (kept / "refs" / "main").write_text("0" * 40, encoding="utf-8")
     shutil.copytree(tmp_path / "model", kept / "snapshots" / ("0" * 40))
+
+
+# What the rest of the package makes of it
+
+
+def test_the_card_of_a_saved_model_says_how_to_load_it(tmp_path):
+    data = Dataset.from_list([{"prompt": "ab", "completion": "cd"}])
+    run = training.fit(TASK, model("bart"), tokenizer(), data, recipe=Recipe(epochs=1))
+    folder = saved.save(tmp_path / "model", TASK, run, tokenizer(), CARD)
+    told = cards.write(folder).read_text(encoding="utf-8")
+    assert "text2text-generation" in told and "AutoModelForSeq2SeqLM" in told
+    assert f"It writes at most {TASK.max_new_tokens} tokens" in told
+
+
+@pytest.mark.parametrize("setting", [{"dropout": 0.0}, {"attention_dropout": 0.1}, {"trainable": 1}])
+def test_settings_that_would_miss_a_stack_are_named(setting):
+    data = Dataset.from_list([{"prompt": "ab", "completion": "cd"}])
+    with pytest.raises(InputError, match=f"^{next(iter(setting))} of the recipe does not reach both stacks"):
+        training.fit(TASK, model("bart"), tokenizer(), data, recipe=Recipe(**setting))

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoModelForSeq2SeqLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers import models, scales
+from helpers import models
 from helpers.batching import length_batches, padded, padded_inputs
 from helpers.errors import InputError
 from helpers.progress import watched
@@ -112,8 +112,7 @@ class Rewriting:
         It is drawn anew under `seed` if not `pretrained`. Raises InputError for the role `translator` at scale
         `laptop`, where no encoder-decoder is packaged.
         """
-        where = scales.model(model, scale) if model in scales.ONLY_GPU else model
-        loaded = models.load(AutoModelForSeq2SeqLM, where, scale=scale, pretrained=pretrained, seed=seed)
+        loaded = models.load(AutoModelForSeq2SeqLM, model, scale=scale, pretrained=pretrained, seed=seed)
         _keep_fixed(loaded)
         return loaded
 
