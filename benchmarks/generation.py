@@ -29,7 +29,7 @@ SYSTEMS = {
         "gradient_checkpointing": False,
     },
     "helpers, whole steps": {"accumulate": 1},
-    "helpers": {"accumulate": 4},  # the same step in four pieces: a piece stays in the processor's cache
+    "helpers": {"accumulate": 4},  # the same step in four pieces
 }
 LEARNING_RATE, BATCH_ROWS = 2e-5, 8
 

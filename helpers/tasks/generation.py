@@ -104,11 +104,11 @@ class Generation:
         contents = [turn["content"] for turns in conversations for turn in turns]
         tokens = iter(_plain_ids(tokenizer, contents))
         made = []
-        for number, turns in zip(_numbers(data), conversations, strict=True):
+        for number, turns in zip(row_numbers(data), conversations, strict=True):
             parts = frames.around([turn["role"] for turn in turns], [next(tokens) for _ in turns], number)
             cut = self._shorten(parts, tokenizer.model_max_length, number)
             made.append(self._row(parts) | {"cut": cut})
-        self._tell_cuts(_numbers(data), [row["cut"] for row in made])
+        tell_cuts(data, [row["cut"] for row in made], self.max_length)
         return Dataset.from_list(made)
 
     def _conversations(self, data: Dataset) -> Iterator[list[dict]]:
@@ -122,7 +122,7 @@ class Generation:
         else:
             rows = [self._pair(row) for row in data]
         learn = bool(rows) and bool(rows[0]) and rows[0][-1]["role"] == "assistant"
-        for number, turns in zip(_numbers(data), rows, strict=True):
+        for number, turns in zip(row_numbers(data), rows, strict=True):
             check_turns(turns, f"row {number}", learn)
             yield turns
 
@@ -162,15 +162,6 @@ class Generation:
         counts[0] = 0  # nothing stands before it that could predict it
         answer = sum(len(part.ids) for part in parts[-2:]) if parts[-1].counts else 0
         return {"input_ids": ids, "counts": counts, "prompt_tokens": len(ids) - answer}
-
-    def _tell_cuts(self, numbers: Sequence[int], cuts: list[int]) -> None:
-        rows = [number for number, cut in zip(numbers, cuts, strict=True) if cut]
-        if rows:
-            warnings.warn(
-                f"{len(rows):,} of {len(cuts):,} prompts were cut to max_length {self.max_length}, by {sum(cuts):,} "
-                f"tokens in all, the first in row {rows[0]}; raise max_length to keep them whole",
-                stacklevel=3,
-            )
 
     def build(
         self, model: str = "decoder", *, scale: str | None = None, pretrained: bool = True, seed: int = 0
@@ -398,10 +389,11 @@ def _answers(model: PreTrainedModel, prompts: list[list[int]], settings: Generat
     written = model.generate(ids.to(model.device), attention_mask=mask.to(model.device), generation_config=settings)[
         :, width:
     ]
-    return [_until_end(row, settings.eos_token_id) for row in written.tolist()]
+    return [until_end(row, settings.eos_token_id) for row in written.tolist()]
 
 
-def _until_end(ids: list[int], ends: list[int]) -> list[int]:
+def until_end(ids: list[int], ends: list[int]) -> list[int]:
+    """The tokens up to and with the first that ends an answer."""
     length = next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
     return ids[:length]
 
@@ -496,7 +488,18 @@ class _Frames:
         return [*texts, rest]
 
 
-def _numbers(data: Dataset) -> Sequence[int]:
+def tell_cuts(data: Dataset, cuts: list[int], max_length: int | None) -> None:
+    """Warn, for `encode`, how many prompts were cut; `cuts` are the tokens that each row lost."""
+    rows = [number for number, cut in zip(row_numbers(data), cuts, strict=True) if cut]
+    if rows:
+        warnings.warn(
+            f"{len(rows):,} of {len(cuts):,} prompts were cut to max_length {max_length}, by {sum(cuts):,} tokens in "
+            f"all, the first in row {rows[0]}; raise max_length to keep them whole",
+            stacklevel=3,
+        )
+
+
+def row_numbers(data: Dataset) -> Sequence[int]:
     """The number of each row in messages: of its file where the column `row` tells it, else of these rows."""
     return data["row"][:] if "row" in data.column_names else range(1, len(data) + 1)
 

@@ -17,8 +17,7 @@ completion always counts, no completion is cut, and the tokens that a prompt los
 """
 
 import time
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -33,7 +32,7 @@ from helpers import models
 from helpers.batching import length_batches, padded, padded_inputs
 from helpers.errors import InputError
 from helpers.progress import watched
-from helpers.tasks.generation import IGNORED, Generated, Generation
+from helpers.tasks.generation import IGNORED, Generated, Generation, row_numbers, tell_cuts, until_end
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Rewriting:
         """
         prompts, cuts = self._prompts(tokenizer, data)
         completions = _completions(tokenizer, data) if "completion" in data.column_names else [[]] * len(data)
-        self._tell_cuts(data, cuts)
+        tell_cuts(data, cuts, self.max_length)
         sides = zip(prompts, completions, cuts, strict=True)
         return Dataset.from_list([_row(prompt, completion) | {"cut": cut} for prompt, completion, cut in sides])
 
@@ -87,22 +86,13 @@ class Rewriting:
             raise InputError(f"max_length {limit} leaves no room beside the prompt's special tokens; raise it")
         made = side.tokens(_texts(data, "prompt"))
         cuts = [max(0, len(ids) - room) for ids in made]
-        for number, cut in zip(_numbers(data), cuts, strict=True):
+        for number, cut in zip(row_numbers(data), cuts, strict=True):
             if cut and self.max_length is None:
                 raise InputError(
                     f"prompt in row {number} needs {limit + cut:,} tokens and the model reads {limit:,}; shorten it, "
                     "or set max_length to have prompts cut"
                 )
         return [side.framed(ids[:room]) for ids in made], cuts
-
-    def _tell_cuts(self, data: Dataset, cuts: list[int]) -> None:
-        rows = [number for number, cut in zip(_numbers(data), cuts, strict=True) if cut]
-        if rows:
-            warnings.warn(
-                f"{len(rows):,} of {len(cuts):,} prompts were cut to max_length {self.max_length}, by {sum(cuts):,} "
-                f"tokens in all, the first in row {rows[0]}; raise max_length to keep them whole",
-                stacklevel=3,
-            )
 
     def build(
         self, model: str = "translator", *, scale: str | None = None, pretrained: bool = True, seed: int = 0
@@ -200,7 +190,7 @@ class Rewriting:
             for batch in batches:
                 inputs = padded_inputs([prompts[i] for i in batch], pad)
                 for i, ids in zip(batch, _written(model, inputs, side.before, settings), strict=True):
-                    answers[i] = _until(ids, end)
+                    answers[i] = until_end(ids, [end])
                 bar.update(len(batch))
         model.train(training)
         return Generated(
@@ -263,10 +253,6 @@ def _written(
     return model.generate(**given, generation_config=settings)[:, begin.shape[1] :].tolist()
 
 
-def _until(ids: list[int], end: int) -> list[int]:
-    return ids[: ids.index(end) + 1] if end in ids else ids
-
-
 def _row(prompt: list[int], completion: list[int]) -> dict:
     counts = [0] * len(prompt) + [1] * len(completion)
     return {"input_ids": [*prompt, *completion], "counts": counts, "prompt_tokens": len(prompt)}
@@ -276,7 +262,7 @@ def _completions(tokenizer: PreTrainedTokenizerBase, data: Dataset) -> list[list
     """The tokens of each completion; InputError, with the row, for one that is longer than the model writes."""
     side, window = _completion_side(tokenizer), tokenizer.model_max_length
     made = [side.framed(ids) for ids in side.tokens(_texts(data, "completion"))]
-    for number, ids in zip(_numbers(data), made, strict=True):
+    for number, ids in zip(row_numbers(data), made, strict=True):
         if len(ids) > window:
             raise InputError(
                 f"completion in row {number} needs {len(ids):,} tokens and the model writes {window:,} at most; "
@@ -289,15 +275,10 @@ def _texts(data: Dataset, column: str) -> list[str]:
     """The texts of a column; InputError, with the row, for one that a model cannot read or learn."""
     if column not in data.column_names:
         raise InputError(f"the rows have no column {column}, only {', '.join(data.column_names)}; rename theirs")
-    for number, text in zip(_numbers(data), data[column], strict=True):
+    for number, text in zip(row_numbers(data), data[column], strict=True):
         if not isinstance(text, str) or not text.strip():
             raise InputError(f"{column} in row {number} is empty or no text; fill it or delete the row")
     return data[column][:]
-
-
-def _numbers(data: Dataset) -> Sequence[int]:
-    """The number of each row in messages: of its file where the column `row` tells it, else of these rows."""
-    return data["row"][:] if "row" in data.column_names else range(1, len(data) + 1)
 
 
 class _Side:

@@ -14,7 +14,7 @@ from helpers.training import fit
 from tools.experiments import subset
 
 CORPUS, MODEL = "reviews", "encoder"
-SEEDS, ONE_SEED_OVER = range(5), 2000  # above so many rows two draws are much the same, and the first seed alone runs
+SEEDS, ONE_SEED_OVER = range(5), 2000  # above so many rows the first seed alone runs, to save time
 ABLATION_SEEDS = range(3)
 RECIPE = {"learning_rate": 1e-4, "epochs": 3}
 CHOOSE_ON = 400  # validation rows that choose; the rest of validation is what ablations are scored on
