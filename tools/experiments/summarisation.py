@@ -16,7 +16,8 @@ TEST_ROWS, NEWS_ROWS = 80, 60
 NEWS_TRAINED = 600  # docstrings that the decoder learnt from which sums up news
 NEWS_WORDS = 150  # of an article, from its beginning
 ABLATION_ROWS = 100
-TUNED = ((32, 0), (32, 1), (0, 0), (32, 2), (200, 0), (NEWS_TRAINED, 0))  # rows and seed; 0 rows is zero-shot
+# Rows and seed; 0 rows is zero-shot, and 24 are what the chapter trains on live.
+TUNED = ((32, 0), (32, 1), (0, 0), (32, 2), (200, 0), (NEWS_TRAINED, 0), (24, 0), (24, 1), (24, 2))
 RECIPE = {"learning_rate": 2e-4, "epochs": 1, "batch_rows": 8}
 ASKED = "Sum up the documentation of a function in one short line. Answer with this line alone."
 ASKED_NEWS = "Sum up the news article in one short sentence. Answer with this sentence alone."

@@ -11,8 +11,9 @@ from tools.writing import asked, scored, tuned
 
 CORPUS, MODEL = "strings", "decoder"
 TEST_ROWS = 120
-MEMORIES = (64, 300, 1000, 10_000)
-TUNED = ((64, 0), (64, 1), (0, 0), (64, 2), (300, 0), (1000, 0))  # training rows and seed; 0 rows is zero-shot
+MEMORIES = (48, 64, 300, 1000, 10_000)
+# Training rows and seed; 0 rows is zero-shot, and 48 are what the chapter trains on live.
+TUNED = ((64, 0), (64, 1), (0, 0), (64, 2), (300, 0), (1000, 0), (48, 0), (48, 1), (48, 2))
 RECIPE = {"learning_rate": 2e-4, "epochs": 1, "batch_rows": 8}
 ASKED = "Translate the text of a user interface into French. Answer with the translation alone."
 FRAME = "{}\nFrench:\n"
