@@ -40,16 +40,23 @@ def general() -> list[str]:
 
 
 def gpt_json() -> Iterator[tuple[dict, callable]]:
-    """Validity, field F1, cost and forgetting of each way to get JSON out of an entry; one seed."""
+    """Validity, field F1, cost and forgetting of each way to get JSON out of an entry; the two main ways with seeds."""
     yield {"system": "rule"}, lambda: _untrained("rule")
     changes = [{}, {"lora_rank": 8}, {"supervise": "all"}, {"lora_rank": 2}, {"lora_rank": 32}, {"packed": 512}]
     for place, change in enumerate(changes):
         if place == 2:
             yield {"system": "instruction"}, lambda: _untrained("instruction")
-        about = {"system": "lora" if "lora_rank" in change else "full", "changes": change}
-        about |= {"train_rows": TRAIN_ROWS, "seed": 0}
-        yield about, lambda about=about: _alone(about)
+        yield _trained(change, 0)
     yield {"system": "examples"}, lambda: _untrained("examples")
+    for seed in (1, 2):
+        yield _trained({}, seed)
+        yield _trained({"lora_rank": 8}, seed)
+
+
+def _trained(change: dict, seed: int) -> tuple[dict, callable]:
+    about = {"system": "lora" if "lora_rank" in change else "full", "changes": change}
+    about |= {"train_rows": TRAIN_ROWS, "seed": seed}
+    return about, lambda: _alone(about)
 
 
 EXPERIMENTS = {"gpt-json": gpt_json}
