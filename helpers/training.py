@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import checkpoints
+from helpers.allocator import keep_freed
 from helpers.batching import length_batches, split_evenly
 from helpers.dropout import Bits, cheap_dropout, dropout_rates
 from helpers.errors import InputError, TrainingError
@@ -316,6 +317,8 @@ class _Loop:
             stack.enter_context(self.task.fast_path(self.body))
             if self.accelerator.device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(self.accelerator.device)
+            elif self.accelerator.device.type == "cpu":
+                keep_freed()
             yield
         self.body.eval()
 

@@ -7,7 +7,7 @@ import helpers
 
 PACKAGE = Path(helpers.__file__).parent
 LEVELS = (
-    ("errors", "scales", "progress", "memory", "texts", "turns", "misspelling"),
+    ("errors", "scales", "progress", "memory", "allocator", "texts", "turns", "misspelling"),
     ("assets",),
     ("corpora",),
     ("models", "adapters", "maths", "dropout", "recipe"),

@@ -419,3 +419,10 @@ def test_peak_memory_grows_with_use():
     before = training.peak_memory_gb(torch.device("cpu"))
     held = np.ones(int((before + 0.3) * 1e9 / 8))
     assert training.peak_memory_gb(torch.device("cpu")) >= held.nbytes / 1e9
+
+
+def test_training_on_a_processor_keeps_freed_memory(monkeypatch):
+    told = []
+    monkeypatch.setattr(training, "keep_freed", lambda: told.append(True))
+    training.fit(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(8), None, tiny.recipe(epochs=1))
+    assert told == [True] * (not torch.cuda.is_available())
