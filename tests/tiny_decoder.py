@@ -63,4 +63,7 @@ def rows(count: int = 24, seed: int = 0) -> Dataset:
 
 def recipe(**changes) -> Recipe:
     """A short run on `rows`."""
-    return Recipe(**{"learning_rate": 1e-2, "epochs": 2, "batch_rows": 8, "checkpoint_steps": 1} | changes)
+    # in fp32 on every processor, as in tiny.recipe
+    return Recipe(
+        **{"precision": "fp32", "learning_rate": 1e-2, "epochs": 2, "batch_rows": 8, "checkpoint_steps": 1} | changes
+    )
