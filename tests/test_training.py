@@ -15,6 +15,7 @@ from torch import nn
 
 from helpers import checkpoints, training
 from helpers.errors import InputError, TrainingError
+from helpers.recipe import Recipe
 from helpers.tasks.classification import Classification
 
 KILLABLE = """
@@ -308,7 +309,7 @@ def test_the_head_takes_its_own_learning_rate_and_vectors_are_not_decayed():
 
 def test_bf16_is_used_only_where_the_processor_has_it_and_never_for_weights():
     expected = "bf16" if training.native_bf16(torch.device("cpu")) else "fp32"
-    assert run(epochs=1, precision="auto").precision == expected
+    assert run(epochs=1, precision=Recipe().precision).precision == expected
     model = tiny.model()
     forced = run(model, epochs=1, precision="bf16")
     assert forced.precision == "bf16"
