@@ -188,7 +188,10 @@ class _Loop:
         share = self.recipe.learning_rate_at(self.step, len(self.plan))
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * share
-        loss = self._backward(rows)
+        # The outermost autocast drops the bf16 copies of the weights where it ends. Inside this one, which itself casts
+        # nothing, the pieces of a step share them.
+        with torch.autocast(self.accelerator.device.type, enabled=False):
+            loss = self._backward(rows)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.clip).item()
         if not np.isfinite(loss) or not np.isfinite(norm):
             raise TrainingError(

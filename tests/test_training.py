@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import tiny
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers import checkpoints, training
 from helpers.errors import InputError, TrainingError
@@ -117,6 +119,48 @@ def test_the_loss_of_a_step_is_the_mean_over_its_rows_however_it_is_cut():
         every = nn.functional.cross_entropy(model(batch["input_ids"], batch["attention_mask"]).logits, batch["labels"])
     whole = run(tiny.model(dropout=0.0), epochs=1, batch_rows=96).history["loss"].iloc[0]
     assert whole == pytest.approx(every.item(), abs=1e-6)
+
+
+class Casts(TorchDispatchMode):
+    """Counts how often each of a model's weights is cast to bf16."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.names = {id(weight): name for name, weight in model.named_parameters()}
+        self.counts = Counter()
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        named = named or {}
+        if function is torch.ops.aten._to_copy.default and named.get("dtype") == torch.bfloat16:
+            self.counts[self.names.get(id(arguments[0]))] += 1
+        return function(*arguments, **named)
+
+
+def test_the_pieces_of_a_step_share_one_bf16_copy_of_each_weight():
+    model = tiny.model()
+    with Casts(model) as casts:
+        steps = len(run(model, epochs=1, precision="bf16", accumulate=4).history)
+    matrices = [name for name, weight in model.named_parameters() if weight.ndim == 2 and "embeddings" not in name]
+    assert matrices and {name: casts.counts[name] for name in matrices} == dict.fromkeys(matrices, steps)
+
+
+def test_shared_bf16_copies_change_no_bit_of_a_run():
+    class InFp32(type(tiny.TASK)):
+        def loss(self, model, batch):
+            assert not torch.is_autocast_enabled(batch["input_ids"].device.type), "a task's own products stay in fp32"
+            return super().loss(model, batch)
+
+    class Apart(type(tiny.TASK)):
+        def loss(self, model, batch):
+            torch.clear_autocast_cache()
+            return super().loss(model, batch)
+
+    shared, apart = (
+        run(task=kind(tiny.TASK.labels, tiny.TASK.max_length), epochs=1, precision="bf16", accumulate=4)
+        for kind in (InFp32, Apart)
+    )
+    assert shared.history["loss"].tolist() == apart.history["loss"].tolist()
+    assert_same(tiny.weights(shared.model), tiny.weights(apart.model))
 
 
 @pytest.mark.slow
