@@ -1,6 +1,6 @@
 """Batches of rows with about the same length, so that little of a batch is padding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +8,15 @@ import torch
 from torch import Tensor
 
 POOL = 64  # batches drawn together before sorting: large enough to find equal lengths, small enough to stay random
+
+
+def on_device(batch: Mapping[str, Tensor], device: torch.device | str) -> dict[str, Tensor]:
+    """The tensors of a batch on a device, under the same names; those that are there already are not copied.
+
+    A collated batch lies in the CPU's memory, a trained model where it was trained: `on_device(batch, model.device)`
+    brings them together, and does nothing on a machine without a GPU.
+    """
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
 def length_batches(

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from helpers.corpora.base import DataCard
 from helpers.errors import InputError
 from helpers.recipe import Recipe
 
@@ -54,6 +55,14 @@ def record(folder: Path, experiment: str, **result) -> None:
     line = json.dumps(result | provenance(folder), ensure_ascii=False, sort_keys=True)
     with (folder / f"{experiment}.jsonl").open("a", encoding="utf-8", newline="\n") as stream:
         stream.write(line + "\n")
+
+
+def same_data(results: pd.DataFrame, card: DataCard) -> bool:
+    """Whether all these results were made on the very texts that `card` describes.
+
+    A corpus that is read from installed libraries changes with their versions; what is pinned by its hash does not.
+    """
+    return bool((results["data_sha256"] == card.sha256[:12]).all())
 
 
 def correct(results: pd.DataFrame) -> np.ndarray:

@@ -33,7 +33,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import checkpoints
 from helpers.allocator import keep_freed
-from helpers.batching import length_batches, split_evenly
+from helpers.batching import length_batches, on_device, split_evenly
 from helpers.dropout import Bits, cheap_dropout, dropout_rates
 from helpers.errors import InputError, TrainingError
 from helpers.progress import Progress
@@ -222,7 +222,7 @@ class _Loop:
         value = torch.zeros((), device=self.accelerator.device)
         for number, piece in enumerate(pieces, start=1):
             batch = self.task.collate([self.rows[i] for i in piece], self.pad_id)
-            batch = {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
+            batch = on_device(batch, self.accelerator.device)
             with ExitStack() as stack:
                 if number < len(pieces):
                     stack.enter_context(self.accelerator.no_sync(self.model))

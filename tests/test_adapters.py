@@ -17,11 +17,13 @@ IDS = torch.tensor([[3, 9, 27, 81]])
 
 
 def tuned(**changes):
-    """A run over adapters, and the model's weights before it."""
+    """A run over adapters, back on the CPU, and the model's weights before it."""
     model = tiny.model()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     adapted = adapters.add(model, 4)
-    return training.fit(tiny.PLAIN, adapted, tiny.tokenizer(), tiny.rows(), None, tiny.recipe(**changes)), before
+    run = training.fit(tiny.PLAIN, adapted, tiny.tokenizer(), tiny.rows(), None, tiny.recipe(**changes))
+    run.model.cpu()
+    return run, before
 
 
 def test_a_model_with_new_adapters_is_the_model():

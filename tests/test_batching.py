@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from helpers.batching import length_batches, pack, padded_inputs, padding_share, split_evenly
+from helpers.batching import length_batches, on_device, pack, padded_inputs, padding_share, split_evenly
 
 LENGTHS = np.random.default_rng(0).integers(3, 200, size=1000).tolist()
 
@@ -78,3 +79,13 @@ def test_rows_are_padded_on_the_right_and_the_mask_tells_where():
     assert found["input_ids"].tolist() == [[5, 6, 7], [8, 9, 9], [9, 9, 9]]
     assert found["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
     assert {str(tensor.dtype) for tensor in found.values()} == {"torch.int64"}
+
+
+def test_a_batch_moves_whole_to_another_device_and_stays_itself_where_it_is():
+    batch = {"input_ids": torch.tensor([[5, 6], [7, 0]]), "labels": torch.tensor([1, 0])}
+    moved = on_device(batch, "meta")  # a device that every machine has
+    assert {name: (tensor.device.type, tensor.shape) for name, tensor in moved.items()} == {
+        "input_ids": ("meta", (2, 2)),
+        "labels": ("meta", (2,)),
+    }
+    assert all(tensor is batch[name] for name, tensor in on_device(batch, "cpu").items())

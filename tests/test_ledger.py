@@ -1,11 +1,12 @@
 """The ledger gives back what was recorded, with its origin."""
 
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from helpers import ledger
+from helpers import corpora, ledger
 from helpers.errors import InputError
 from helpers.recipe import Recipe
 
@@ -81,6 +82,13 @@ def test_every_shipped_result_is_complete():
         named = [name for name in ("change", "changes", "split", "misspelled", "words") if name in found]
         keys = found[["system", "train_rows", "seed", *named]].astype(str)
         assert not keys.duplicated().any()
+
+
+@pytest.mark.parametrize(("experiment", "name"), [("docstrings", "docstrings"), ("gpt-json", "parameters")])
+def test_the_results_on_texts_of_installed_libraries_are_of_the_locked_versions(experiment, name):
+    card, results = corpora.load(name).card, ledger.read(experiment)
+    assert ledger.same_data(results, card), f"{name} changed with its libraries: run make results {experiment}"
+    assert not ledger.same_data(results, replace(card, sha256="0" * 64))
 
 
 def test_counts_of_rows_come_back(repository):

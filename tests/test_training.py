@@ -106,7 +106,7 @@ def test_eq_normalisation_accumulated_pieces_make_the_same_step_as_one_batch():
     pieces = tiny.weights(run(tiny.model(dropout=0.0), epochs=1, accumulate=4).model)
     start = tiny.weights(tiny.model(dropout=0.0))
     for name in whole:  # one step of AdamW moves a weight by up to 3e-3
-        torch.testing.assert_close(pieces[name], whole[name], rtol=0, atol=1e-5)
+        torch.testing.assert_close(pieces[name], whole[name], rtol=0, atol=3e-5)  # a GPU's sums: 1.3e-5 apart
     assert any(not torch.allclose(whole[name], start[name], atol=1e-3) for name in whole)
 
 
@@ -265,7 +265,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_rows_and_the_weig
         run(model, task=task, output=tmp_path / "model")
     state = checkpoints.load(tmp_path / "model.training", _identity(tmp_path / "model.training"))
     assert state.step == 2
-    assert all(torch.equal(parameter, state.weights[name]) for name, parameter in model.named_parameters())
+    assert all(torch.equal(weight, state.weights[name]) for name, weight in tiny.weights(model).items())
 
 
 CPU_MEMORY = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"

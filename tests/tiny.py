@@ -71,5 +71,5 @@ def recipe(**changes) -> Recipe:
 
 
 def weights(model) -> dict[str, torch.Tensor]:
-    """A copy of all parameters by name."""
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    """A copy of all parameters by name, on the CPU wherever the model is."""
+    return {name: parameter.detach().clone().cpu() for name, parameter in model.named_parameters()}

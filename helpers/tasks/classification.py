@@ -14,7 +14,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.bert.modeling_bert import BertForSequenceClassification, BertLayer, eager_attention_forward
 
 from helpers import metrics, models
-from helpers.batching import length_batches, padded_inputs
+from helpers.batching import length_batches, on_device, padded_inputs
 from helpers.errors import InputError
 
 
@@ -107,7 +107,7 @@ class Classification:
         with self.fast_path(model):
             for batch in length_batches(lengths, batch_rows=256, batch_tokens=batch_tokens, shuffle=False):
                 rows = [{"input_ids": ids} for ids in data[batch]["input_ids"]]
-                inputs = {k: v.to(model.device) for k, v in self.collate(rows, pad_id).items()}
+                inputs = on_device(self.collate(rows, pad_id), model.device)
                 result[batch] = model(**inputs).logits.cpu().double().softmax(-1).numpy()
         model.train(training)
         return result

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import answers, models
-from helpers.batching import length_batches
+from helpers.batching import length_batches, on_device
 from helpers.errors import InputError
 
 BATCH = 100  # rows tokenised together; their offsets take memory until they are packed
@@ -203,7 +203,7 @@ class Extraction:
         model.eval()
         lengths = [len(row["input_ids"]) for row in rows]
         for batch in length_batches(lengths, batch_rows=256, batch_tokens=batch_tokens, shuffle=False):
-            inputs = {name: t.to(model.device) for name, t in self.collate([rows[i] for i in batch], pad_id).items()}
+            inputs = on_device(self.collate([rows[i] for i in batch], pad_id), model.device)
             start, end = self.logits(model, inputs).cpu().double().numpy()  # (B, T) each
             for place, i in enumerate(batch):
                 found[i] = self._spans(start[place], end[place], rows[i], k)

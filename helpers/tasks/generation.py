@@ -30,7 +30,7 @@ from tqdm import tqdm
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import adapters, models
-from helpers.batching import length_batches, pack
+from helpers.batching import length_batches, on_device, pack
 from helpers.errors import InputError
 from helpers.progress import watched
 from helpers.texts import check_whole, half_character
@@ -208,7 +208,7 @@ class Generation:
         model.eval()
         for batch in length_batches(lengths, batch_rows=256, batch_tokens=batch_tokens, shuffle=False):
             made = _collated(data.select(batch).to_list(), [[i] for i in range(len(batch))], pad_id)
-            made = {name: tensor.to(model.device) for name, tensor in made.items()}
+            made = on_device(made, model.device)
             owners = (made["labels"][:, 1:] != IGNORED).nonzero()[:, 0].cpu()  # (n,)
             losses = token_losses(model, made).cpu().double()  # (n,)
             result[batch] = -torch.bincount(owners, losses, minlength=len(batch)).numpy()

@@ -29,7 +29,7 @@ from tqdm import tqdm
 from transformers import AutoModelForSeq2SeqLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import models
-from helpers.batching import length_batches, padded, padded_inputs
+from helpers.batching import length_batches, on_device, padded, padded_inputs
 from helpers.errors import InputError
 from helpers.progress import watched
 from helpers.tasks.generation import IGNORED, Generated, Generation, row_numbers, tell_cuts, until_end
@@ -145,8 +145,8 @@ class Rewriting:
         training = model.training
         model.eval()
         for batch in length_batches(lengths, batch_rows=256, batch_tokens=batch_tokens, shuffle=False):
-            made = self.collate(data.select(batch).to_list(), pad_id)
-            losses = token_losses(model, {name: tensor.to(model.device) for name, tensor in made.items()})  # (B, T)
+            made = on_device(self.collate(data.select(batch).to_list(), pad_id), model.device)
+            losses = token_losses(model, made)  # (B, T)
             result[batch] = -losses.cpu().double().sum(dim=1).numpy()
         model.train(training)
         return result
@@ -249,7 +249,7 @@ def _written(
     """What the model writes for each row after its start token and the tokens `before`, padding included."""
     begin = torch.tensor([[settings.decoder_start_token_id, *before]])
     begin = begin.expand(len(inputs["input_ids"]), -1)  # (B, 1 + len(before))
-    given = {name: tensor.to(model.device) for name, tensor in (inputs | {"decoder_input_ids": begin}).items()}
+    given = on_device(inputs | {"decoder_input_ids": begin}, model.device)
     return model.generate(**given, generation_config=settings)[:, begin.shape[1] :].tolist()
 
 

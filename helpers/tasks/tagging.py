@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForTokenClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import metrics, models
-from helpers.batching import length_batches, padded, padded_inputs
+from helpers.batching import length_batches, on_device, padded, padded_inputs
 from helpers.errors import InputError
 from helpers.maths import crf
 from helpers.maths.losses import IGNORE
@@ -176,7 +176,7 @@ class Tagging:
         for batch in length_batches(lengths, batch_rows=256, batch_tokens=batch_tokens, shuffle=False):
             rows = data.select_columns(["input_ids", "first"])[batch]
             rows = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
-            inputs = {k: v.to(model.device) for k, v in self.collate(rows, pad_id).items()}
+            inputs = on_device(self.collate(rows, pad_id), model.device)
             scores = self.emissions(model, inputs).cpu()  # (B, W, C)
             for i, row, score in zip(batch, rows, scores, strict=True):
                 result[i] = score[: len(row["first"])]
