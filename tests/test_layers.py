@@ -10,7 +10,7 @@ LEVELS = (
     ("errors", "scales", "progress", "memory", "allocator", "texts", "turns", "misspelling"),
     ("assets",),
     ("corpora",),
-    ("models", "adapters", "maths", "dropout", "recipe"),
+    ("models", "adapters", "maths", "dropout", "recompute", "recipe"),
     ("batching", "json_fields", "metrics", "answers", "pretraining", "weights"),
     ("tasks",),
     ("checkpoints", "training"),

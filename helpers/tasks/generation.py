@@ -17,7 +17,7 @@ stop; a completion is never cut, and the tokens that a prompt loses are counted 
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,7 @@ from helpers import adapters, models
 from helpers.batching import length_batches, on_device, pack
 from helpers.errors import InputError
 from helpers.progress import watched
+from helpers.recompute import cheap_parts_again
 from helpers.texts import check_whole, half_character
 from helpers.turns import check_turns
 
@@ -194,8 +195,8 @@ class Generation:
         return token_losses(model, batch).sum()
 
     def fast_path(self, model: nn.Module):
-        """Nothing to prepare: `token_losses` computes logits only where they count, always."""
-        return nullcontext()
+        """A context in which backward computes again what is cheap; logits exist only where they count, always."""
+        return cheap_parts_again(model)
 
     @torch.inference_mode()
     def predict(
