@@ -91,7 +91,7 @@ def one(name: str, options: argparse.Namespace) -> dict:
         run = fit(task, model, tokenizer, data, None, recipe)
         model, seconds = run.model, run.seconds
     else:
-        seconds = _trl(model, tokenizer, _in_our_order(encoded), precision, SYSTEMS[name])
+        seconds = _trl(model, tokenizer, _in_our_order(task, encoded), precision, SYSTEMS[name])
     memory = peak_memory_gb(device)  # before the loss is computed over all rows
     tokens = sum(len(ids) for ids in encoded["input_ids"])
     likelihoods = task.predict(model, encoded, pad_id=tokenizer.pad_token_id)
@@ -110,7 +110,7 @@ def _chat(row: dict, words: int) -> dict:
     return {"messages": [asked, {"role": "assistant", "content": row["completion"]}]}
 
 
-def _in_our_order(encoded) -> list[dict]:
+def _in_our_order(task, encoded) -> list[dict]:
     """Ids and labels of the rows, in the order in which `helpers` takes them.
 
     With TRL's own encoding of the messages, the line break after the end of the answer would count in its loss too.
@@ -120,14 +120,8 @@ def _in_our_order(encoded) -> list[dict]:
 
     lengths, recipe = [len(ids) for ids in encoded["input_ids"]], Recipe()
     order = length_batches(lengths, batch_rows=BATCH_ROWS, batch_tokens=recipe.batch_tokens, seed=recipe.seed)
-    rows = [encoded[i] for batch in order for i in batch]
-    return [
-        {
-            "input_ids": row["input_ids"],
-            "labels": [id if counts else -100 for id, counts in zip(row["input_ids"], row["counts"], strict=True)],
-        }
-        for row in rows
-    ]
+    alone = [task.collate([encoded[i]], pad_id=0) for batch in order for i in batch]  # one row needs no padding
+    return [{name: values[0].tolist() for name, values in row.items()} for row in alone]
 
 
 def _trl(model, tokenizer, rows: list[dict], precision: str, settings: dict) -> float:
