@@ -66,10 +66,8 @@ def one(name: str, options: argparse.Namespace) -> dict:
     """Train one system once; returns its figures."""
     from datasets import Dataset
 
-    from helpers import corpora, models
-    from helpers.recipe import Recipe
-    from helpers.tasks.generation import Generation
-    from helpers.training import fit, native_bf16, peak_memory_gb
+    from helpers import Generation, Recipe, corpora, fit, models
+    from helpers.training.device import native_bf16, peak_memory_gb
 
     rows = corpora.load("xsum").data["test"].select(range(options.rows))
     rows = [_chat(row, options.prompt_words) for row in rows]
@@ -94,7 +92,7 @@ def one(name: str, options: argparse.Namespace) -> dict:
         seconds = _trl(model, tokenizer, _in_our_order(task, encoded), precision, SYSTEMS[name])
     memory = peak_memory_gb(device)  # before the loss is computed over all rows
     tokens = sum(len(ids) for ids in encoded["input_ids"])
-    likelihoods = task.predict(model, encoded, pad_id=tokenizer.pad_token_id)
+    likelihoods = task.predict(model, encoded)
     return {
         "tokens_per_second": tokens / seconds,
         "loss": -task.score(likelihoods, task.references(encoded))["log_likelihood"],
@@ -115,12 +113,12 @@ def _in_our_order(task, encoded) -> list[dict]:
 
     With TRL's own encoding of the messages, the line break after the end of the answer would count in its loss too.
     """
-    from helpers.batching import length_batches
-    from helpers.recipe import Recipe
+    from helpers import Recipe
+    from helpers.data.batching import length_batches
 
     lengths, recipe = [len(ids) for ids in encoded["input_ids"]], Recipe()
     order = length_batches(lengths, batch_rows=BATCH_ROWS, batch_tokens=recipe.batch_tokens, seed=recipe.seed)
-    alone = [task.collate([encoded[i]], pad_id=0) for batch in order for i in batch]  # one row needs no padding
+    alone = [task.collate([encoded[i]]) for batch in order for i in batch]  # one row needs no padding
     return [{name: values[0].tolist() for name, values in row.items()} for row in alone]
 
 

@@ -71,17 +71,15 @@ def main() -> None:
 
 
 def _native() -> bool:
-    from helpers.training import native_bf16
+    from helpers.training.device import native_bf16
 
     return native_bf16(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def one(name: str, rows: int, epochs: int) -> dict:
     """Train one system once; returns its figures."""
-    from helpers import corpora, models
-    from helpers.recipe import Recipe
-    from helpers.tasks.classification import Classification
-    from helpers.training import fit, peak_memory_gb
+    from helpers import Classification, Recipe, corpora, fit, models
+    from helpers.training.device import peak_memory_gb
 
     corpus = corpora.load("reviews")
     task, tokenizer = Classification(corpus.labels), models.tokenizer()
@@ -92,7 +90,7 @@ def one(name: str, rows: int, epochs: int) -> dict:
         seconds = fit(task, model, tokenizer, train, None, Recipe(epochs=epochs, **settings)).seconds
     else:
         seconds = _trainer(model, tokenizer, encoded, epochs, settings)
-    probabilities = task.predict(model, encoded, pad_id=tokenizer.pad_token_id)
+    probabilities = task.predict(model, encoded)
     tokens = sum(len(ids) for ids in encoded["input_ids"])
     # Two operations forward and four backward for each weight that is multiplied, for each token that is not padding.
     weights = sum(p.numel() for p in model.parameters()) - model.get_input_embeddings().weight.numel()

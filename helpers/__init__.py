@@ -1,12 +1,46 @@
 """Supervised fine-tuning in practice: the package under the book.
 
-Bytes become scores in one direction: assets, corpora, tasks, batching, training, evaluation, ledger, figures.
-A module imports only what stands before it on that way.
+Bytes become scores in one direction: assets, data, corpora, tasks, saving, training, workflow; the shell and the book
+are the two doors. A room imports only what stands below it (`tests/test_layers.py`).
+
+    from helpers import Classification, corpora, finetune, load
+
+    reviews = corpora.load("reviews").drawn(500)
+    run = finetune(Classification.for_corpus(reviews), reviews, output="model")
+    print(run.ladder)
+    print(load("model").answers(["A slick, engrossing melodrama."]))
 """
 
 import warnings
+from importlib import import_module
 
 # The book shows plain progress lines; tqdm would complain in every notebook that it cannot draw widgets.
 warnings.filterwarnings("ignore", message="IProgress not found")
 
 __version__ = "0.1.0"
+_DOOR = {
+    "Classification": "helpers.tasks.classification.task",
+    "Extraction": "helpers.tasks.extraction.task",
+    "Generation": "helpers.tasks.generation.task",
+    "Predictor": "helpers.tasks.base",
+    "Recipe": "helpers.training.recipe",
+    "Run": "helpers.training.loop",
+    "Seq2Seq": "helpers.tasks.seq2seq",
+    "Tagging": "helpers.tasks.tagging.task",
+    "finetune": "helpers.workflow.finetune",
+    "fit": "helpers.training.loop",
+    "load": "helpers.saving.folder",
+    "sample": "helpers.data.corpus",
+}
+__all__ = sorted(_DOOR)
+
+
+def __getattr__(name: str):
+    """The names of the door, imported when they are asked for: `helpers --help` needs none of them."""
+    if name not in _DOOR:
+        raise AttributeError(f"module 'helpers' has no attribute '{name}'")
+    return getattr(import_module(_DOOR[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_DOOR])

@@ -15,6 +15,11 @@ def watched() -> bool:
     return live and os.environ.get("HELPERS_PROGRESS") != "0"
 
 
+def hide_progress() -> bool:
+    """Whether bars of downloads stay away: standard error is no terminal, or `HELPERS_PROGRESS` is 0."""
+    return os.environ.get("HELPERS_PROGRESS") == "0" or not sys.stderr.isatty()
+
+
 class Progress:
     """A tqdm bar over the rows of a training run; of a long run one sentence says so, also where no bar is shown."""
 

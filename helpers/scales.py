@@ -5,6 +5,8 @@ account. At `gpu` the same cells use the models and data sets that everybody kno
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from helpers.errors import InputError
 
@@ -27,7 +29,6 @@ CORPORA = {
     "strings": {"laptop": "strings", "gpu": "Helsinki-NLP/opus-100"},
     "xsum": {"laptop": "xsum", "gpu": "EdinburghNLP/xsum"},
     "news": {"laptop": "news", "gpu": "fancyzhx/ag_news"},
-    "topics": {"laptop": "topics", "gpu": "SetFit/20_newsgroups"},
 }
 
 
@@ -41,6 +42,20 @@ def current(scale: str | None = None) -> str:
     if chosen not in SCALES:
         raise InputError(f"{where} is '{chosen}'; choose one of {', '.join(SCALES)}")
     return chosen
+
+
+@contextmanager
+def chosen(scale: str | None) -> Iterator[None]:
+    """While this lasts, `scale` is in force; None leaves it as it is. Raises InputError for an unknown one."""
+    before = os.environ.get("SFT_SCALE")
+    if scale is not None:
+        os.environ["SFT_SCALE"] = current(scale)
+    try:
+        yield
+    finally:
+        if scale is not None:
+            os.environ.pop("SFT_SCALE")
+            os.environ.update({} if before is None else {"SFT_SCALE": before})
 
 
 def model(role: str, scale: str | None = None) -> str:

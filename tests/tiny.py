@@ -7,8 +7,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
-from helpers.recipe import Recipe
-from helpers.tasks.classification import Classification
+from helpers import Classification, Recipe
 
 WORDS = [f"w{i}" for i in range(60)]
 TASK = Classification(("no", "yes"), max_length=32)

@@ -5,8 +5,7 @@ from datasets import Dataset
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from helpers.recipe import Recipe
-from helpers.tasks.generation import Generation
+from helpers import Generation, Recipe
 
 PAD, START, END = "<|pad|>", "<|start|>", "<|end|>"
 TEMPLATE = (

@@ -7,8 +7,7 @@ from datasets import Dataset
 from torch import nn
 from transformers import BertConfig, BertForQuestionAnswering
 
-from helpers import models
-from helpers.tasks.extraction import Extraction
+from helpers import Extraction, models
 
 TASK = Extraction(max_length=48, stride=8, max_answer=8)
 

@@ -2,14 +2,13 @@
 
 from importlib import import_module
 
-from helpers.corpora.base import Corpus
+from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 
 # one module of this package each, with a function `load`
 NAMES = (
     "boolq",
     "brown",
-    "dialogue",
     "docstrings",
     "instructions",
     "mail",
@@ -18,7 +17,6 @@ NAMES = (
     "questions",
     "reviews",
     "strings",
-    "topics",
     "xsum",
 )
 

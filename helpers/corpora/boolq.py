@@ -6,9 +6,9 @@ import pandas as pd
 from datasets import DatasetDict
 
 from helpers import assets, scales
-from helpers.corpora import hub
-from helpers.corpora.base import Corpus, build
-from helpers.corpora.splits import deduplicated, normalised, split_groups
+from helpers.data import hub
+from helpers.data.corpus import Corpus, text_corpus
+from helpers.data.splits import deduplicated, normalised, split_groups
 
 LABELS = ["no", "yes"]
 
@@ -21,7 +21,7 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     rows = [json.loads(line) for line in content.split("\n") if line]
     frame = pd.DataFrame([row for row in rows if row.get("label") is not None])
     kept, removed = deduplicated(_texts(frame, frame["label"]))
-    return build(
+    return text_corpus(
         split_groups(kept),
         LABELS,
         name="boolq",
@@ -41,7 +41,7 @@ def published(data: DatasetDict) -> Corpus:
     seen = made["train"]["group"].isin(set(made["validation"]["group"]))
     parts = split_groups(made["train"][~seen], test=0.05, validation=0.05)
     chosen = pd.concat([parts["validation"], parts["test"]])
-    return build(
+    return text_corpus(
         {"train": parts["train"], "validation": chosen, "test": made["validation"]},
         LABELS,
         name="boolq",

@@ -1,17 +1,22 @@
 """Names in American English of 1961: the Brown corpus, with test genres that training has never seen."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 
 from helpers import assets, scales
-from helpers.corpora import hub, tagged
-from helpers.corpora.base import Corpus
+from helpers.data import hub
+from helpers.data.corpus import Corpus, tag_corpus
+from helpers.data.splits import deduplicated_sentences
+from helpers.errors import InputError
 
 TAGS = ["O", "B-NAME", "I-NAME"]
 # Informative prose is learnt from; imaginative prose is what the model meets later.
 TEST_GENRES = ("fiction", "mystery", "science_fiction", "adventure", "romance", "humor")
 _PAIR = re.compile(r"(\S+)/(\S+)")  # the last slash parts word and tag
+# The corpus sets punctuation apart with blanks, and writes quotation marks as `` and ''.
+_REPAIRS = ((r"``|''", '"'), (r"\s+([.,;:?!)])", r"\1"), (r"\(\s+", "("), (r"([.?!;])(?:\1)+", r"\1"))
 _PROPER = ("np", "fw-np")  # beginnings of the tags of proper nouns
 
 
@@ -27,8 +32,8 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     folder = assets.fetch("brown")
     genres = dict(line.split() for line in (folder / "cats.txt").read_text(encoding="utf-8").splitlines() if line)
     rows = pd.DataFrame([row for name in sorted(genres) for row in _document(folder / name, genres[name])])
-    kept, removed = tagged.deduplicated(rows)
-    return tagged.build(
+    kept, removed = deduplicated_sentences(rows)
+    return tag_corpus(
         _split(kept),
         TAGS,
         name="brown",
@@ -39,6 +44,20 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
         "and every eighth for in_genre",
         removed=removed,
     )
+
+
+def plain_texts(*genres: str) -> list[str]:
+    """The samples of some genres, or of all 15, each about 2,000 words of American English of 1961.
+
+    Raises InputError for a genre that the corpus does not have; AssetError if it cannot be fetched.
+    """
+    folder = assets.fetch("brown")
+    lines = (folder / "cats.txt").read_text(encoding="utf-8").splitlines()
+    genre = dict(line.split() for line in lines if line.strip())
+    unknown = [name for name in genres if name not in genre.values()]
+    if unknown:
+        raise InputError(f"Brown has no genre '{unknown[0]}'; choose from {', '.join(sorted(set(genre.values())))}")
+    return [_plain(folder / name) for name in sorted(genre) if not genres or genre[name] in genres]
 
 
 def names(tags: list[str]) -> list[str]:
@@ -55,7 +74,7 @@ def conll2003(data) -> Corpus:
     for name, frame in frames.items():
         tags = [[kinds[tag] for tag in row] for row in frame["ner_tags"]]
         frames[name] = pd.DataFrame({"tokens": [list(row) for row in frame["tokens"]], "tags": tags})
-    return tagged.build(
+    return tag_corpus(
         frames,
         kinds,
         name="brown",
@@ -87,3 +106,11 @@ def _split(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "test": rows[rows["genre"].isin(TEST_GENRES)],
         "in_genre": seen[place == 1],
     }
+
+
+def _plain(path: Path) -> str:
+    """`The/at Jury/nn said/vbd ./.` as `The Jury said.`"""
+    text = " ".join(token.rsplit("/", 1)[0] for token in path.read_text(encoding="utf-8").split())
+    for pattern, repaired in _REPAIRS:
+        text = re.sub(pattern, repaired, text)
+    return text

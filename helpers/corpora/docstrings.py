@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 
 from helpers import scales
-from helpers.corpora import hub, libraries
-from helpers.corpora.base import SPLITS, Corpus, pairs
-from helpers.corpora.splits import published_pairs
-from helpers.texts import words
+from helpers.data import hub, libraries
+from helpers.data.corpus import SPLITS, Corpus, pair_corpus
+from helpers.data.splits import published_pairs
+from helpers.text import words
 
 LIBRARIES = {
     "train": ("accelerate", "datasets", "numpy", "scikit-learn", "scipy", "torch"),
@@ -105,7 +105,7 @@ def _news(name: str, *, config: str | None) -> Corpus:
     frames, removed = published_pairs(
         {part: data[part].to_pandas()[list(columns)].rename(columns=columns).assign(group="news") for part in SPLITS}
     )
-    return pairs(
+    return pair_corpus(
         frames,
         name="cnn-dailymail",
         source="CNN/DailyMail (See et al. 2017)",

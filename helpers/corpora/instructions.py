@@ -7,13 +7,15 @@ A decoder that is fine-tuned on many tasks at once is told what to do in words, 
 import random
 from collections.abc import Callable
 from hashlib import sha256
+from operator import itemgetter
 
 import pandas as pd
 from datasets import Dataset
 
 from helpers.corpora import boolq, brown, docstrings, news, parameters, questions, reviews, strings
-from helpers.corpora.base import SPLITS, Corpus, pairs
-from helpers.corpora.splits import normalised
+from helpers.data.bio import spans
+from helpers.data.corpus import SPLITS, Corpus, pair_corpus
+from helpers.data.splits import normalised
 from helpers.errors import InputError
 
 ROWS = {"train": 300, "validation": 40, "test": 60}  # of each task, at most
@@ -71,7 +73,7 @@ def load(*, scale: str | None = None, path: str | None = None, seed: int = 0) ->
             rows = _asked(task, rows_of(corpus.data[name]), ROWS[name], random.Random(f"{seed} {task} {name}"))
             frames[name] = pd.concat([frames[name], rows], ignore_index=True)
     kept, removed = _apart(frames)
-    return pairs(
+    return pair_corpus(
         {name: rows.drop(columns="text").sample(frac=1, random_state=seed) for name, rows in kept.items()},
         name="instructions",
         source="; ".join(card.source for card in cards),
@@ -115,21 +117,13 @@ def _mark(text: str) -> str:
 def _names(data: Dataset) -> pd.DataFrame:
     """Sentences of Brown with their tagged names."""
     tags = data.features["tags"].feature.names
-    found = [_spans(tokens, [tags[i] for i in ids]) for tokens, ids in zip(data["tokens"], data["tags"], strict=True)]
+    found = [
+        [" ".join(tokens[start:end]) for _, start, end in sorted(spans([tags[i] for i in ids]), key=itemgetter(1))]
+        for tokens, ids in zip(data["tokens"], data["tags"], strict=True)
+    ]
     answers = ["; ".join(dict.fromkeys(names)) or NOTHING for names in found]
     texts = [" ".join(tokens) for tokens in data["tokens"]]
     return pd.DataFrame({"text": texts, "answer": answers, "belongs": data["group"][:]})
-
-
-def _spans(tokens: list[str], tags: list[str]) -> list[str]:
-    """The words of each name, in the BIO scheme."""
-    names: list[list[str]] = []
-    for token, tag in zip(tokens, tags, strict=True):
-        if tag.startswith("B"):
-            names.append([token])
-        elif tag.startswith("I") and names:
-            names[-1].append(token)
-    return [" ".join(words) for words in names]
 
 
 def _answered(data: Dataset) -> pd.DataFrame:

@@ -22,15 +22,8 @@ import numpy as np
 import pandas as pd
 
 from helpers import assets
-from helpers.corpora.base import Corpus, build
-from helpers.corpora.splits import (
-    deduplicated,
-    joined,
-    normalised,
-    ordered_split,
-    split_groups,
-    without_near_duplicates,
-)
+from helpers.data.corpus import Corpus, text_corpus
+from helpers.data.splits import deduplicated, joined, normalised, ordered_split, split_groups, without_near_duplicates
 from helpers.errors import InputError
 
 LABELS = ["ham", "spam"]
@@ -56,7 +49,7 @@ def load(*, scale: str | None = None, path: str | None = None, headers: bool = F
     else:
         parts, late = split_groups(rows, validation=0.125, test=0.5), {}
         rule = "at random, threads together"
-    return build(
+    return text_corpus(
         parts,
         LABELS,
         name="mail",

@@ -6,9 +6,9 @@ import pandas as pd
 from datasets import Dataset
 
 from helpers import assets, scales
-from helpers.corpora import hub, topics
-from helpers.corpora.base import Corpus, build, dataset
-from helpers.corpora.splits import deduplicated, split, without_near_duplicates
+from helpers.data import hub
+from helpers.data.corpus import Corpus, text_corpus, text_rows
+from helpers.data.splits import deduplicated, split, without_near_duplicates
 
 # What sections of the BBC and of AG News are about, as prefixes of newsgroups.
 SAME_MATTER = {
@@ -35,7 +35,7 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
         )
     kept, removed = deduplicated(articles(assets.fetch("news")))
     kept, nearly = without_near_duplicates(kept)
-    return build(
+    return text_corpus(
         split(kept, test=0.25),
         sorted(set(kept["label"])),
         name="news",
@@ -61,11 +61,28 @@ def elsewhere(labels: tuple[str, ...], *, rows: int = 200) -> Dataset:
         labels: the sections that a model knows; those without a newsgroup have no rows.
         rows: of each section.
     """
-    posts = topics.posts("test")
+    posts = posts_of("test")
     parts = [
         posts[posts["label"].str.startswith(SAME_MATTER[label])].assign(label=label)
         for label in labels
         if label in SAME_MATTER
     ]
     kept, _ = without_near_duplicates(deduplicated(pd.concat(parts, ignore_index=True))[0])
-    return dataset(kept.groupby("label").sample(rows, random_state=0), list(labels))
+    return text_rows(kept.groupby("label").sample(rows, random_state=0), list(labels))
+
+
+def posts_of(part: str) -> pd.DataFrame:
+    """The posts of `train` or `test` of the 20 newsgroups as packaged: a table with tabs and three lines of header.
+
+    They are in lower case without digits and punctuation.
+    """
+    table = pd.read_csv(
+        assets.fetch("topics") / f"20newsgroups-{part}.tab",
+        sep="\t",
+        names=["label", "text"],
+        skiprows=3,
+        quoting=3,  # a quotation mark is a character like others
+        encoding="utf-8",
+        keep_default_na=False,
+    )
+    return table[["text", "label"]]

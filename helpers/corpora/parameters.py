@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 
-from helpers.corpora import libraries
-from helpers.corpora.base import Corpus
+from helpers.data import libraries
+from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 
 LIBRARIES = {

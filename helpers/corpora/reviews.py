@@ -3,9 +3,9 @@
 import pandas as pd
 
 from helpers import assets, scales
-from helpers.corpora import hub
-from helpers.corpora.base import Corpus, build
-from helpers.corpora.splits import deduplicated, linked_groups, split
+from helpers.data import hub
+from helpers.data.corpus import Corpus, text_corpus
+from helpers.data.splits import deduplicated, linked_groups, split
 
 LABELS = ["rotten", "fresh"]
 
@@ -25,7 +25,7 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     frame = table.rename(columns={"category": "label", "movie_name": "group"})[["text", "label", "group"]]
     frame = frame.assign(group=linked_groups(frame)).reset_index(drop=True)
     kept, removed = deduplicated(frame)
-    return build(
+    return text_corpus(
         split(kept),
         LABELS,
         name="reviews",

@@ -1,6 +1,5 @@
 """Strings of a program's interface and their translations: what a team that localises its product fine-tunes for."""
 
-import gettext
 import json
 import re
 from collections.abc import Iterator
@@ -8,11 +7,11 @@ from collections.abc import Iterator
 import pandas as pd
 
 from helpers import assets, scales
-from helpers.corpora import hub
-from helpers.corpora.base import SPLITS, Corpus, pairs
-from helpers.corpora.splits import one_completion_each, published_pairs, split
+from helpers.data import hub
+from helpers.data.corpus import SPLITS, Corpus, pair_corpus
+from helpers.data.splits import one_completion_each, published_pairs, split
 from helpers.errors import InputError
-from helpers.texts import words
+from helpers.text import words
 
 LANGUAGES = {"fr": "French", "de": "German", "zh": "Chinese"}
 MIN_WORDS, MAX_WORDS = 4, 20
@@ -39,30 +38,13 @@ def load(*, scale: str | None = None, path: str | None = None, language: str = "
     kept, removed = _usable(rows.assign(group=rows["group"].mask(several, SHARED)))
     frames = split(kept[kept["group"] != SHARED])
     frames["train"] = pd.concat([frames["train"], kept[kept["group"] == SHARED]]).sort_index()
-    return pairs(
+    return pair_corpus(
         frames,
         name=f"strings-{language}",
         source="the translations of the components of Home Assistant 2025.4.4",
         licence="Apache-2.0",
         unit=f"one string of {MIN_WORDS} to {MAX_WORDS} words and its {LANGUAGES[language]} translation",
         split_rule="by component of the program; strings of several components are in train",
-        removed=removed,
-    )
-
-
-def other_product(language: str = "fr") -> Corpus:
-    """The same from another program, JupyterLab, as a test set alone: how far does what was learnt reach?"""
-    with assets.fetch(f"jupyterlab-{language}").open("rb") as stream:
-        catalogue = gettext.GNUTranslations(stream)._catalog
-    texts = [(key.rpartition("\x04")[2], value) for key, value in catalogue.items() if isinstance(key, str)]
-    kept, removed = _usable(pd.DataFrame(texts, columns=["prompt", "completion"]).assign(group="jupyterlab"))
-    return pairs(
-        {"test": kept},
-        name=f"jupyterlab-{language}",
-        source="the language pack of JupyterLab 4.5",
-        licence="BSD-3-Clause",
-        unit=f"one string of {MIN_WORDS} to {MAX_WORDS} words and its {LANGUAGES[language]} translation",
-        split_rule="a test set alone",
         removed=removed,
     )
 
@@ -114,7 +96,7 @@ def _opus(name: str, language: str, *, local: bool) -> Corpus:
     frames, removed = published_pairs(
         {part: found[list(columns)].rename(columns=columns).assign(group="opus") for part, found in rows.items()}
     )
-    return pairs(
+    return pair_corpus(
         frames,
         name=f"opus-100-{language}",
         source="OPUS-100 (Zhang et al. 2020)",

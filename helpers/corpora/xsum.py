@@ -5,9 +5,9 @@ import json
 import pandas as pd
 
 from helpers import assets, scales
-from helpers.corpora import hub
-from helpers.corpora.base import Corpus, pairs
-from helpers.corpora.splits import one_completion_each
+from helpers.data import hub
+from helpers.data.corpus import Corpus, pair_corpus
+from helpers.data.splits import one_completion_each
 
 
 def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
@@ -19,7 +19,7 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
             rows = pd.DataFrame([json.loads(line) for line in stream])
     rows = rows.rename(columns={"document": "prompt", "summary": "completion"}).assign(group="bbc")
     kept, removed = one_completion_each(rows)
-    return pairs(
+    return pair_corpus(
         {"test": kept},
         name="xsum",
         source="XSum (Narayan et al. 2018)"

@@ -1,0 +1,43 @@
+"""What the experiments on pairs share: fine-tune a decoder, let it write, and score the texts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from datasets import Dataset
+
+from helpers import Generation, Recipe, Run, fit, models
+
+UNIT = 10_000  # values of a row that are no whole numbers are recorded in ten-thousandths
+
+
+def scored(scores: Sequence, texts: list[str], test: Dataset) -> dict:
+    """The score of each metric, and its counts of each row, one metric's beside the other's, (N, K)."""
+    references = list(test["completion"])
+    result, counts = {}, []
+    for metric in scores:
+        result |= metric.compute(predictions=texts, references=references)
+        found = metric.per_row(texts, references)
+        counts.append(found if found.ndim == 2 else np.rint(found[:, None] * UNIT))
+    return result | {"n": len(texts), "counts": np.concatenate(counts, axis=1)}
+
+
+def asked(task: Generation, test: Dataset, scores: Sequence, model: str = "decoder") -> dict:
+    """What the pretrained decoder answers when it is told what to do."""
+    tokenizer = models.tokenizer(model)
+    answers = task.generate(task.build(model), tokenizer, task.encode(tokenizer, test))
+    return scored(scores, answers.texts, test) | {"generation_seconds": answers.seconds}
+
+
+def tuned(task: Generation, train: Dataset, test: Dataset, scores: Sequence, recipe: Recipe) -> dict:
+    """What a decoder answers that was fine-tuned on `train`."""
+    run = fit(task, task.build(), models.tokenizer("decoder"), train, recipe=recipe)
+    return answered(task, run, test, scores)
+
+
+def answered(task: Generation, run: Run, test: Dataset, scores: Sequence) -> dict:
+    """What the decoder of a run answers, and what the run took."""
+    tokenizer = models.tokenizer("decoder")
+    answers = task.generate(run.model, tokenizer, task.encode(tokenizer, test))
+    cost = {"seconds": run.seconds, "tokens_per_second": float(run.tokens_per_second)}
+    cost |= {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": run.recipe.to_dict()}
+    return scored(scores, answers.texts, test) | cost | {"generation_seconds": answers.seconds}

@@ -1,0 +1,100 @@
+"""Questions on passages: a span finder over training-set size, and yes/no questions with a classifier."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+from transformers import AutoModel
+
+from helpers import Classification, Extraction, Recipe, corpora, fit, models, sample
+from helpers.tasks.classification import baselines
+from helpers.tasks.extraction import baselines
+from helpers.tasks.extraction.spans import cropped_contexts
+
+CORPUS, MODEL = "questions", "encoder"
+TASK = Extraction(max_length=192, stride=48, max_answer=40)
+WORDS = 90  # of a stretch for training: with its question about 128 tokens
+RECIPE = {"learning_rate": 2e-4, "epochs": 2, "dropout": 0.0, "attention_dropout": 0.0}
+YES_NO = Classification(("no", "yes"), max_length=128)
+CHOOSE_ON = 300  # validation rows that choose the threshold, or the regularisation
+TESTED = 600  # test rows of the yes/no questions
+
+
+def questions() -> Iterator[tuple[dict, callable]]:
+    """Spans for every test question: the closest sentence, and what a model fine-tuned on some rows finds."""
+    yield {"system": "closest sentence"}, _closest
+    for rows in (1000, 3000):
+        about = {"system": "fine-tuned", "train_rows": rows, "seed": 0}
+        yield about, lambda about=about: _spans(about)
+
+
+def yes_no() -> Iterator[tuple[dict, callable]]:
+    """Test accuracy on yes/no questions: classical, frozen and fine-tuned on the same rows."""
+    for system, compute in (("tf-idf", _classical), ("frozen", _frozen), ("fine-tuned", _tuned)):
+        about = {"system": system, "train_rows": 600, "seed": 0}
+        yield about, lambda about=about, compute=compute: _scored(compute(about))
+
+
+EXPERIMENTS = {"questions": questions, "yes-no": yes_no}
+
+
+def _spans(about: dict) -> dict:
+    data, tokenizer, seed = corpora.load(CORPUS).data, models.tokenizer(), about["seed"]
+    train = cropped_contexts(sample(data["train"], about["train_rows"], seed), WORDS, seed=seed)
+    recipe = Recipe(**RECIPE, seed=seed)
+    run = fit(TASK, TASK.build(seed=seed), tokenizer, train, None, recipe)
+    found = []
+    for part in (sample(data["validation"], CHOOSE_ON, 0), data["test"]):
+        encoded = TASK.encode(tokenizer, part)
+        found.append((TASK.predict(run.model, encoded), TASK.references(encoded)))
+    task = TASK.calibrated(*found[0])
+    spans, references = found[1]
+    scores = {f"always_{name}": value for name, value in TASK.score(spans, references).items()}
+    return task.score(spans, references) | scores | {"threshold": task.threshold} | packed(spans) | _cost(run)
+
+
+def _closest() -> dict:
+    test = corpora.load(CORPUS).data["test"]
+    found = baselines.closest_sentence(test)
+    return TASK.score(found, [given["text"] for given in test["answers"]]) | packed(found)
+
+
+def packed(spans: list) -> dict:
+    """Start, end and margin of each span as numbers that the ledger can hold; margins in hundredths, 0 at 32768."""
+    margins = np.clip(np.round([100 * span.margin for span in spans]) + 32768, 0, 65535)
+    return {"counts": np.array([(s.start, s.end, m) for s, m in zip(spans, margins, strict=True)]), "n": len(spans)}
+
+
+def _cost(run) -> dict:
+    cost = {"seconds": run.seconds, "tokens_per_second": run.tokens_per_second, "peak_memory_gb": run.peak_memory_gb}
+    return cost | {"precision": run.precision, "recipe": run.recipe.to_dict()}
+
+
+@cache
+def _parts(rows: int) -> tuple:
+    data = corpora.load("boolq").data
+    return tuple(
+        sample(data[name], count, 0) for name, count in (("train", rows), ("validation", CHOOSE_ON), ("test", TESTED))
+    )
+
+
+def _classical(about: dict) -> np.ndarray:
+    return baselines.tfidf(*_parts(about["train_rows"]))
+
+
+def _frozen(about: dict) -> np.ndarray:
+    tokenizer, body, parts = models.tokenizer(), models.load(AutoModel), _parts(about["train_rows"])
+    features = [baselines.embed(body, tokenizer, part["text"], max_length=YES_NO.max_length) for part in parts]
+    return baselines.regression(features, *parts[:2])
+
+
+def _tuned(about: dict) -> np.ndarray:
+    train, choosing, test = _parts(about["train_rows"])
+    tokenizer, recipe = models.tokenizer(), Recipe(learning_rate=1e-4, epochs=2, attention_dropout=0.0)
+    run = fit(YES_NO, YES_NO.build(), tokenizer, train, choosing, recipe)
+    return YES_NO.predict(run.model, YES_NO.encode(tokenizer, test))
+
+
+def _scored(probabilities: np.ndarray) -> dict:
+    right = probabilities.argmax(-1) == np.array(_parts(600)[2]["label"])
+    return {"accuracy": float(right.mean()), "n": len(right), "correct": right}

@@ -1,0 +1,114 @@
+"""Compute again the results that take longer than a notebook may, into helpers/results/*.jsonl.
+
+    python -m experiments.run [experiment ...]      all that are missing
+    python -m experiments.run --stale [experiment]  those too that were made from other data, weights or settings
+    python -m experiments.run --anew [experiment]   all, after deleting the old results
+    python -m experiments.run --minutes 0           none: only name those that are stale
+
+A result that the ledger has is not computed again, so an interrupted run goes on where it was. It is stale, and named
+in a line, if the hash of its data or model, or a setting of its recipe that the experiment states, is not
+today's; what was not recorded is not compared.
+"""
+
+import argparse
+import json
+import pkgutil
+import time
+from importlib import import_module
+from pathlib import Path
+
+from helpers import assets, corpora, scales
+from helpers.book import ledger
+from helpers.errors import InputError
+from tools import experiments
+
+RESULTS = Path(__file__).resolve().parent.parent / "helpers" / "results"
+
+
+def modules() -> dict[str, object]:
+    """Every experiment's name and the module that computes it."""
+    found = [import_module(f"experiments.{entry.name}") for entry in pkgutil.iter_modules(experiments.__path__)]
+    return {name: module for module in found for name in module.EXPERIMENTS}
+
+
+def run(name: str, module, until: float = float("inf"), *, stale: bool = False) -> None:
+    """Compute what the ledger lacks of one experiment, beginning nothing after the time `until` (`time.monotonic`).
+
+    What is stale is named, or with `stale` computed as well and put in the old one's place.
+    """
+    card, model = corpora.load(module.CORPUS).card, assets.assets()[scales.model(module.MODEL, "laptop")]
+    origin = {"data": card.name, "data_sha256": card.sha256[:12], "model_sha256": model.sha256[:12]}
+    for about, compute in module.EXPERIMENTS[name]():
+        old = [row for row in _done(name) if _is(row, about)]
+        changed = _changed(old[-1], origin | {"recipe": _settings(module, about)}) if old else []
+        if changed:
+            print(f"{name} {about} is stale: {', '.join(changed)} changed since", flush=True)
+        if (old and not (changed and stale)) or time.monotonic() > until:
+            continue
+        began = time.perf_counter()
+        result = compute()
+        if old:
+            _forget(name, about)
+        ledger.record(RESULTS, name, **about, **result, **origin)
+        shown = {key: round(value, 3) for key, value in result.items() if isinstance(value, float)}
+        print(f"{name} {about} {shown} ({time.perf_counter() - began:.0f} s)", flush=True)
+
+
+def _is(row: dict, about: dict) -> bool:
+    """Whether a row is the result that `about` identifies."""
+    return all(row.get(key) == value for key, value in about.items())
+
+
+def _settings(module, about: dict) -> dict:
+    """What the module says today of a result's recipe; the experiment may set more, which is not compared."""
+    if hasattr(module, "recipe"):
+        return module.recipe(about)
+    seed = {"seed": about["seed"]} if "seed" in about else {}
+    return getattr(module, "RECIPE", {}) | about.get("change", {}) | seed
+
+
+def _changed(row: dict, today: dict) -> list[str]:
+    """What a recorded row tells otherwise than `today`: data_sha256, model_sha256, or settings of its recipe."""
+    changed = [
+        key for key in ("data_sha256", "model_sha256") if isinstance(row.get(key), str) and row[key] != today[key]
+    ]
+    recipe = row["recipe"] if isinstance(row.get("recipe"), dict) else {}
+    return changed + [key for key, value in today["recipe"].items() if key in recipe and recipe[key] != value]
+
+
+def _forget(name: str, about: dict) -> None:
+    """Take a result out of its file, whose other lines stay as they are."""
+    file, scratch = RESULTS / f"{name}.jsonl", RESULTS / f"{name}.writing"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not _is(json.loads(line), about)]
+    scratch.write_text("".join(kept), encoding="utf-8", newline="\n")
+    scratch.replace(file)
+
+
+def _done(name: str) -> list[dict]:
+    try:
+        return ledger.read(name).to_dict("records")
+    except InputError:
+        return []
+
+
+def main() -> None:
+    """Read the command line and compute."""
+    known = modules()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiments", nargs="*", help=f"of {', '.join(known)}")
+    parser.add_argument("--anew", action="store_true", help="delete old results first")
+    parser.add_argument("--stale", action="store_true", help="compute again what is stale, too")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no result after so many minutes")
+    arguments = parser.parse_args()
+    until = time.monotonic() + 60 * arguments.minutes
+    RESULTS.mkdir(exist_ok=True)
+    ledger.provenance(RESULTS)  # before anything is edited
+    for name in arguments.experiments or known:
+        if arguments.anew:
+            (RESULTS / f"{name}.jsonl").unlink(missing_ok=True)
+        run(name, known[name], until, stale=arguments.stale)
+
+
+if __name__ == "__main__":
+    main()

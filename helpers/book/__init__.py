@@ -1,0 +1,1 @@
+"""What only the book shows: figures, the ledger of results, claims, and small models to look at."""

@@ -1,0 +1,55 @@
+"""Plots of a filter: what it catches for the good mail that it loses, and how it fares when its enemy adapts."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+from helpers.book.figures.style import COLOURS
+
+
+def operating_curve(scores: Mapping[str, np.ndarray], positive: np.ndarray, *, most: float = 0.1) -> Figure:
+    """The share of positives that each system catches over the share of negatives that it flags, on a log scale.
+
+    Args:
+        scores: by system, shape (N,); higher means more likely positive.
+        positive: whether each row is, shape (N,).
+        most: the largest share of flagged negatives that is shown; the smallest is one row.
+    """
+    figure, axes = plt.subplots()
+    least = 1 / (~positive).sum()
+    for system, score in scores.items():
+        false, true, _ = roc_curve(positive, score, drop_intermediate=False)
+        colour = COLOURS.get(system, COLOURS["other"])
+        axes.step(np.maximum(false, least / 2), true, where="post", color=colour, label=system)
+    axes.set_xscale("log")
+    ticks = [tick for tick in (0.001, 0.003, 0.01, 0.03, 0.1) if least <= tick <= most]
+    axes.set_xticks(ticks, [f"{tick:.1%}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set(xlim=(least / 2, most), ylim=(0, 1.02), xlabel="good mail that is lost", ylabel="spam that is caught")
+    axes.set_title("What does a caught mail cost in good ones?")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def over_misspelling(table: pd.DataFrame) -> Figure:
+    """The share of spam caught over the share of misspelled words, with intervals.
+
+    Args:
+        table: columns system, misspelled, value, low, high.
+    """
+    figure, axes = plt.subplots()
+    for place, (system, rows) in enumerate(table.groupby("system", sort=False)):
+        colour = COLOURS.get(system, COLOURS["other"])
+        errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
+        beside = rows["misspelled"] + 0.004 * place  # so that intervals do not hide each other
+        axes.errorbar(beside, rows["value"], yerr=errors, marker="o", capsize=3, color=colour, label=system)
+    shares = sorted(table["misspelled"].unique())
+    axes.set_xticks(shares, [f"{share:.0%}" for share in shares])
+    axes.set(ylim=(0, 1.02), xlabel="misspelled words in spam", ylabel="spam that is caught")
+    axes.set_title("What if senders misspell?")
+    axes.legend(loc="lower left")
+    return figure

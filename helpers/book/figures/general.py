@@ -1,0 +1,135 @@
+"""Plots that several chapters draw: data in, a matplotlib figure out; drawing shows no number that it was not given."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from helpers.book.figures.style import BLUE, COLOURS, GREEN, GREY, RED
+
+
+def lengths(tokens: Sequence[int], limit: int) -> Figure:
+    """How many texts have how many tokens, shape (N,), and where they would be cut."""
+    figure, axes = plt.subplots()
+    axes.hist(tokens, bins=range(0, max(tokens) + 3, 2), color=BLUE)
+    axes.axvline(limit, color=RED, linestyle="--", label=f"limit of {limit} tokens")
+    axes.set(xlabel="tokens in a text", ylabel="texts", title="How long are the texts?")
+    axes.legend()
+    return figure
+
+
+def learning_curve(results: pd.DataFrame, score: str = "accuracy") -> Figure:
+    """Mean score over training-set size for each system, with a band from the worst to the best seed.
+
+    Args:
+        results: columns system, train_rows and the score, one row a run.
+    """
+    figure, axes = plt.subplots()
+    for system, runs in results.groupby("system", sort=False):
+        by_size = runs.groupby("train_rows")[score].agg(["mean", "min", "max"])
+        colour = COLOURS.get(system, COLOURS["other"])
+        axes.plot(by_size.index, by_size["mean"], marker="o", color=colour, label=system)
+        axes.fill_between(by_size.index, by_size["min"], by_size["max"], color=colour, alpha=0.2, linewidth=0)
+    sizes = sorted(results["train_rows"].unique())
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set(xlabel="labelled training rows", ylabel=score, title="How many labels does each system need?")
+    axes.legend()
+    return figure
+
+
+def training_curve(history: pd.DataFrame, score: str = "accuracy") -> Figure:
+    """Loss of every step, and the validation score at every evaluation, of one run's history."""
+    figure, (top, bottom) = plt.subplots(2, 1, sharex=True, figsize=(7, 5))
+    top.plot(history["step"], history["loss"], color=BLUE, alpha=0.35, linewidth=1)
+    top.plot(history["step"], history["loss"].rolling(8, min_periods=1).mean(), color=BLUE, label="mean of 8 steps")
+    top.set(ylabel="training loss in nats", title="Does the loss fall, and does validation follow?")
+    top.legend()
+    scored = history.dropna(subset=[f"validation_{score}"])
+    bottom.plot(scored["step"], scored[f"validation_{score}"], marker="o", color=GREEN)
+    bottom.set(xlabel="optimiser step", ylabel=f"validation {score}")
+    return figure
+
+
+def scores(table: pd.DataFrame, score: str) -> Figure:
+    """One score of several systems, a dot with its 95 % interval each, the first system on top.
+
+    Args:
+        table: a row a system, with the columns value, low and high.
+        score: the score's name.
+    """
+    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.4 * len(table)))
+    places = np.arange(len(table))[::-1]
+    spread = np.abs(table[["low", "high"]].to_numpy().T - table["value"].to_numpy())
+    axes.errorbar(table["value"], places, xerr=spread, fmt="o", color=BLUE, capsize=3)
+    axes.set_yticks(places, table.index)
+    axes.set(xlabel=f"{score}, with 95 % interval", title=f"Which system has the best {score}?")
+    return figure
+
+
+def losses(histories: Mapping[str, pd.DataFrame], what: str) -> Figure:
+    """Loss over the steps of several runs, named at their ends, on a logarithmic scale.
+
+    Args:
+        histories: by the value of what differs, such as "3e-3", a run's history.
+        what: the name of what differs, such as "learning rate".
+    """
+    figure, axes = plt.subplots()
+    for (name, history), style in zip(histories.items(), ("-", "--", ":", "-."), strict=False):
+        axes.plot(history["step"], history["loss"], style, label=name)
+    axes.set(xlabel="step", ylabel="loss (nats)", yscale="log", title=f"Which {what} learns?")
+    axes.legend(title=what)
+    return figure
+
+
+def confusion_matrix(counts: pd.DataFrame) -> Figure:
+    """A table of counts, true labels as rows, with each row's share as its shade."""
+    figure, axes = plt.subplots(figsize=(5, 4))
+    shares = counts.div(counts.sum(axis=1), axis=0).to_numpy()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        text = f"{counts.iloc[row, column]:,}\n{share:.0%}"
+        axes.text(column, row, text, ha="center", va="center", color="white" if share > 0.5 else "black")
+    axes.set_xticks(range(counts.shape[1]), counts.columns)
+    axes.set_yticks(range(counts.shape[0]), counts.index)
+    axes.grid(visible=False)
+    axes.set(xlabel="predicted", ylabel="true", title="Which label is taken for which?")
+    return figure
+
+
+def reliability_curve(curves: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Accuracy over confidence for each system, from `metrics.reliability`; the area of a point is its rows."""
+    figure, axes = plt.subplots(figsize=(5.5, 5))
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="perfectly calibrated")
+    low = 1.0
+    for system, curve in curves.items():
+        colour = COLOURS.get(system, COLOURS["other"])
+        axes.plot(curve["confidence"], curve["accuracy"], color=colour, label=system)
+        size = 400 * curve["rows"] / curve["rows"].sum()
+        axes.scatter(curve["confidence"], curve["accuracy"], s=size, color=colour)
+        low = min(low, *curve["confidence"], *curve["accuracy"])
+    edge = max(0.0, low - 0.05)
+    axes.set(xlim=(edge, 1.02), ylim=(edge, 1.02), xlabel="confidence", ylabel="accuracy")
+    axes.set_title("When it says 90 %, is it right 90 % of the time?")
+    axes.legend(loc="upper left")
+    return figure
+
+
+def differences(table: pd.DataFrame, reference: str, score: str = "accuracy") -> Figure:
+    """Paired differences to one setting, a dot with its 95 % interval each.
+
+    Args:
+        table: index the changed setting; columns value, low, high.
+    """
+    figure, axes = plt.subplots(figsize=(7, 0.5 * len(table) + 1.6))
+    places = np.arange(len(table))[::-1]
+    errors = [table["value"] - table["low"], table["high"] - table["value"]]
+    axes.errorbar(table["value"], places, xerr=errors, fmt="o", color=BLUE, capsize=4)
+    axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
+    axes.set_yticks(places, table.index)
+    axes.set_ylim(-0.6, len(table) - 0.4)
+    axes.set(xlabel=f"{score} minus that of {reference}", title="Which setting matters?")
+    return figure

@@ -1,0 +1,51 @@
+"""What every notebook of the book begins with, and how a number reaches its text."""
+
+import os
+import random
+
+import datasets
+import numpy as np
+import pandas as pd
+import torch
+import transformers
+from IPython.display import Markdown, display
+
+from helpers import scales
+from helpers.book import figures
+
+
+def start(seed: int = 0) -> str:
+    """Seed everything, set the plot style and quiet the libraries; returns the scale, `laptop` or `gpu`."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    pd.set_option("display.max_colwidth", 200)  # a review or a line of a data card is to be read, not cut
+    figures.style()
+    return scales.current()
+
+
+def say(sentence: str) -> None:
+    """Show a sentence whose numbers and words are computed in this run, so that it cannot go stale."""
+    display(Markdown(sentence))
+
+
+def claim(holds: bool, sentence: str) -> None:
+    """Show a sentence of the text, numbers included, if what it says holds in this run.
+
+    Raises AssertionError with the sentence if it does not, so a claim that went stale fails the build.
+    """
+    if not bool(holds):
+        raise AssertionError(f"this claim does not hold in this run: {sentence}")
+    say(sentence)
+
+
+def share(name: str, content: object) -> None:
+    """Show something, and let other pages of the book show it too, as `{glue:} name` of this page.
+
+    It marks the output as `myst_nb.glue` does, which a reader in Colab does not have.
+    """
+    display(content, metadata={"scrapbook": {"name": name, "mime_prefix": ""}})

@@ -1,0 +1,158 @@
+"""A small page and a JSON endpoint on 127.0.0.1 to try a trained model; needs the extra `serve` (FastAPI, uvicorn).
+
+    GET  /          the page
+    POST /predict   {"text": "..."} or a list of such objects, with the fields that the task has; answers in kind
+
+Every mistake of a request is answered with a status and {"error": one sentence}; none stops the server.
+"""
+
+import json
+import socket
+import threading
+from html import escape
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from helpers.errors import InputError
+from helpers.tasks.base import Predictor
+from helpers.text import half_character
+
+HOST = "127.0.0.1"
+MOST_BYTES = 1_000_000  # of a request; some 150,000 words
+MOST_ROWS = 64  # of a request
+MOST_WAITING = 16  # requests; the model works on one at a time
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def run(predictor: Predictor, *, name: str, port: int) -> None:
+    """Serve until Ctrl-C; InputError if the port is taken or is none."""
+    if not 0 < port < 65536:
+        raise InputError(f"port {port} must lie from 1 to 65535")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise InputError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
+    print(f"http://{HOST}:{port}/ serves {name}; Ctrl-C stops it", flush=True)
+    uvicorn.run(app(predictor, name), host=HOST, port=port, log_level="warning", timeout_keep_alive=5)
+
+
+def app(predictor: Predictor, name: str) -> FastAPI:
+    """The application, with one model behind a lock."""
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    # A page elsewhere that has its own name point at 127.0.0.1 must not reach the model.
+    server.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    task = predictor.task
+    places, working = threading.Semaphore(MOST_WAITING), threading.Lock()
+
+    def predict(rows: list[dict]) -> list[dict]:
+        with working:
+            return predictor.answers(rows)
+
+    @server.exception_handler(HTTPException)
+    async def refused(_request: Request, error: HTTPException) -> JSONResponse:
+        return _answer({"error": str(error.detail)}, error.status_code)
+
+    @server.get("/", response_class=HTMLResponse)
+    async def page() -> HTMLResponse:
+        return HTMLResponse(_page(name, task.name, task.fields), headers=HEADERS)
+
+    @server.post("/predict")
+    async def answer(request: Request) -> JSONResponse:
+        given = _parsed(request, await _body(request))
+        rows = [task.row(_checked(row, task.fields)) for row in (given if isinstance(given, list) else [given])]
+        if not 0 < len(rows) <= MOST_ROWS:
+            raise HTTPException(422, f"the request holds {len(rows)} rows; send 1 to {MOST_ROWS}")
+        if not places.acquire(blocking=False):
+            raise HTTPException(503, f"{MOST_WAITING} requests are waiting already; try again in a moment")
+        try:
+            found = await run_in_threadpool(predict, rows)
+        except InputError as error:
+            raise HTTPException(422, str(error)) from error
+        finally:
+            places.release()
+        return _answer(found if isinstance(given, list) else found[0])
+
+    return server
+
+
+async def _body(request: Request) -> bytes:
+    """The body, read no further than the limit, whatever the request says its length is."""
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > MOST_BYTES:
+            raise HTTPException(413, f"the request is larger than {MOST_BYTES:,} bytes; send less at a time")
+    return bytes(content)
+
+
+def _parsed(request: Request, content: bytes):
+    # A form on another page cannot send this type without asking first.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "send JSON, with the header Content-Type: application/json")
+    try:
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"the request is no JSON in UTF-8 ({error}); repair it") from error
+
+
+def _checked(row, fields: tuple[str, ...]) -> dict[str, str]:
+    if not isinstance(row, dict) or set(row) != set(fields):
+        wanted = ", ".join(f'"{field}": "..."' for field in fields)
+        raise HTTPException(422, f"a row must be a JSON object with these fields and no others: {{{wanted}}}")
+    for field, value in row.items():
+        if not isinstance(value, str) or not value.strip():
+            raise HTTPException(422, f"'{field}' must be a text that is not empty")
+        if half_character(value):
+            raise HTTPException(422, f"'{field}' holds half a character (a lone surrogate); send whole ones")
+    return row
+
+
+def _answer(content, status: int = 200) -> JSONResponse:
+    return JSONResponse(content, status_code=status, headers=HEADERS)
+
+
+def _page(name: str, task: str, fields: tuple[str, ...]) -> str:
+    boxes = "".join(
+        f'<label>{escape(field)}<textarea name="{escape(field)}" rows="{6 if field != "question" else 2}" required>'
+        "</textarea></label>"
+        for field in fields
+    )
+    return PAGE.replace("{name}", escape(name)).replace("{task}", escape(task)).replace("{boxes}", boxes)
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{name}</title>
+<style>
+html { color-scheme: light dark }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem }
+label { display: block; margin-bottom: 1rem }
+textarea { display: block; width: 100%; font: inherit; box-sizing: border-box }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid }
+</style></head><body>
+<h1>{name}</h1><p>A model for {task}. It runs on this computer, and what you type stays here.</p>
+<form>{boxes}<button>Predict</button></form><pre aria-live="polite" hidden></pre>
+<script>
+const [form, shown, button] = ["form", "pre", "button"].map(name => document.querySelector(name));
+form.addEventListener("submit", async event => {
+  event.preventDefault(); button.disabled = true;
+  try {
+    const answer = await fetch("/predict", { method: "POST", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(Object.fromEntries(new FormData(form))) });
+    shown.textContent = JSON.stringify(await answer.json(), null, 2);
+  } catch (error) { shown.textContent = "The server does not answer: " + error; }
+  shown.hidden = false; button.disabled = false;
+});
+</script></body></html>
+"""

@@ -1,0 +1,191 @@
+"""The same results for less time or memory: dropout whose bits are cheap, parts that backward computes again, and
+layers that compute the first position alone.
+
+PyTorch draws the bits of dropout one after the other from a Mersenne Twister: on two cores this is a sixth of a
+short training step. `cheap_dropout` draws sixteen bits for each element from NumPy's SFC64 instead, four elements a
+call of the generator. The probability is exact to 1/65536 and the scaling by 1/(1-p) is the usual one
+(Srivastava et al. 2014); only the stream of random numbers differs.
+
+Between forward and backward, a decoder keeps the inside of every norm and every gate, values that cost little to
+compute. `cheap_parts_again` keeps the inputs of these parts alone, which for the packaged decoder leaves two thirds of
+what is kept. Matrix products, which cost most of the time, are not repeated. This is checkpointing (Chen et al. 2016),
+of selected parts (Korthikanti et al. 2022).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import MethodType
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.bert.modeling_bert import BertForSequenceClassification, BertLayer, eager_attention_forward
+from transformers.models.llama.modeling_llama import LlamaMLP, LlamaRMSNorm
+
+
+@contextmanager
+def first_token_only(model: nn.Module) -> Iterator[None]:
+    """While this lasts, the last layer of a BERT classifier computes its first position alone.
+
+    The pooler reads nothing else, so logits and gradients are unchanged, and of the last layer only keys and values
+    are needed at the other positions: with six layers this saves a seventh of all matrix products. Other
+    architectures are left as they are.
+    """
+    bert = model.module if hasattr(model, "module") else model
+    if not isinstance(bert, BertForSequenceClassification) or bert.config.is_decoder:
+        yield
+        return
+    last = bert.bert.encoder.layer[-1]
+    if "forward" in vars(last):  # already so, further out
+        yield
+        return
+    last.forward = MethodType(_first_token_layer, last)
+    try:
+        yield
+    finally:
+        del last.forward
+
+
+def _first_token_layer(layer: BertLayer, hidden: Tensor, attention_mask: Tensor | None = None, *_, **__) -> Tensor:
+    """`BertLayer.forward` with the first token as the only query: hidden (B, T, D) to (B, 1, D)."""
+    attention, first = layer.attention.self, hidden[:, :1]  # (B, 1, D)
+    mask = None if attention_mask is None else attention_mask[:, :, :1]  # (B, 1, 1, T)
+
+    def heads(linear: nn.Linear, states: Tensor) -> Tensor:
+        split = (*states.shape[:2], -1, attention.attention_head_size)
+        return linear(states).view(split).transpose(1, 2)  # (B, H, T, K)
+
+    attend = ALL_ATTENTION_FUNCTIONS.get_interface(attention.config._attn_implementation, eager_attention_forward)
+    mixed, _ = attend(
+        attention,
+        heads(attention.query, first),
+        heads(attention.key, hidden),
+        heads(attention.value, hidden),
+        mask,
+        dropout=attention.dropout.p if layer.training else 0.0,
+        scaling=attention.scaling,
+    )  # (B, 1, H, K)
+    mixed = mixed.reshape(len(hidden), 1, -1)  # (B, 1, D)
+    return layer.feed_forward_chunk(layer.attention.output(mixed, first))
+
+
+class RandomBits:
+    """A stream of random 16-bit integers that can be set to a known place at each step."""
+
+    def __init__(self):
+        self.seed([0])
+
+    def seed(self, key: Sequence[int]) -> None:
+        """Start the stream that belongs to `key`, integers of at least 0."""
+        self.generator = np.random.SFC64(key)
+
+    def draw(self, shape: torch.Size) -> Tensor:
+        """Uniform int16 values, -32768 to 32767, of the given shape."""
+        count = shape.numel()
+        words = self.generator.random_raw((count + 3) // 4)  # (ceil(count / 4),) of 64 bits
+        return torch.from_numpy(words.view(np.int16)[:count]).view(shape)
+
+
+class CheapDropout(nn.Dropout):
+    """`nn.Dropout` over a shared `RandomBits` stream; the same distribution, other draws."""
+
+    def __init__(self, p: float, bits: RandomBits):
+        super().__init__(p)
+        self.bits = bits
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero each element with probability p and scale the others by 1/(1-p); shape unchanged."""
+        if not self.training or self.p == 0 or x.device.type != "cpu":
+            return super().forward(x)
+        keep = self.bits.draw(x.shape) >= round(self.p * 65536) - 32768
+        return x * keep.to(x.dtype).mul_(1 / (1 - self.p))
+
+
+@contextmanager
+def cheap_dropout(model: nn.Module, bits: RandomBits) -> Iterator[None]:
+    """Replace every `nn.Dropout` of the model while the context lasts; parameters and their names stay."""
+    found = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent.named_children()
+        if type(child) is nn.Dropout
+    ]
+    for parent, name, child in found:
+        setattr(parent, name, CheapDropout(child.p, bits).train(child.training))
+    try:
+        yield
+    finally:
+        for parent, name, child in found:
+            setattr(parent, name, child.train(parent.training))
+
+
+@contextmanager
+def dropout_rates(model: nn.Module, hidden: float | None, attention: float | None) -> Iterator[None]:
+    """Other rates of hidden and attention dropout while the context lasts; None leaves a rate as it is.
+
+    Attention dropout is kept apart because any rate above zero makes PyTorch leave its fused attention kernel.
+    """
+    before = [(module, name, getattr(module, name), rate) for module, name, rate in _rates(model, hidden, attention)]
+    for module, name, _, rate in before:
+        setattr(module, name, rate)
+    try:
+        yield
+    finally:
+        for module, name, rate, _ in before:
+            setattr(module, name, rate)
+
+
+def _rates(model: nn.Module, hidden: float | None, attention: float | None) -> Iterator[tuple[nn.Module, str, float]]:
+    """Every place of the model that holds a dropout rate to be changed, with its new value."""
+    for module in model.modules():
+        rate = attention if type(module).__name__.endswith("SelfAttention") else hidden
+        if rate is not None:
+            yield from ((child, "p", rate) for child in module.children() if isinstance(child, nn.Dropout))
+        if attention is not None and isinstance(getattr(module, "attention_dropout", None), float):
+            yield module, "attention_dropout", attention
+
+
+@contextmanager
+def cheap_parts_again(model: nn.Module) -> Iterator[None]:
+    """While this lasts, backward computes the norms and gates of a Llama model again; results are the same, bit by bit.
+
+    Left as they are: other architectures, and gates before an adapter, whose products and dropout would be repeated.
+    """
+    changed = [module for module in model.modules() if _is_cheap(module) and "forward" not in vars(module)]
+    for module in changed:
+        module.forward = MethodType(_AGAIN[type(module)], module)
+    try:
+        yield
+    finally:
+        for module in changed:
+            del module.forward
+
+
+def _is_cheap(module: nn.Module) -> bool:
+    plain = type(getattr(module, "down_proj", None)) is nn.Linear
+    return type(module) is LlamaRMSNorm or (type(module) is LlamaMLP and plain)
+
+
+def _norm(norm: LlamaRMSNorm, hidden: Tensor) -> Tensor:
+    """`LlamaRMSNorm.forward` of hidden (B, T, D), which alone is kept."""
+    return _again(type(norm).forward, norm, hidden)
+
+
+def _gated(mlp: LlamaMLP, hidden: Tensor) -> Tensor:
+    """`LlamaMLP.forward` of hidden (B, T, D); kept are its two projections, each (B, T, inner width)."""
+    return _again(_down, mlp, mlp.gate_proj(hidden), mlp.up_proj(hidden))
+
+
+def _down(mlp: LlamaMLP, gate: Tensor, up: Tensor) -> Tensor:
+    return mlp.down_proj(mlp.act_fn(gate) * up)  # the repetition ends before this product, whose input is all it needs
+
+
+def _again(part: Callable[..., Tensor], *inputs) -> Tensor:
+    if not torch.is_grad_enabled():
+        return part(*inputs)
+    return checkpoint(part, *inputs, use_reentrant=False, preserve_rng_state=False)  # nothing in it is random
+
+
+_AGAIN = {LlamaRMSNorm: _norm, LlamaMLP: _gated}

@@ -1,0 +1,306 @@
+"""Pretrained models by role and scale, by local folder, or by their name on the Hub.
+
+Weights are read from safetensors only (the laptop's decoder is unpacked from GGUF once), never from pickle, and no
+code that comes with a model is run.
+"""
+
+import io
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from huggingface_hub.utils import logging as hub_logging
+from safetensors import SafetensorError
+from tokenizers import pre_tokenizers
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GgufConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from helpers import assets, scales
+from helpers.errors import AssetError, InputError
+from helpers.progress import hide_progress
+
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+_PAD_TOKENS = ("<pad>", "[PAD]", "<|pad|>", "<|padding|>", "<|finetune_right_pad_id|>")
+
+
+def tokenizer(model: str | os.PathLike = "encoder", *, scale: str | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model, named as in `load`.
+
+    Its pad token differs from its end-of-text token wherever the vocabulary has a token to spare: one that is made
+    for padding, else the unknown token, which byte-level vocabularies never produce. Where both are the same token
+    (SmolLM2 and many decoders ship so), every place that ignores padding ignores the end of the text as well: labels
+    masked by pad id never teach a model to stop, and the embedding of the end token gets no gradient. GPT-2's
+    vocabulary has no token to spare; there the two stay the same.
+
+    Raises InputError for an unknown role, scale or folder; AssetError if the network or the disk fails.
+    """
+    where = _where(model, scale)
+    with quiet(slow=not os.path.isdir(where)), _told(model, where, scale):
+        found = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=_local_only(where))
+        if found.model_max_length > 1e9:  # the tokenizer does not say how much the model reads
+            settings = AutoConfig.from_pretrained(where, trust_remote_code=False, local_files_only=_local_only(where))
+            found.model_max_length = getattr(settings, "max_position_embeddings", found.model_max_length)
+    return _with_pad_token(found)
+
+
+def load(
+    auto_class: type,
+    model: str | os.PathLike = "encoder",
+    *,
+    scale: str | None = None,
+    pretrained: bool = True,
+    seed: int = 0,
+    **config: Any,
+) -> PreTrainedModel:
+    """A model in float32 and evaluation mode, its new layers drawn under `seed`; prints nothing.
+
+    A head that the weights do not hold, or hold for another number of classes, is drawn anew. The global random state
+    of torch, numpy and Python is left as it was.
+
+    Args:
+        auto_class: a class such as `transformers.AutoModelForSequenceClassification`.
+        model: a role (`encoder`, `decoder`), a local folder with `config.json` and safetensors, or a name on the Hub.
+        scale: `laptop` or `gpu`, which decides what a role stands for; `$SFT_SCALE` if None.
+        pretrained: False draws every weight under `seed`: the same network, untrained.
+        config: fields of the model's configuration to change, such as `num_labels` or `attn_implementation`.
+
+    Raises:
+        InputError: the role, scale, folder or configuration field does not exist, the folder holds no safetensors,
+            or weights of the body are missing or of another shape.
+        AssetError: the network is missing, or the asset cannot be fetched.
+    """
+    where = _where(model, scale)
+    with quiet(slow=not os.path.isdir(where)), _told(model, where, scale):
+        settings = _configuration(model, where, config)
+        if _pads_with_end(settings):
+            settings.pad_token_id = tokenizer(model, scale=scale).pad_token_id
+        with _seeded(seed):
+            if pretrained:
+                loaded = _weights(auto_class, model, where, settings)
+            else:
+                loaded = auto_class.from_config(settings, dtype=torch.float32, trust_remote_code=False)
+    if loaded.can_generate():
+        loaded.generation_config.pad_token_id = settings.pad_token_id
+    return loaded.eval()
+
+
+def describe() -> pd.DataFrame:
+    """One row a model that is at hand on a laptop.
+
+    Columns: name (its role), family, parameters of the body, layers, width D, vocabulary V, megabytes (10^6 bytes, as
+    packaged), licence (as its package states it).
+    """
+    rows = []
+    for role in scales.MODELS:
+        settings = AutoConfig.from_pretrained(_where(role, "laptop"), trust_remote_code=False)
+        with torch.device("meta"):  # shapes without memory
+            body = AutoModel.from_config(settings)
+        asset = assets.assets()[scales.model(role, "laptop")]
+        rows.append(
+            {
+                "name": role,
+                "family": settings.model_type,
+                "parameters": body.num_parameters(),
+                "layers": settings.num_hidden_layers,
+                "width": settings.hidden_size,
+                "vocabulary": settings.vocab_size,
+                "megabytes": round(asset.bytes / 1e6),
+                "licence": asset.licence,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _where(model: str | os.PathLike, scale: str | None) -> str:
+    """A local folder, checked, or a name on the Hub."""
+    model = os.fspath(model)
+    if model in scales.ONLY_GPU:
+        return scales.model(model, scale)
+    if model in scales.MODELS:
+        name = scales.model(model, scale)
+        return str(_from_asset(name)) if scales.current(scale) == "laptop" else name
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        _check_folder(folder)
+        return str(folder)
+    if folder.exists() or model.count("/") > 1 or model.startswith((".", "/", "~")):
+        raise InputError(
+            f"'{model}' is not a folder; pass a folder, a name on the Hub, or {' or '.join(scales.MODELS)}"
+        )
+    return model
+
+
+def _from_asset(name: str) -> Path:
+    path = assets.fetch(name)
+    if path.suffix != ".gguf":
+        return path
+    # The last number counts the versions of _unpack_gguf.
+    return assets.keep(f"{name}-unpacked-{assets.assets()[name].sha256[:12]}-1", partial(_unpack_gguf, path))
+
+
+def _unpack_gguf(path: Path, folder: Path) -> Path:
+    """Write a GGUF's model and tokenizer in the Hub's layout, in bfloat16, which rounds by 0.4% at most."""
+    content = folder / "model"
+    # One of transformers' bars does not ask whether bars are wanted.
+    bars = io.StringIO() if hide_progress() else sys.stderr
+    with quiet(slow=True), redirect_stderr(bars):
+        model = AutoModelForCausalLM.from_pretrained(
+            path.parent, gguf_file=path.name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
+        )
+        words = _with_pad_token(AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name))
+        # SmolLM2 cuts numbers into digits before anything else; the conversion of its GGUF leaves that out.
+        words.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+        words.model_max_length = model.config.max_position_embeddings
+        model.config.pad_token_id = model.generation_config.pad_token_id = words.pad_token_id
+        words.save_pretrained(content)
+        try:
+            model.save_pretrained(content)
+        except SafetensorError as error:
+            raise AssetError(
+                f"'{path.name}' cannot be unpacked in {assets.cache_dir()}: {error}; free some space there or set "
+                "HELPERS_CACHE to another folder"
+            ) from error
+    # safetensors lets the owner alone read what it writes; a cache may be shared
+    (content / "model.safetensors").chmod(0o644)
+    return content
+
+
+def _check_folder(folder: Path) -> None:
+    names = [path.name for path in folder.iterdir()]
+    if "config.json" not in names:
+        raise InputError(f"folder '{folder}' holds no config.json; pass one that save_pretrained has written")
+    pickled = [name for name in names if name.endswith(_PICKLED)]
+    if not any(name.endswith(".safetensors") for name in names):
+        found = f"only {', '.join(sorted(pickled))}, which may run code when opened" if pickled else "no weights"
+        raise InputError(
+            f"folder '{folder}' holds {found}; pass one with model.safetensors, as save_pretrained writes it"
+        )
+
+
+def _configuration(model: str, where: str, changes: dict[str, Any]) -> PreTrainedConfig:
+    settings, unknown = AutoConfig.from_pretrained(
+        where, return_unused_kwargs=True, trust_remote_code=False, local_files_only=_local_only(where), **changes
+    )
+    unknown = [name for name in unknown if name in changes]
+    if unknown:
+        raise InputError(f"model '{model}' ({settings.model_type}) has no configuration field '{unknown[0]}'")
+    return settings
+
+
+def _weights(auto_class: type, model: str, where: str, settings: PreTrainedConfig) -> PreTrainedModel:
+    loaded, report = auto_class.from_pretrained(
+        where,
+        config=settings,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=_local_only(where),
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    new = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
+    missing = [name for name in new if _of_the_body(loaded, name)]
+    if missing:
+        raise InputError(
+            f"the weights of '{model}' do not fit its configuration: '{missing[0]}' and {len(missing) - 1} more of the "
+            f"body are missing or of another shape; pass a complete {settings.model_type} model"
+        )
+    if new and loaded.get_output_embeddings() is not None:
+        warnings.warn(
+            f"'{model}' brings no language-model head; a new one is drawn, whose predictions mean nothing until it is "
+            "trained",
+            stacklevel=3,
+        )
+    return loaded
+
+
+def _of_the_body(model: PreTrainedModel, name: str) -> bool:
+    """Whether a weight belongs to the pretrained body; a pooler counts as head, many checkpoints leave it out."""
+    inside = name if model.base_model is model else name.removeprefix(f"{model.base_model_prefix}.")
+    return (model.base_model is model or inside != name) and not inside.startswith("pooler.")
+
+
+def _with_pad_token(found: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    if found.pad_token is None or found.pad_token == found.eos_token:
+        vocabulary = found.get_vocab()
+        spare = [token for token in (*_PAD_TOKENS, found.unk_token) if token in vocabulary and token != found.eos_token]
+        found.pad_token = spare[0] if spare else found.eos_token
+    return found
+
+
+def _pads_with_end(settings: PreTrainedConfig) -> bool:
+    """Whether a model that ends texts with a token of its own has no other token for padding."""
+    end = settings.eos_token_id
+    ends = end if isinstance(end, list) else [end]
+    return end is not None and (settings.pad_token_id is None or settings.pad_token_id in ends)
+
+
+def _local_only(where: str) -> bool:
+    return assets.offline() or os.path.isdir(where)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """New layers are drawn on the CPU from its default generator, which is put back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def quiet(*, slow: bool) -> Iterator[None]:
+    """Without transformers' report about new layers; with progress bars, in a terminal, only for what is slow."""
+    levels = [(library, library.get_verbosity()) for library in (transformers_logging, hub_logging)]
+    shown = transformers_logging.is_progress_bar_enabled()
+    hidden = not slow or hide_progress()
+    for library, _ in levels:
+        library.set_verbosity(logging.CRITICAL)
+    if hidden:
+        transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, level in levels:
+            library.set_verbosity(level)
+        if shown:
+            transformers_logging.enable_progress_bar()
+
+
+@contextmanager
+def _told(model: str | os.PathLike, where: str, scale: str | None) -> Iterator[None]:
+    """Turns what transformers raises, often a paragraph, into one sentence."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = " ".join(str(error).split()).split(". ")[0].rstrip(".")
+        if os.path.isdir(where):
+            raise InputError(f"model '{model}' cannot be read from {where}: {reason}") from error
+        chosen = scales.current(scale)
+        remedy = (
+            "set SFT_SCALE=laptop" if chosen == "gpu" else f"choose {' or '.join(scales.MODELS)}, which need no Hub"
+        )
+        raise AssetError(
+            f"model '{where}' could not be loaded from the Hub at scale '{chosen}' ({reason}); connect to the network, "
+            f"pass the folder of a local copy, or {remedy}"
+        ) from error

@@ -1,0 +1,99 @@
+"""A trained model on disk: what plain `from_pretrained` reads, and beside it how the model came to be.
+
+The folder holds config.json (label names inside), model.safetensors, the tokenizer, task.json, recipe.json,
+data_card.json, scores.json and history.csv. It appears in one move, complete.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+from safetensors import SafetensorError
+from transformers import AutoTokenizer
+
+from helpers import models
+from helpers.data.corpus import DataCard
+from helpers.errors import InputError
+from helpers.models import lora
+from helpers.tasks import registry
+from helpers.tasks.base import Predictor, Task
+
+
+def check_free(output: str | Path) -> None:
+    """InputError if something stands at `output` already: nothing is ever overwritten."""
+    if Path(output).exists():
+        raise InputError(f"the output folder '{output}' exists already; choose another name, or move it away")
+
+
+def save(
+    output: str | Path,
+    predictor: Predictor,
+    *,
+    recipe: dict,
+    history: pd.DataFrame,
+    card: DataCard,
+    scores: dict | None = None,
+) -> Path:
+    """Write a trained model to the new folder `output`.
+
+    LoRA matrices are merged into the weights before, so that the folder holds a plain model.
+
+    Raises InputError if `output` exists; nothing is written then.
+    """
+    output = Path(output)
+    check_free(output)
+    scratch = output.with_name(output.name + ".writing")
+    shutil.rmtree(scratch, ignore_errors=True)
+    with models.quiet(slow=False), full_disk_named(scratch):
+        lora.merged(predictor.model).save_pretrained(scratch)
+        predictor.tokenizer.save_pretrained(scratch)
+    _write(scratch / "task.json", predictor.task.to_dict())
+    _write(scratch / "recipe.json", recipe)
+    _write(scratch / "scores.json", scores or {})
+    (scratch / "data_card.json").write_text(card.to_json(), encoding="utf-8")
+    history.to_csv(scratch / "history.csv", index=False, lineterminator="\n")
+    scratch.rename(output)
+    return output
+
+
+def add_scores(output: str | Path, task: Task, scores: dict) -> None:
+    """Write the scores of a saved model, and the task's settings anew, which may hold a threshold chosen since."""
+    for name, content in (("task", task.to_dict()), ("scores", scores)):
+        scratch = Path(output) / f"{name}.writing"
+        _write(scratch, content)
+        scratch.replace(Path(output) / f"{name}.json")
+
+
+def load(folder: str | Path) -> Predictor:
+    """What `save` wrote into a folder, its model in evaluation mode; InputError if the folder is none such."""
+    folder = Path(folder)
+    try:
+        task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"'{folder}' is not a model that helpers has saved ({error}); give its folder") from error
+    try:
+        with models.quiet(slow=False):
+            model = task.auto_class.from_pretrained(
+                folder, use_safetensors=True, local_files_only=True, trust_remote_code=False
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        task.restore(model, folder)  # what plain `from_pretrained` leaves out
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(f"the model in '{folder}' cannot be read ({error}); train it again") from error
+    return Predictor(task, model.eval(), tokenizer)
+
+
+@contextmanager
+def full_disk_named(folder: Path) -> Iterator[None]:
+    """While this lasts, a disk that is full is an OSError with the folder and the remedy."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(f"'{folder}' cannot be written ({error}); free some space, or take a folder elsewhere") from error
+
+
+def _write(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

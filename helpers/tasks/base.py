@@ -1,0 +1,298 @@
+"""The contract of a task, written once: what is special about it, and what is the same for all.
+
+A task is a frozen dataclass whose fields are its settings. To write one, derive from `Task`, fill in the names that are
+declared without a value, and write the abstract methods. Batches, the loop, checkpoints, intervals, the saved folder,
+the card, the shell and the server then work with it; `tests/tasks/test_contract.py` says what they rely on.
+
+The way of a row: `encode` makes tokens of it once, `collate` pads some rows to a batch, `loss` and `outputs` read the
+batch, `predictions` turns the outputs of all rows into what is scored, `per_row` and `score` compare with `references`.
+"""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from datasets import Dataset
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from helpers import models
+from helpers.data.batching import on_device
+from helpers.data.corpus import Corpus
+from helpers.models.inference import BATCH_TOKENS, by_length, evaluating
+
+IGNORE = -100  # the label of a token that does not count, as everywhere in PyTorch
+
+
+class Task(ABC):
+    """What is special about a task; see the head of this file for how its methods hang together.
+
+    Class attributes:
+        name: how the shell and saved folders call it.
+        auto_class: the class of transformers with which plain `from_pretrained` loads its models.
+        pipeline_tag: what the Hub calls it.
+        default_model: the role of the pretrained model that suits it.
+        fields: what a person types for one prediction, such as ("text",).
+        new_layers: name prefixes of the layers that the pretrained body lacks.
+        selection_metric: the score on validation rows that chooses the best weights; higher is better.
+        from_counts: for a score that is no mean over rows, the method that makes it from mean counts (..., K); else
+            None.
+        learning_rates: peak step sizes of parameters that learn at a pace of their own, by name prefix.
+    """
+
+    name: ClassVar[str]
+    auto_class: ClassVar[type]
+    pipeline_tag: ClassVar[str]
+    default_model: ClassVar[str] = "encoder"
+    fields: ClassVar[tuple[str, ...]] = ("text",)
+    new_layers: ClassVar[tuple[str, ...]] = ()
+    selection_metric: ClassVar[str]
+    from_counts = None
+    learning_rates: ClassVar[Mapping[str, float]] = {}
+
+    # From a corpus and a pretrained model to something that can be trained
+
+    @classmethod
+    def for_corpus(cls, corpus: Corpus, **settings: Any) -> "Task":
+        """The task for a corpus, with its labels where it has some; settings that are None keep their defaults."""
+        return cls(**given(settings))
+
+    def configuration(self) -> dict[str, Any]:
+        """Fields of the model's configuration that the task sets, such as `num_labels`."""
+        return {}
+
+    def build(self, model: str | None = None, *, pretrained: bool = True, seed: int = 0) -> PreTrainedModel:
+        """The pretrained body with the layers of the task on top.
+
+        Args:
+            model: a role, a folder or a name on the Hub, as `models.load` takes it; None is `default_model`.
+            pretrained: False draws every weight.
+            seed: under which new layers are drawn.
+        """
+        name = model or self.default_model
+        return models.load(self.auto_class, name, pretrained=pretrained, seed=seed, **self.configuration())
+
+    def restore(self, model: PreTrainedModel, folder: Path) -> None:  # noqa: B027 - most tasks have nothing to add
+        """Give a model what plain `from_pretrained` leaves out of a saved folder."""
+
+    # From rows to batches
+
+    @abstractmethod
+    def encode(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
+        """Rows as tokens, in their order, with at least the column `input_ids`; labels are kept where there are some.
+
+        One row may become several. Raises InputError, naming the row, for one that cannot be read.
+        """
+
+    @abstractmethod
+    def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
+        """Some encoded rows as one batch, padded on the right: input_ids (B, T) and what `loss` and `outputs` read."""
+
+    @abstractmethod
+    def loss_terms(self, encoded: Dataset) -> np.ndarray:
+        """How many terms each encoded row adds to the loss, shape (N,); the loss of a step is divided by their sum."""
+
+    @abstractmethod
+    def references(self, encoded: Dataset) -> Sequence:
+        """What predictions on labelled rows are compared with, one an example."""
+
+    def truncated(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> int:
+        """How many rows lose a part because they are longer than the task reads, where `encode` does not tell."""
+        return 0
+
+    # From batches to loss and predictions
+
+    @abstractmethod
+    def loss(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """The loss summed over the terms of the batch, a scalar."""
+
+    @abstractmethod
+    def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> Sequence:
+        """What the model says about each row of the batch, on the CPU, one entry a row; padding changes nothing."""
+
+    def predictions(self, model: PreTrainedModel, outputs: list, encoded: Dataset) -> Sequence:
+        """The outputs of all encoded rows as predictions, one an example; here an array of shape (N, ...)."""
+        return np.stack(outputs)
+
+    def fast_path(self, model: nn.Module) -> AbstractContextManager:
+        """A context in which the model does only the work that this task reads; results are the same."""
+        return nullcontext()
+
+    def infer(self, model: PreTrainedModel, encoded: Dataset, *, batch_tokens: int = BATCH_TOKENS) -> list:
+        """The `outputs` of encoded rows in their order: the one inference loop of all tasks."""
+        pad_id = model.config.pad_token_id or 0
+
+        def compute(batch: list[int]) -> Sequence:
+            rows = encoded.select(batch).to_list()
+            return self.outputs(model, on_device(self.collate(rows, pad_id), model.device))
+
+        with evaluating(model), self.fast_path(model):
+            return by_length(compute, [len(ids) for ids in encoded["input_ids"]], batch_tokens=batch_tokens)
+
+    def predict(self, model: PreTrainedModel, encoded: Dataset, *, batch_tokens: int = BATCH_TOKENS) -> Sequence:
+        """Predictions for encoded rows, one an example, in their order."""
+        return self.predictions(model, self.infer(model, encoded, batch_tokens=batch_tokens), encoded)
+
+    def calibrated(self, predictions: Sequence, references: Sequence) -> "Task":
+        """This task with what is chosen on predictions for validation rows, such as a threshold."""
+        return self
+
+    # From predictions to scores and answers
+
+    @abstractmethod
+    def per_row(self, predictions: Sequence, references: Sequence) -> np.ndarray:
+        """One value an example, shape (N,), whose mean is `selection_metric`; with `from_counts`, counts (N, K)."""
+
+    @abstractmethod
+    def score(self, predictions: Sequence, references: Sequence) -> dict[str, float]:
+        """Scores by name, `selection_metric` among them."""
+
+    @abstractmethod
+    def answer(self, prediction: Any, row: dict) -> dict:
+        """One prediction as the shell and the server give it to people, ready for JSON; `row` as `encode` took it."""
+
+    def row(self, fields: dict[str, str]) -> dict:
+        """What a person typed into `fields`, as a row without labels."""
+        return fields
+
+    def reported_task(self, tokenizer: PreTrainedTokenizerBase) -> "Task":
+        """The task whose predictions and scores are reported: itself, unless training is judged by cheaper ones."""
+        return self
+
+    @property
+    @abstractmethod
+    def limit(self) -> str:
+        """What a model of this task cannot do, in one or two sentences for its card."""
+
+    def to_dict(self) -> dict:
+        """The task's name and settings, ready for JSON."""
+        return {"name": self.name, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model with what it takes to use it: its task and its tokenizer.
+
+    Rows are a `Dataset` as the task's `encode` takes it, a list of such rows as dictionaries, or, where the task has
+    one field, a list of texts.
+    """
+
+    task: Task
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    def encode(self, rows: Dataset | Sequence) -> Dataset:
+        """The rows as tokens."""
+        return self.task.encode(self.tokenizer, self._dataset(rows))
+
+    def predict(self, rows: Dataset | Sequence) -> Sequence:
+        """What the task predicts for each row: for a classifier probabilities (N, C), for a writer texts."""
+        return self._predicted(self._dataset(rows))[0]
+
+    def answers(self, rows: Dataset | Sequence) -> list[dict]:
+        """The predictions as people read them, one dictionary a row, ready for JSON."""
+        rows = self._dataset(rows)
+        task = self.task.reported_task(self.tokenizer)
+        return [task.answer(prediction, row) for prediction, row in zip(self.predict(rows), rows, strict=True)]
+
+    def score(self, rows: Dataset | Sequence) -> dict[str, float]:
+        """The task's scores on labelled rows."""
+        predictions, encoded = self._predicted(self._dataset(rows))
+        task = self.task.reported_task(self.tokenizer)
+        return task.score(predictions, task.references(encoded))
+
+    def _predicted(self, rows: Dataset) -> tuple[Sequence, Dataset]:
+        task = self.task.reported_task(self.tokenizer)
+        encoded = task.encode(self.tokenizer, rows)
+        return task.predict(self.model, encoded), encoded
+
+    def _dataset(self, rows: Dataset | Sequence) -> Dataset:
+        if isinstance(rows, Dataset):
+            return rows
+        field = self.task.fields[0]
+        return Dataset.from_list([self.task.row({field: row}) if isinstance(row, str) else row for row in rows])
+
+
+def given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are not None."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def label_names(labels: Sequence[str]) -> dict[str, Any]:
+    """The fields of a model's configuration that hold the names of C classes."""
+    id2label = dict(enumerate(labels))
+    return {"num_labels": len(labels), "id2label": id2label, "label2id": {name: i for i, name in id2label.items()}}
+
+
+def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
+    """The first `max_length` tokens of each text, or as many as the model reads, special tokens included."""
+    limit = min(max_length, tokenizer.model_max_length)
+    # A token is at least one character, and 100 characters a token is more than any text needs: a text of 100,000 words
+    # costs no more than its head.
+    heads = [text[: 100 * limit] for text in texts]
+    return (
+        tokenizer(heads, truncation=True, max_length=limit, return_attention_mask=False)["input_ids"] if heads else []
+    )
+
+
+def writing_limit(max_new_tokens: int) -> str:
+    """What a card says of a model that writes."""
+    return f"It writes at most {max_new_tokens} tokens. What it writes can be fluent and wrong, and nothing checks it."
+
+
+def token_likelihood(counts: np.ndarray) -> np.ndarray:
+    """Mean log p of a token, shape (...), from log p and tokens, shape (..., 2)."""
+    return counts[..., 0] / counts[..., 1]
+
+
+def likelihood_scores(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
+    """Mean log p over all tokens that count, in nats, and the perplexity exp(-mean), from log p and tokens, (N,)."""
+    mean = float(predictions.sum() / references.sum())
+    return {"log_likelihood": mean, "perplexity": float(np.exp(-mean))}
+
+
+def row_numbers(rows: Dataset) -> Sequence[int]:
+    """The number of each row in messages: of its file where the column `row` tells it, else of these rows."""
+    return rows["row"][:] if "row" in rows.column_names else range(1, len(rows) + 1)
+
+
+def warn_of_cuts(rows: Dataset, cuts: list[int], max_length: int | None) -> None:
+    """Warn, for `encode`, how many prompts were cut; `cuts` are the tokens that each row lost."""
+    shortened = [number for number, cut in zip(row_numbers(rows), cuts, strict=True) if cut]
+    if shortened:
+        warnings.warn(
+            f"{len(shortened):,} of {len(cuts):,} prompts were cut to max_length {max_length}, by {sum(cuts):,} tokens "
+            f"in all, the first in row {shortened[0]}; raise max_length to keep them whole",
+            stacklevel=3,
+        )
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Answers in the order of the rows.
+
+    Attributes:
+        tokens: of each answer, its end included, shape (N,).
+        finished: whether the model ended the answer itself, shape (N,); the others ran into max_new_tokens.
+    """
+
+    texts: list[str]
+    tokens: np.ndarray
+    finished: np.ndarray
+    seconds: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens written in a second, over all rows."""
+        return float(self.tokens.sum() / self.seconds)
+
+
+def until_end(ids: list[int], ends: list[int]) -> list[int]:
+    """The tokens up to and with the first that ends an answer."""
+    length = next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
+    return ids[:length]

@@ -1,0 +1,100 @@
+"""What a fine-tuned span finder must beat: no answer, a random span, and the sentence that is nearest to the question.
+
+Each returns one `Span` a row of `test`, as the task's `predict` does. Their margins are infinite: they answer whatever
+the threshold.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from datasets import Dataset, DatasetDict
+from transformers import AutoModel
+
+from helpers import models
+from helpers.models.embedding import embed
+from helpers.tasks.extraction.spans import NOTHING, Span
+from helpers.text import sentences
+
+
+def ladder(data: DatasetDict, task) -> dict[str, list[Span]]:
+    """The cheap systems that the shell compares with, by name: predictions on the test rows."""
+    return {
+        "no answer": no_answer(data["test"]),
+        "random span": random_span(data["train"], data["test"]),
+        "overlapping sentence": overlapping_sentence(data["test"]),
+    }
+
+
+def no_answer(test: Dataset) -> list[Span]:
+    """Never an answer: right where the context has none."""
+    return [NOTHING] * len(test)
+
+
+def random_span(train: Dataset, test: Dataset, *, seed: int = 0) -> list[Span]:
+    """Words in a row anywhere in the context, as many as a random answer of the training rows has."""
+    random = np.random.default_rng(seed)
+    lengths = [len(text.split()) for given in train["answers"] for text in given["text"]] or [1]
+    found = []
+    for context in test["context"]:
+        words = [match.span() for match in re.finditer(r"\S+", context)]
+        length = min(int(random.choice(lengths)), len(words))
+        first = int(random.integers(len(words) - length + 1))
+        found.append(_span(context, words[first][0], words[first + length - 1][1]) if words else NOTHING)
+    return found
+
+
+def overlapping_sentence(test: Dataset) -> list[Span]:
+    """The sentence that shares most different words with the question, the first of several."""
+
+    def shared(question: str, parts: Sequence[str]) -> list[int]:
+        asked = _words(question)
+        return [len(asked & _words(part)) for part in parts]
+
+    return _best_sentences(test, shared)
+
+
+def closest_sentence(test: Dataset, *, model: str = "encoder") -> list[Span]:
+    """The sentence whose frozen features have the largest cosine with those of the question."""
+    tokenizer, body = models.tokenizer(model), models.load(AutoModel, model)
+    parts = {part for context in dict.fromkeys(test["context"]) for _, part in _sentences(context)}
+    texts = sorted({*test["question"], *parts})
+    places = {text: place for place, text in enumerate(texts)}
+    features = embed(body, tokenizer, texts, max_length=128)  # (texts, D), of length one
+
+    def cosines(question: str, parts: Sequence[str]) -> np.ndarray:
+        return features[[places[part] for part in parts]] @ features[places[question]]
+
+    return _best_sentences(test, cosines)
+
+
+def _best_sentences(test: Dataset, score: Callable) -> list[Span]:
+    found = []
+    for question, context in zip(test["question"], test["context"], strict=True):
+        parts = _sentences(context)
+        if not parts:
+            found.append(NOTHING)
+            continue
+        start, text = parts[int(np.argmax(score(question, [text for _, text in parts])))]
+        found.append(_span(context, start, start + len(text)))
+    return found
+
+
+def _sentences(context: str) -> list[tuple[int, str]]:
+    """The lines' sentences and where each starts."""
+    found, start = [], 0
+    for line in context.splitlines():
+        for text in sentences(line):
+            place = context.find(text, start)
+            if place >= 0:
+                found.append((place, text))
+                start = place + len(text)
+    return found
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
+
+
+def _span(context: str, start: int, end: int) -> Span:
+    return Span(start, end, context[start:end], np.inf)

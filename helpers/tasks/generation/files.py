@@ -1,0 +1,124 @@
+"""Anyone's prompts with completions, or chats: CSV, TSV, JSONL or Parquet files to a `Corpus`."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from datasets import Dataset, DatasetDict
+
+from helpers.data import files
+from helpers.data.corpus import Corpus, pair_corpus
+from helpers.data.splits import one_completion_each, split_groups
+from helpers.errors import InputError
+from helpers.tasks.generation.chat import check_turns
+
+
+def corpus(
+    data: str | Path,
+    *,
+    prompt: str = "prompt",
+    completion: str = "completion",
+    messages: str = "messages",
+    group: str | None = None,
+    validation: str | Path | None = None,
+    test: str | Path | None = None,
+    seed: int = 0,
+) -> Corpus:
+    """Rows of prompt and completion, or of chats if the file has the column `messages`, split if no split is given.
+
+    Args:
+        data: the training rows, or all rows if they are to be split.
+        prompt, completion, messages, group: names of columns; rows of one group stay in one split.
+        validation, test: files with the same columns, both or neither.
+
+    Raises InputError for a file that cannot be read, a missing column, an empty prompt or completion, a chat that is no
+    list of turns or does not end with the assistant's, fewer than three rows, and a prompt or group that stands in two
+    splits.
+    """
+
+    def cut(rows: pd.DataFrame) -> tuple[dict, dict, str]:
+        kept, removed = one_completion_each(rows)
+        if len(kept) < 3:
+            raise InputError(f"'{data}' holds {len(kept)} different prompts; three splits need at least three")
+        rule = f"at random, seed {seed}" + (f", by {group}" if group else "")
+        return split_groups(kept, seed=seed), removed, rule
+
+    names = {"prompt": prompt, "completion": completion, "messages": messages, "group": group}
+    frames, about = files.in_splits(data, validation, test, read=partial(read, **names), cut=cut, check=check_apart)
+    card = pair_corpus(frames, unit="one row of the file", **about).card
+    return Corpus(DatasetDict({name: _rows(frame) for name, frame in frames.items()}), card)
+
+
+def read(
+    path: str | Path,
+    prompt: str = "prompt",
+    completion: str = "completion",
+    messages: str = "messages",
+    group: str | None = None,
+) -> pd.DataFrame:
+    """The rows of a file: prompt, completion and group as strings, their number `row`, and for chats `messages`."""
+    rows = files.read(path)
+    if messages in rows and prompt not in rows:
+        turns = [_turns(given, number, path) for number, given in enumerate(rows[messages], start=1)]
+        for number, given in enumerate(turns, start=1):
+            if given[-1]["role"] != "assistant" or len(given) < 2:
+                raise InputError(
+                    f"messages in row {number} of '{path}' end without an answer; add the assistant's turn"
+                )
+            check_turns(given, f"row {number} of '{path}'", True)
+        before = ["\n".join(turn["content"] for turn in given[:-1]) for given in turns]
+        found = {"prompt": before, "completion": [given[-1]["content"] for given in turns], "messages": turns}
+    else:
+        found = {"prompt": files.texts(rows, prompt, path), "completion": files.texts(rows, completion, path)}
+    found["group"] = files.texts(rows, group, path) if group else found["prompt"]
+    return pd.DataFrame(found).assign(row=range(1, len(rows) + 1))
+
+
+def labelled(path: str | Path, task, **columns: str | None) -> Dataset:
+    """The prompts of a file with completions, or whole chats, and their groups, as the task takes them."""
+    return _rows(read(path, **columns))
+
+
+def from_lines(lines: Sequence[str], prompt: str = "prompt", messages: str = "messages") -> Dataset:
+    """One prompt a line."""
+    return Dataset.from_dict({"prompt": list(lines)})
+
+
+def check_apart(frames: files.Frames, paths: files.Paths) -> None:
+    """InputError if a prompt or a group stands in two files."""
+    files.check_apart(frames, paths, "prompt")
+
+
+def unlabelled(path: str | Path, prompt: str = "prompt", messages: str = "messages") -> Dataset:
+    """Rows to be answered: a column `prompt`, or `messages` without the assistant's last turn."""
+    rows = files.read(path)
+    if messages in rows and prompt not in rows:
+        turns = [_turns(given, number, path) for number, given in enumerate(rows[messages], start=1)]
+        turns = [given[:-1] if _answered(given) else given for given in turns]
+        for number, given in enumerate(turns, start=1):
+            check_turns(given, f"row {number} of '{path}'", False)
+        return Dataset.from_dict({"messages": turns})
+    return Dataset.from_dict({"prompt": files.texts(rows, prompt, path).tolist()})
+
+
+def _rows(frame: pd.DataFrame) -> Dataset:
+    """Rows as the task `Generation` takes them, with their groups and the numbers that they have in their file."""
+    columns = ["messages", "group", "row"] if "messages" in frame else ["prompt", "completion", "group", "row"]
+    return Dataset.from_dict({name: frame[name].tolist() for name in columns})
+
+
+def _turns(given, number: int, path: str | Path) -> list[dict]:
+    given = given.tolist() if isinstance(given, np.ndarray) else given  # as Parquet files are read
+    good = isinstance(given, list) and given and all(isinstance(turn, dict) for turn in given)
+    if not good or not all(isinstance(turn.get(key), str) for turn in given for key in ("role", "content")):
+        raise InputError(
+            f"messages in row {number} of '{path}' are no list of turns; write "
+            '[{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]'
+        )
+    return [{"role": turn["role"], "content": turn["content"]} for turn in given]
+
+
+def _answered(turns: list[dict]) -> bool:
+    return turns[-1]["role"] == "assistant"

@@ -1,0 +1,316 @@
+"""Text generation: a decoder learns to answer a prompt, and its loss counts the answer alone.
+
+A row is a pair of columns `prompt` and `completion`, or a list `messages` of {"role", "content"} whose last turn is
+the assistant's. Without completion (or last assistant turn) a row can only be answered, not learnt from.
+
+    task = Generation(system="Translate to French.")
+    run = fit(task, task.build(), tokenizer, train, validation)       # log-likelihood of validation rows chooses
+    rows = task.encode(tokenizer, test)
+    task.score(task.predict(run.model, rows), task.references(rows))  # log-likelihood and perplexity
+    task.generate(run.model, tokenizer, rows).texts                   # what the model writes, in the rows' order
+
+Three things go wrong silently elsewhere, so they are built in here. Which token counts is written down while the
+tokens are made, never found afterwards by searching; the end of a turn always counts, so that the model learns to
+stop; a completion is never cut, and the tokens that a prompt loses are counted and told.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+
+from helpers.data.batching import pack
+from helpers.data.corpus import Corpus
+from helpers.errors import InputError
+from helpers.models import lora
+from helpers.models.fast import cheap_parts_again
+from helpers.models.inference import BATCH_TOKENS
+from helpers.tasks.base import (
+    IGNORE,
+    Generated,
+    Task,
+    given,
+    likelihood_scores,
+    row_numbers,
+    token_likelihood,
+    warn_of_cuts,
+    writing_limit,
+)
+from helpers.tasks.generation.chat import ChatTemplate, Segment, check_turns, plain_ids
+from helpers.tasks.generation.writing import WrittenTexts, generate
+from helpers.text import half_character
+
+_CHOICES = {"template": ("chat", "plain"), "supervise": ("completion", "all")}
+
+
+@dataclass(frozen=True)
+class Generation(Task):
+    """A text that a decoder writes after a prompt.
+
+    Attributes:
+        template: `chat` frames the turns as the tokenizer's chat template says; `plain` writes the completion straight
+            after the prompt and ends it with the tokenizer's end token.
+        system: the system turn of rows with `prompt`; None leaves it to the template, which may insert its own.
+        supervise: `completion` counts the assistant's tokens and the end of its turn; `all` counts the prompt as well,
+            as in pretraining.
+        max_length: tokens of a row, frame and completion included; the end of a longer prompt is cut. None cuts
+            nothing and refuses rows that are longer than the model reads.
+        max_new_tokens: most tokens of an answer in `generate`.
+        packed: several rows of a batch share a sequence of at most so many tokens, and none sees another; None gives
+            each row a sequence. The step is the same, only the padding differs.
+        lora_rank: `build` freezes the model and adds LoRA matrices of this rank (`helpers.adapters`); None trains the
+            weights themselves.
+    """
+
+    template: str = "chat"
+    system: str | None = None
+    supervise: str = "completion"
+    max_length: int | None = None
+    max_new_tokens: int = 64
+    packed: int | None = None
+    lora_rank: int | None = None
+
+    name = "generation"
+    auto_class = AutoModelForCausalLM
+    pipeline_tag = "text-generation"
+    default_model = "decoder"
+    fields = ("prompt",)
+    selection_metric = "log_likelihood"
+
+    def __post_init__(self):
+        for field, choices in _CHOICES.items():
+            if getattr(self, field) not in choices:
+                raise InputError(f"{field} '{getattr(self, field)}' is unknown; choose {' or '.join(choices)}")
+        for field in ("max_length", "max_new_tokens", "packed", "lora_rank"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise InputError(f"{field} {value} must be at least 1")
+        if self.system is not None and self.template == "plain":
+            raise InputError("the plain template has no place for a system turn; put it into the prompts")
+        if half_character(self.system or ""):
+            raise InputError(
+                f"the system turn {self.system!r} holds half a character (a lone surrogate); write whole ones"
+            )
+
+    def encode(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> Dataset:
+        """Turn rows into tokens, row by row.
+
+        Each text between the template's frames is tokenised alone, so a prompt has the same tokens in training and
+        when it is answered, and a text that spells a special token stays text.
+
+        Returns the columns input_ids; counts (1 where the token adds to the loss, else 0); prompt_tokens (tokens before
+        the last completion); cut (tokens that the prompt lost). A warning tells how many prompts were cut.
+
+        Raises InputError, with the row (the column `row`, if there is one, else its place), for an empty prompt or
+        completion, a role that does not exist, a second system turn, an order of turns that the template refuses, a
+        tokenizer without the template, and rows that do not fit.
+        """
+        frames = ChatTemplate(tokenizer, self.template)
+        conversations = list(self._conversations(data))
+        contents = [turn["content"] for turns in conversations for turn in turns]
+        tokens = iter(plain_ids(tokenizer, contents))
+        made = []
+        for number, turns in zip(row_numbers(data), conversations, strict=True):
+            parts = frames.around([turn["role"] for turn in turns], [next(tokens) for _ in turns], number)
+            cut = self._shorten(parts, tokenizer.model_max_length, number)
+            made.append(self._row(parts) | {"cut": cut})
+        warn_of_cuts(data, [row["cut"] for row in made], self.max_length)
+        return Dataset.from_list(made)
+
+    def _conversations(self, data: Dataset) -> Iterator[list[dict]]:
+        """The turns of each row, checked; the last is the assistant's in all rows or in none."""
+        if "messages" in data.column_names:
+            if self.template == "plain":
+                raise InputError("the plain template takes prompt and completion, not messages; use template chat")
+            if self.system is not None:
+                raise InputError("a system turn is given for rows that are whole chats; write it into their messages")
+            rows = [[dict(turn) for turn in turns or []] for turns in data["messages"]]
+        else:
+            rows = [self._pair(row) for row in data]
+        learn = bool(rows) and bool(rows[0]) and rows[0][-1]["role"] == "assistant"
+        for number, turns in zip(row_numbers(data), rows, strict=True):
+            check_turns(turns, f"row {number}", learn)
+            yield turns
+
+    def _pair(self, row: dict) -> list[dict]:
+        turns = [] if self.system is None else [{"role": "system", "content": self.system}]
+        turns.append({"role": "user", "content": row["prompt"]})
+        return turns + ([{"role": "assistant", "content": row["completion"]}] if "completion" in row else [])
+
+    def _shorten(self, parts: list["Segment"], window: int, number: int) -> int:
+        """Cut prompts at their ends until the row fits; returns how many tokens went."""
+        limit = min(window, self.max_length or window)
+        room = limit if parts[-1].counts else limit - self.max_new_tokens
+        excess = sum(len(part.ids) for part in parts) - room
+        if excess > 0 and self.max_length is None:
+            raise InputError(
+                f"prompt in row {number} needs {room + excess:,} tokens with its frame and the model has {room:,} for "
+                "it; shorten it, or set max_length to have prompts cut"
+            )
+        left = excess
+        while left > 0:
+            longest = max(parts, key=lambda part: len(part.ids) * part.may_be_cut)
+            going = min(left, len(longest.ids) - 1) if longest.may_be_cut else 0
+            if going <= 0:
+                raise InputError(
+                    f"row {number} does not fit into {limit:,} tokens without cutting its completion; raise max_length "
+                    "or leave the row out"
+                )
+            longest.ids = longest.ids[:-going]
+            left -= going
+        return max(0, excess)
+
+    def _row(self, parts: list["Segment"]) -> dict:
+        ids = [token for part in parts for token in part.ids]
+        counts = [int(part.counts) for part in parts for _ in part.ids]
+        if self.supervise == "all" and parts[-1].counts:
+            counts = [1] * len(ids)
+        counts[0] = 0  # nothing stands before it that could predict it
+        answer = sum(len(part.ids) for part in parts[-2:]) if parts[-1].counts else 0
+        return {"input_ids": ids, "counts": counts, "prompt_tokens": len(ids) - answer}
+
+    @classmethod
+    def for_corpus(cls, corpus: Corpus, **settings: Any) -> "Generation":
+        """Generation as the settings say; nothing is cut unless `max_length` is given."""
+        task = cls(**given(settings))
+        if task.max_length is not None and task.max_length <= task.max_new_tokens:
+            raise InputError(
+                f"max_length {task.max_length} leaves no token for a prompt beside max_new_tokens "
+                f"{task.max_new_tokens}; raise the one or lower the other"
+            )
+        return task
+
+    def build(self, model: str | None = None, *, pretrained: bool = True, seed: int = 0) -> PreTrainedModel:
+        """The pretrained decoder with the output layer it came with, and LoRA beside it where a rank is set."""
+        built = super().build(model, pretrained=pretrained, seed=seed)
+        return built if self.lora_rank is None else lora.add(built, self.lora_rank, seed=seed)
+
+    def references(self, encoded: Dataset) -> np.ndarray:
+        """How many tokens of each encoded row count, shape (N,): what log-likelihoods are divided by."""
+        return self.loss_terms(encoded)
+
+    def loss_terms(self, encoded: Dataset) -> np.ndarray:
+        """One term a token that counts, shape (N,)."""
+        return np.array([sum(row) for row in encoded["counts"]], dtype=np.int64)
+
+    def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
+        """Encoded rows as input_ids and labels (B, T), padded on the right; packed rows with position_ids (B, T).
+
+        There is no attention mask: no token sees a later one, so padding on the right is seen by padding alone. In a
+        packed sequence the positions start at 0 with each row; that is how attention knows where a row ends.
+        """
+        if self.packed is None:
+            return _collated(rows, [[i] for i in range(len(rows))], pad_id)
+        groups = pack([len(row["input_ids"]) for row in rows], self.packed)
+        return _collated(rows, groups, pad_id) | {"position_ids": _positions(rows, groups)}
+
+    def loss(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """Cross-entropy -log p(token | tokens before it), summed over the tokens that count; scalar."""
+        return token_losses(model, batch).sum()
+
+    def fast_path(self, model: nn.Module) -> AbstractContextManager:
+        """Backward computes again what is cheap; logits exist only where they count, always."""
+        return cheap_parts_again(model)
+
+    def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> np.ndarray:
+        """log p of the tokens that count of each row, summed over them, in nats, shape (B,), float64."""
+        owners = (batch["labels"][:, 1:] != IGNORE).nonzero()[:, 0].cpu()  # (n,)
+        losses = token_losses(model, batch).cpu().double()  # (n,)
+        return -torch.bincount(owners, losses, minlength=len(batch["labels"])).numpy()
+
+    def infer(self, model: PreTrainedModel, encoded: Dataset, *, batch_tokens: int = BATCH_TOKENS) -> list:
+        """As for all tasks; rows that are packed for training are read one by one."""
+        if self.packed is not None:
+            return replace(self, packed=None).infer(model, encoded, batch_tokens=batch_tokens)
+        return super().infer(model, encoded, batch_tokens=batch_tokens)
+
+    def per_row(self, predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """log p of each row and the number of tokens behind it, shape (N, 2); `from_counts` makes the score of them."""
+        return np.stack([predictions, references], axis=-1)
+
+    def from_counts(self, counts: np.ndarray) -> np.ndarray:
+        """Mean log p of a token, shape (...), from log p and tokens, shape (..., 2)."""
+        return token_likelihood(counts)
+
+    def score(self, predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
+        """Mean log p over all tokens that count, in nats, and the perplexity exp(-mean)."""
+        return likelihood_scores(predictions, references)
+
+    def answer(self, prediction: str, row: dict) -> dict:
+        """What the model wrote."""
+        return {"completion": prediction}
+
+    def reported_task(self, tokenizer: PreTrainedTokenizerBase) -> Task:
+        """The texts that the model writes, scored against those that it should write."""
+        return WrittenTexts(self, tokenizer)
+
+    @property
+    def limit(self) -> str:
+        """What the model card says."""
+        return writing_limit(self.max_new_tokens)
+
+    def generate(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, encoded: Dataset, **settings: Any
+    ) -> Generated:
+        """Answer the prompts of encoded rows; completions that the rows hold are not shown to the model.
+
+        Args:
+            settings: see `writing.generate`: beams, temperature, top_p, seed, batch_rows, batch_tokens.
+        """
+        ends = ChatTemplate(tokenizer, self.template).ends()
+        return generate(model, tokenizer, encoded, ends=ends, max_new_tokens=self.max_new_tokens, **settings)
+
+
+def token_losses(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    """-log p of each token that counts, row after row, shape (n,).
+
+    The output layer sees the n hidden states that predict these tokens and no other: with a vocabulary of 50,000 and
+    long prompts, logits for all T positions would cost more than the rest of the model.
+    """
+    labels = batch["labels"][:, 1:]  # (B, T - 1)
+    counts = labels != IGNORE
+    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    with _logits_at(model, counts):
+        logits = model(**inputs, use_cache=False).logits.float()  # (n, V)
+    return nn.functional.cross_entropy(logits, labels[counts], reduction="none")
+
+
+@contextmanager
+def _logits_at(model: nn.Module, places: Tensor) -> Iterator[None]:
+    """While this lasts, the output layer keeps of hidden states (B, T, D) those at `places` (B, T - 1): (n, D).
+
+    A hook, and not a call of body and head, because autocast and data parallelism live in the model's own `forward`.
+    """
+    body = model.module if hasattr(model, "module") else model
+    head = body.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, given: (given[0][:, :-1][places], *given[1:]))
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _collated(rows: list[dict], groups: Sequence[Sequence[int]], pad_id: int) -> dict[str, Tensor]:
+    """One sequence a group of rows, padded on the right: input_ids and labels, (B, T)."""
+    width = max(sum(len(rows[i]["input_ids"]) for i in group) for group in groups)
+    ids = torch.full((len(groups), width), pad_id)
+    labels = torch.full((len(groups), width), IGNORE)
+    for g, group in enumerate(groups):
+        tokens = torch.tensor([token for i in group for token in rows[i]["input_ids"]])
+        counts = torch.tensor([count for i in group for count in rows[i]["counts"]], dtype=torch.bool)
+        ids[g, : len(tokens)] = tokens
+        labels[g, : len(tokens)] = tokens.where(counts, IGNORE)
+    return {"input_ids": ids, "labels": labels}
+
+
+def _positions(rows: list[dict], groups: Sequence[Sequence[int]]) -> Tensor:
+    """Places of the tokens in their rows, (B, T), each row and each padding from 0."""
+    lengths = [[len(rows[i]["input_ids"]) for i in group] for group in groups]
+    width = max(map(sum, lengths))
+    return torch.stack([torch.cat([torch.arange(n) for n in (*row, width - sum(row))]) for row in lengths])

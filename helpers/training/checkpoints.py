@@ -1,0 +1,144 @@
+"""Checkpoints of a training run: complete or absent, checked by hash, and without pickle.
+
+They live in `<output>.training`, one folder `step-<n>` each, of which the newest is kept. A folder is filled under
+another name and then renamed, so a run that is killed while it writes leaves the checkpoint before.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from helpers.errors import InputError
+from helpers.saving.folder import full_disk_named
+
+Weights = dict[str, Tensor]
+Moments = dict[int, dict[str, Tensor]]
+TENSORS, STATE = "tensors.safetensors", "state.json"
+
+
+@dataclass
+class State:
+    """Where a run stands: what is done, and the best weights so far. The loop moves it on, a checkpoint keeps it.
+
+    Attributes:
+        step: steps that are done.
+        seconds: that they took, without validation and checkpoints.
+        history: one row a step, as `Run.history` has them.
+        best: the row of the best evaluation so far.
+        best_weights: what the weights were then, by name.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict] = field(default_factory=list)
+    best: dict | None = None
+    best_weights: dict[str, Tensor] | None = None
+
+
+def work_folder(output: str | Path) -> Path:
+    """The folder beside `output` in which an unfinished run keeps its checkpoints."""
+    output = Path(output)
+    return output.with_name(output.name + ".training")
+
+
+def start(work: Path) -> None:
+    """Make the folder of a new run; InputError if one that can go on is there."""
+    if work.exists() and newest(work) is not None:
+        raise InputError(f"'{work}' holds an unfinished run; resume it, or delete that folder to start anew")
+    work.mkdir(parents=True, exist_ok=True)
+
+
+def newest(work: Path) -> Path | None:
+    """The newest complete checkpoint, if there is one."""
+    return max(work.glob("step-*"), default=None)
+
+
+def save(work: Path, state: State, weights: Weights, moments: Moments, identity: dict) -> None:
+    """Write a checkpoint and then remove the ones before it.
+
+    Args:
+        weights: what trains, and buffers, by name.
+        moments: AdamW's, by the number of the parameter.
+        identity: to which run it belongs.
+    """
+    folder, scratch = work / f"step-{state.step:09d}", work / "writing"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    tensors = {f"weights.{name}": tensor for name, tensor in weights.items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in (state.best_weights or {}).items()}
+    tensors |= {f"optimizer.{i}.{key}": tensor for i, own in moments.items() for key, tensor in own.items()}
+    with full_disk_named(scratch):
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, scratch / TENSORS)
+    about = {name: getattr(state, name) for name in ("step", "seconds", "history", "best")}
+    about |= {"identity": identity, "sha256": _file_digest(scratch / TENSORS)}
+    (scratch / STATE).write_text(json.dumps(about), encoding="utf-8")
+    old = list(work.glob("step-*"))
+    if folder not in old:
+        scratch.rename(folder)
+        for path in old:
+            shutil.rmtree(path)
+
+
+def load(work: Path, identity: dict) -> tuple[State, Weights, Moments]:
+    """The newest checkpoint: the state, the weights, and AdamW's moments.
+
+    Raises InputError if there is none, if its hash or form is wrong, or if it belongs to a run with another recipe
+    or other rows; it is left as it is.
+    """
+    folder = newest(work)
+    if folder is None:
+        raise InputError(f"'{work}' holds no checkpoint to resume from; start the run without resuming")
+    about = _read_state(folder)
+    for name, value in identity.items():
+        if about["identity"].get(name) != value:
+            raise InputError(
+                f"the checkpoint '{folder}' was made with {name} {about['identity'].get(name)!r}, not {value!r}; "
+                f"use the same settings and data, or delete '{work}' to start anew"
+            )
+    groups: dict[str, dict] = {"weights": {}, "best": {}, "optimizer": {}}
+    for name, tensor in load_file(folder / TENSORS).items():
+        group, rest = name.split(".", 1)
+        groups[group][rest] = tensor
+    state = State(about["step"], about["seconds"], about["history"], about["best"], groups["best"] or None)
+    return state, groups["weights"], _nested(groups["optimizer"])
+
+
+def discard(output: str | Path) -> None:
+    """Remove the checkpoints of a run whose model has been saved."""
+    shutil.rmtree(work_folder(output), ignore_errors=True)
+
+
+def digest(text: str) -> str:
+    """The first 16 hexadecimal digits of the sha256 of a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _read_state(folder: Path) -> dict:
+    remedy = f"delete '{folder.parent}' to start anew"
+    try:
+        about = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        intact = about["sha256"] == _file_digest(folder / TENSORS)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"the checkpoint '{folder}' cannot be read ({error}); {remedy}") from error
+    if not intact:
+        raise InputError(f"the checkpoint '{folder}' is damaged: the sha256 of {TENSORS} is wrong; {remedy}")
+    return about
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _nested(flat: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """`{"3.exp_avg": t}` to `{3: {"exp_avg": t}}`, as an optimiser's state is laid out."""
+    nested: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in flat.items():
+        index, key = name.split(".", 1)
+        nested.setdefault(int(index), {})[key] = tensor
+    return nested

@@ -1,0 +1,111 @@
+"""Processor, memory and signals: what a run finds on the machine that it runs on."""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from helpers.training.recipe import Recipe
+
+GB = 1e9
+
+
+def native_bf16(device: torch.device) -> bool:
+    """Whether the processor multiplies bf16 matrices itself; where it does not, bf16 is slower than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu" or sys.platform == "darwin":  # Apple's matrix unit is reached through fp32
+        return False
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch do not tell
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def peak_memory_gb(device: torch.device) -> float:
+    """Largest memory so far, in 1e9 bytes: of the GPU if there is one, else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / GB
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GB
+
+
+def accelerator(recipe: Recipe) -> tuple[Accelerator, str]:
+    """A fresh accelerator and the precision that it computes in."""
+    AcceleratorState._reset_state()  # it is one for the whole process and else keeps the last run's precision
+    device = Accelerator().device
+    precision = recipe.precision
+    if precision == "auto":
+        precision = "bf16" if native_bf16(device) else "fp32"
+    AcceleratorState._reset_state()
+    return Accelerator(mixed_precision="bf16" if precision == "bf16" else "no"), precision
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """While this lasts, Ctrl-C sets the event, so that a step is never left half done; a second one stops at once.
+
+    So does SIGTERM, with which batch systems and torchrun end a process, unless something else handles it.
+    """
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if before[signal.SIGTERM] != signal.SIG_DFL:
+        del before[signal.SIGTERM]
+
+    def note(number, frame):
+        signal.signal(number, before[number])
+        event.set()
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the memory of a GPU, or of this computer, is used up."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of glibc's malloc.h
+
+
+def keep_freed() -> bool:
+    """Have the C library keep freed memory up to the end of the process; returns whether it could be told.
+
+    glibc gives large blocks back to the system as soon as they are free. A training step takes the same blocks as the
+    step before, and would get each page of them anew and zeroed. Only glibc is told (`man 3 mallopt`); elsewhere
+    nothing changes. The peak of memory is as before, but what lies between two peaks is not given back.
+    """
+    if sys.platform != "linux":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is None:
+        return False
+    never, above = -1, 1 << 30
+    return bool(mallopt(_TRIM_THRESHOLD, never)) and bool(mallopt(_MMAP_THRESHOLD, above))
+
+
+def any_interrupted(machine: Accelerator, interrupt: threading.Event) -> bool:
+    """Whether any process was interrupted."""
+    if machine.num_processes == 1:
+        return interrupt.is_set()
+    seen = torch.tensor(float(interrupt.is_set()), device=machine.device)
+    return machine.reduce(seen, "sum").item() > 0
+
+
+def is_main_process() -> bool:
+    """Whether this process is the only one, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"

@@ -1,0 +1,272 @@
+"""What is fixed while a run lasts, such as the prepared model and the plan of its steps; and what a step does."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from datasets import Dataset
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from helpers.data.batching import length_batches, on_device, split_evenly
+from helpers.errors import InputError, TrainingError
+from helpers.models.fast import RandomBits, cheap_dropout, dropout_rates
+from helpers.tasks.base import Task
+from helpers.training import checkpoints
+from helpers.training.checkpoints import State
+from helpers.training.device import accelerator, keep_freed, out_of_memory
+from helpers.training.optimizer import check_reach, parameter_groups
+from helpers.training.recipe import Recipe
+
+
+@dataclass
+class Job:
+    """One run: what it trains, on what, and how.
+
+    Attributes:
+        model: as accelerate prepared it; `body` is the same without its wrapper.
+        peaks: the highest learning rate of each group of the optimiser.
+        rows: encoded, N of them; `lengths` are their tokens and `terms` what each adds to the loss, shape (N,).
+        plan: the epoch and the rows of every step.
+        evaluate_after: the numbers of the steps after which the validation rows are scored.
+        work: the folder of checkpoints, if there is one.
+    """
+
+    task: Task
+    recipe: Recipe
+    accelerator: Accelerator
+    precision: str
+    model: nn.Module
+    body: PreTrainedModel
+    optimizer: torch.optim.Optimizer
+    peaks: list[float]
+    rows: list[dict]
+    lengths: np.ndarray
+    terms: np.ndarray
+    plan: list[tuple[int, list[int]]]
+    evaluate_after: set[int]
+    validation: Dataset | None
+    pad_id: int
+    work: Path | None
+    bits: RandomBits = field(default_factory=RandomBits)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Parameters that train and buffers, by name; those that do not train are as they were at the start."""
+        named = {name: tensor for name, tensor in self.body.named_parameters() if tensor.requires_grad}
+        return named | dict(self.body.named_buffers())
+
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """Set what `weights` returns."""
+        with torch.no_grad():
+            for name, tensor in self.weights().items():
+                tensor.copy_(weights[name])
+
+    @cached_property
+    def identity(self) -> dict:
+        """What must be the same for a run to go on from a checkpoint."""
+        rows = checkpoints.digest(repr([self.rows, self.validation and self.validation.to_list()]))
+        about = {"task": f"{self.task.name} {asdict(self.task)}", "model": self._model_digest(), "rows": rows}
+        return {
+            **self.recipe.to_dict(),
+            "precision": self.precision,
+            "processes": self.accelerator.num_processes,
+            **about,
+        }
+
+    def _model_digest(self) -> str:
+        """Names and shapes of all weights, and the beginnings of those that do not train."""
+        seen = [
+            (name, tuple(tensor.shape), [] if tensor.requires_grad else tensor.detach().flatten()[:16].tolist())
+            for name, tensor in self.body.named_parameters()
+        ]
+        return checkpoints.digest(repr(seen))
+
+
+def prepare(
+    task: Task,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    train: Dataset,
+    validation: Dataset | None,
+    recipe: Recipe,
+    work: Path | None,
+) -> Job:
+    """Encode the rows, plan the steps, and bring the model to its device; InputError for what cannot be trained."""
+    train = task.encode(tokenizer, train)
+    validation = None if validation is None else task.encode(tokenizer, validation)
+    machine, precision = accelerator(recipe)
+    check_reach(model, recipe)
+    groups = parameter_groups(model, recipe, task.new_layers, task.learning_rates)
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=machine.device.type in ("cpu", "cuda"))
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    model, optimizer = machine.prepare(model, optimizer)
+    rows = train.to_list()
+    lengths = [len(row["input_ids"]) for row in rows]
+    plan, evaluate_after = _plan(lengths, recipe)
+    terms = task.loss_terms(train)
+    _check_terms(terms, plan)
+    return Job(
+        task=task,
+        recipe=recipe,
+        accelerator=machine,
+        precision=precision,
+        model=model,
+        body=machine.unwrap_model(model),
+        optimizer=optimizer,
+        peaks=peaks,
+        rows=rows,
+        lengths=np.array(lengths),
+        terms=terms,
+        plan=plan,
+        evaluate_after=evaluate_after,
+        validation=validation,
+        pad_id=tokenizer.pad_token_id,
+        work=work,
+    )
+
+
+@contextmanager
+def training_mode(job: Job) -> Iterator[None]:
+    """Training mode, the recipe's dropout, and the fast paths of task and device, undone at the end."""
+    device = job.accelerator.device
+    with ExitStack() as stack:
+        stack.enter_context(dropout_rates(job.body, job.recipe.dropout, job.recipe.attention_dropout))
+        job.body.train()
+        stack.enter_context(cheap_dropout(job.body, job.bits))
+        stack.enter_context(job.task.fast_path(job.body))
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        elif device.type == "cpu":
+            keep_freed()
+        yield
+    job.body.eval()
+
+
+def seed_step(job: Job, step: int) -> None:
+    """Make every random draw of a step a function of seed, step and process."""
+    key = [job.recipe.seed, step, job.accelerator.process_index]
+    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
+    job.bits.seed(key)
+
+
+def backward(job: Job, rows: list[int]) -> float:
+    """Gradients of the mean loss over all terms of a step; returns that mean.
+
+    `accelerate` averages gradients over processes, so each piece is weighted by their number.
+    """
+    machine = job.accelerator
+    world, rank = machine.num_processes, machine.process_index
+    pieces = [piece for piece in split_evenly(rows, job.recipe.accumulate * world)[rank::world] if len(piece)]
+    weight = world / job.terms[rows].sum() if pieces else 0.0
+    pieces = pieces or [rows[:1]]  # a process without rows still takes part in the averaging, with weight 0
+    value = torch.zeros((), device=machine.device)
+    # The outermost autocast drops the bf16 copies of the weights where it ends. Inside this one, which itself casts
+    # nothing, the pieces of a step share them.
+    with torch.autocast(machine.device.type, enabled=False):
+        for number, piece in enumerate(pieces, start=1):
+            batch = on_device(job.task.collate([job.rows[i] for i in piece], job.pad_id), machine.device)
+            with ExitStack() as stack:
+                if number < len(pieces):
+                    stack.enter_context(machine.no_sync(job.model))
+                loss = job.task.loss(job.model, batch) * weight
+                machine.backward(loss)
+            value += loss.detach()
+    return (machine.reduce(value, "sum") / world).item()
+
+
+def check_finite(job: Job, step: int, rows: list[int], loss: float, norm: float) -> None:
+    """TrainingError, with the step and its rows, if the loss or the gradient is not finite."""
+    if not np.isfinite(loss) or not np.isfinite(norm):
+        raise TrainingError(
+            f"the loss of step {step + 1} is {loss:g} and its gradient norm {norm:g} "
+            f"(rows {_listed(rows)} of the training data); lower the learning rate of "
+            f"{job.recipe.learning_rate:g} or look at these rows"
+        )
+
+
+def evaluate(job: Job, state: State) -> dict[str, float]:
+    """Score the validation rows, write the scores into the history, and keep the weights if they are the best."""
+    scores = job.task.score(job.task.predict(job.body, job.validation), job.task.references(job.validation))
+    state.history[-1] |= {f"validation_{name}": value for name, value in scores.items()}
+    key = f"validation_{job.task.selection_metric}"
+    if state.best is None or state.history[-1][key] > state.best[key]:
+        state.best = dict(state.history[-1])
+        state.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in job.weights().items()}
+    return scores
+
+
+def out_of_patience(job: Job, state: State) -> bool:
+    """Whether so many evaluations as the recipe allows have brought no better score."""
+    if job.recipe.patience is None or state.best is None:
+        return False
+    key = f"validation_{job.task.selection_metric}"
+    return sum(key in row for row in state.history[state.best["step"] :]) >= job.recipe.patience
+
+
+def opened(job: Job, resume: bool) -> State:
+    """Where the run begins: at the start, with an empty folder for checkpoints, or at the newest one in it."""
+    if job.work is None:
+        if resume:
+            raise InputError("resume needs the output folder of the run that is to go on")
+        return State()
+    if not resume:
+        checkpoints.start(job.work)
+        return State()
+    state, weights, moments = checkpoints.load(job.work, job.identity)
+    job.load_weights(weights)
+    groups = job.optimizer.state_dict()["param_groups"]
+    job.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    return state
+
+
+def save(job: Job, state: State) -> None:
+    """Write a checkpoint, in the first process; the others wait."""
+    if job.accelerator.is_main_process:
+        checkpoints.save(job.work, state, job.weights(), job.optimizer.state_dict()["state"], job.identity)
+    job.accelerator.wait_for_everyone()
+
+
+@contextmanager
+def memory_errors(job: Job, state: State) -> Iterator[None]:
+    """While this lasts, memory that runs out is a TrainingError with the step and the remedy."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"memory ran out in step {state.step + 1} of {len(job.plan)}, with up to {job.recipe.batch_tokens:,} "
+            f"tokens in {job.recipe.accumulate} pieces and rows of up to {job.lengths.max():,} tokens; lower "
+            "batch_tokens or batch_rows, raise accumulate, or give the task a smaller max_length"
+        ) from error
+
+
+def _plan(lengths: list[int], recipe: Recipe) -> tuple[list[tuple[int, list[int]]], set[int]]:
+    """The epoch and rows of every step, and the numbers of the steps after which validation is scored."""
+    plan, evaluate_after, parts = [], set(), recipe.evaluations
+    limits = {"batch_rows": recipe.batch_rows, "batch_tokens": recipe.batch_tokens, "seed": recipe.seed}
+    for epoch in range(recipe.epochs):
+        batches = length_batches(lengths, **limits, epoch=epoch)
+        evaluate_after |= {len(plan) + max(1, len(batches) * part // parts) for part in range(1, parts + 1)}
+        plan += [(epoch, batch) for batch in batches]
+    return plan, evaluate_after
+
+
+def _check_terms(terms: np.ndarray, plan: list[tuple[int, list[int]]]) -> None:
+    """InputError if a step would divide by zero because none of its rows has anything that counts."""
+    for _, rows in plan:
+        if terms[rows].sum() == 0:
+            raise InputError(
+                f"nothing in the rows {_listed(rows)} of the training data adds to the loss; they must hold labels, or "
+                "completions"
+            )
+
+
+def _listed(rows: list[int], most: int = 8) -> str:
+    shown = ", ".join(str(row + 1) for row in sorted(rows)[:most])
+    return shown + (", ..." if len(rows) > most else "")

@@ -1,0 +1,1 @@
+"""The main paths, as functions: what the shell, the chapters and the experiments call."""

@@ -1,0 +1,124 @@
+"""Figures show what they are given: axes are named, and the points are the data."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import metrics
+from helpers.book import figures, notebook
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    figures.style()
+    yield
+    plt.close("all")
+
+
+def labelled(axes) -> bool:
+    return bool(axes.get_xlabel() and axes.get_ylabel())
+
+
+def test_the_learning_curve_draws_means_and_the_range_of_seeds():
+    runs = pd.DataFrame({"system": ["tf-idf"] * 4, "train_rows": [10, 10, 100, 100], "accuracy": [0.5, 0.7, 0.8, 0.9]})
+    axes = figures.learning_curve(runs).axes[0]
+    assert axes.lines[0].get_ydata() == pytest.approx([0.6, 0.85])
+    assert axes.lines[0].get_color() == figures.COLOURS["tf-idf"]
+    corners = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert (corners.min(), corners.max()) == (0.5, 0.9)
+    assert labelled(axes)
+
+
+def test_scores_of_systems_are_drawn_with_their_intervals():
+    table = pd.DataFrame({"value": [0.5, 0.8], "low": [0.4, 0.7], "high": [0.7, 0.9]}, index=["one", "two"])
+    axes = figures.scores(table, "F1").axes[0]
+    assert axes.lines[0].get_xdata().tolist() == [0.5, 0.8] and axes.lines[0].get_ydata().tolist() == [1, 0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two"]
+    ends = [segment[:, 0].tolist() for segment in axes.collections[0].get_segments()]
+    assert ends == [pytest.approx([0.4, 0.7]), pytest.approx([0.7, 0.9])]
+
+
+def test_the_losses_of_runs_are_drawn_and_named():
+    runs = {name: pd.DataFrame({"step": [1, 2], "loss": [2.0, end]}) for name, end in (("1e-3", 1.0), ("1e-2", 3.0))}
+    axes = figures.losses(runs, "learning rate").axes[0]
+    assert [line.get_ydata()[1] for line in axes.lines] == [1.0, 3.0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["1e-3", "1e-2"]
+    assert labelled(axes) and axes.get_legend().get_title().get_text() == "learning rate"
+
+
+def test_the_training_curve_shows_losses_and_scores():
+    history = pd.DataFrame({"step": [1, 2, 3], "loss": [0.7, 0.6, 0.5], "validation_accuracy": [np.nan, 0.6, 0.8]})
+    top, bottom = figures.training_curve(history).axes
+    assert top.lines[0].get_ydata() == pytest.approx([0.7, 0.6, 0.5])
+    assert bottom.lines[0].get_xdata() == pytest.approx([2, 3])
+    assert top.get_ylabel() and labelled(bottom)
+
+
+def test_the_confusion_matrix_writes_every_count():
+    axes = figures.confusion_matrix(pd.DataFrame([[8, 2], [1, 9]], index=["a", "b"], columns=["a", "b"])).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["8\n80%", "2\n20%", "1\n10%", "9\n90%"]
+    assert labelled(axes)
+
+
+def test_the_reliability_curve_draws_each_system():
+    random = np.random.default_rng(0)
+    curve = metrics.reliability(random.dirichlet([1, 1], size=200), random.integers(2, size=200))
+    axes = figures.reliability_curve({"tf-idf": curve, "fine-tuned": curve}).axes[0]
+    assert [line.get_label() for line in axes.lines] == ["perfectly calibrated", "tf-idf", "fine-tuned"]
+    assert labelled(axes)
+
+
+def test_lengths_and_differences_have_named_axes():
+    assert labelled(figures.lengths([3, 5, 9], limit=8).axes[0])
+    table = pd.DataFrame({"value": [0.1], "low": [0.0], "high": [0.2]}, index=["more"])
+    axes = figures.differences(table, "the recipe").axes[0]
+    assert "the recipe" in axes.get_xlabel()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["more"]
+
+
+def test_a_claim_that_does_not_hold_stops_the_page_with_its_sentence(capsys):
+    with pytest.raises(AssertionError, match="does not hold in this run: water is dry"):
+        notebook.claim(False, "water is dry")
+    notebook.claim(np.bool_(True), "water is wet")
+    assert "Markdown" in capsys.readouterr().out
+
+
+def test_a_sentence_is_shown_as_it_is_said(monkeypatch):
+    shown = []
+    monkeypatch.setattr(notebook, "display", lambda made: shown.append(made.data))
+    notebook.say("The gain is 0.1.")
+    assert shown == ["The gain is 0.1."]
+
+
+def test_start_tells_the_scale_and_seeds(monkeypatch):
+    monkeypatch.setenv("SFT_SCALE", "laptop")
+    assert notebook.start(3) == "laptop"
+    first = np.random.random()
+    notebook.start(3)
+    assert np.random.random() == first
+
+
+def test_each_word_is_tied_to_its_first_piece():
+    words, pieces = ["Ann", "sings"], ["[CLS]", "an", "##n", "sings", "[SEP]"]
+    axes = figures.pieces(words, ["B-x", "O"], pieces, [None, 0, 0, 1, None]).axes[0]
+    assert [line.get_xdata()[0] for line in axes.lines] == [1, 3]
+    assert {text.get_text() for text in axes.texts} >= {*words, *pieces, "B-x", "O"}
+
+
+def test_gains_are_drawn_on_their_side_of_zero():
+    ends = np.array([[0.1, 0.3], [-0.3, -0.1], [-0.1, 0.1]])
+    axes = figures.gains(["up", "down", "none"], ends.mean(1), ends, "title", "label").axes[0]
+    colours = [line.get_color() for line in axes.lines if len(line.get_xdata()) == 1]
+    assert colours == [figures.BLUE, figures.RED, figures.ORANGE]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["up", "down", "none"]
+
+
+def test_transition_scores_stand_at_their_tags():
+    axes = figures.transitions(np.array([[0.0, -1.5], [0.5, 1.0]]), ["O", "B-x"]).axes[0]
+    written = {text.get_position(): text.get_text() for text in axes.texts}
+    assert written[(1, 0)] == "-1.50" and written[(0, 1)] == "+0.50"

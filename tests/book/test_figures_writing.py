@@ -1,0 +1,34 @@
+"""The plots of the chapters on pairs show the numbers that they were given."""
+
+import pandas as pd
+import pytest
+
+from helpers.book import figures
+
+RESULTS = pd.DataFrame(
+    {
+        "system": ["copy", "memory", "memory", "fine-tuned"],
+        "train_rows": [0, 1000, 64, 64],
+        "value": [28.0, 31.0, 24.0, 30.0],
+        "low": [26.0, 29.0, 22.0, 28.0],
+        "high": [30.0, 33.0, 26.0, 33.0],
+    }
+)
+
+
+def test_the_curve_has_a_level_line_for_what_has_no_rows_and_dots_with_intervals_for_the_rest():
+    axes = figures.size_curve(RESULTS, "chrF", "title", "rows").axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["copy", "memory", "fine-tuned"]
+    level = next(line for line in axes.lines if line.get_linestyle() == "--")
+    assert set(level.get_ydata()) == {28.0}
+    dots = [container.lines[0].get_xydata().tolist() for container in axes.containers]
+    assert dots == [[[64, 24], [1000, 31]], [[64, 30]]]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["64", "1,000"]
+    assert [container.lines[0].get_fillstyle() for container in axes.containers] == ["full", "none"]
+
+
+def test_novelty_is_a_bar_in_percent_for_each_system():
+    axes = figures.novelty({"lead": 0.0, "fine-tuned": 0.25}).axes[0]
+    found = dict(zip([text.get_text() for text in axes.get_yticklabels()], axes.patches, strict=True))
+    assert found["fine-tuned"].get_width() == pytest.approx(25)
+    assert found["lead"].get_width() == 0

@@ -1,0 +1,38 @@
+"""The committed notebooks: clean, alike at their beginning, and all in the table of contents."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import book, notebook
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = book.notebooks(ROOT)
+
+
+def test_table_of_contents_names_every_page_once_and_no_other():
+    files = [*(ROOT / "book").rglob("*.md"), *(ROOT / name for name in NOTEBOOKS)]
+    pages = [
+        file.relative_to(ROOT).with_suffix("").as_posix() for file in files if ".ipynb_checkpoints" not in file.parts
+    ]
+    assert sorted(book.documents(ROOT)) == sorted(pages)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_is_clean(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert notebook.dumps(notebook.read(ROOT / name)) == text, f"run: python tools/notebook.py {name}"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_begins_with_the_common_cell_and_a_title(name):
+    cells = notebook.read(ROOT / name).cells
+    assert cells[0].source == notebook.first_cell().source
+    assert cells[0].metadata == {"tags": ["remove-cell"]}
+    assert cells[1].cell_type == "markdown" and cells[1].source.startswith("# ")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_holds_no_output(name):
+    code = [cell for cell in notebook.read(ROOT / name).cells if cell.cell_type == "code"]
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in code)

@@ -1,0 +1,193 @@
+"""Corpora of pairs: what goes in and what shall come out, split without leaks."""
+
+import json
+
+import pandas as pd
+import pytest
+from datasets import Dataset
+
+from helpers import corpora, text
+from helpers.corpora import docstrings, strings
+from helpers.data import corpus as data_corpus
+from helpers.data import splits
+from helpers.errors import InputError
+
+PAIRS = {
+    "strings": {"language": "fr"},
+    "docstrings": {},
+}
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def corpus(request):
+    return corpora.load(request.param, **PAIRS[request.param])
+
+
+def test_no_prompt_and_no_group_stands_in_two_splits(corpus):
+    prompts = [set(splits.normalised(pd.Series(part["prompt"][:]))) for part in corpus.data.values()]
+    groups = [set(part["group"]) for part in corpus.data.values()]
+    for sets in (prompts, groups):
+        assert sum(map(len, sets)) == len(set.union(*sets))
+    assert sum(map(len, prompts)) == sum(corpus.card.rows.values())
+
+
+def test_every_row_has_text_on_both_sides_and_the_card_counts_them(corpus):
+    for name, part in corpus.data.items():
+        assert len(part) == corpus.card.rows[name] > 50
+        assert all(text.strip() for column in ("prompt", "completion") for text in part[column])
+    assert set(corpus.card.words) == {"prompt", "completion"}
+    assert "labels" not in corpus.card.table().index
+    assert json.loads(corpus.card.to_json())["rows"] == corpus.card.rows
+
+
+def test_a_corpus_of_pairs_is_the_same_every_time(corpus):
+    name = corpus.card.name.partition("-")[0]
+    assert corpora.load(name, **PAIRS[name]).card.sha256 == corpus.card.sha256
+
+
+@pytest.mark.parametrize("language", strings.LANGUAGES)
+def test_another_product_is_a_test_set_alone(language):
+    found = strings.other_product(language)
+    assert set(found.data) == {"test"}
+    assert found.card.rows["test"] > 150
+
+
+def test_strings_are_sentences_with_their_placeholders():
+    data = corpora.load("strings").data["train"].to_pandas()
+    lengths = data["prompt"].map(lambda text: len(text.split()))
+    assert lengths.between(strings.MIN_WORDS, strings.MAX_WORDS).all()
+    assert not data["prompt"].str.contains(r"\n|\[|<|://").any()
+    assert data["prompt"].str.contains(r"\{\w+\}").sum() > 100
+    assert (data["prompt"] != data["completion"]).all()
+
+
+def test_strings_of_several_components_are_in_train():
+    data = corpora.load("strings").data
+    assert "Device is already configured" in set(data["train"]["prompt"])
+    assert strings.SHARED not in {*data["validation"]["group"], *data["test"]["group"]}
+
+
+def test_xsum_is_as_counted():
+    found = corpora.load("xsum")
+    assert found.card.rows == {"test": 1000}
+    assert found.card.words["prompt"]["50%"] > 200 > 30 > found.card.words["completion"]["50%"]
+
+
+@pytest.mark.parametrize("name", ["strings", "dialogue"])
+def test_a_language_that_a_corpus_lacks_is_named(name):
+    with pytest.raises(InputError, match="'tlh'; choose one of "):
+        corpora.load(name, language="tlh")
+
+
+def test_a_frame_surrounds_each_prompt_whatever_it_holds():
+    data = Dataset.from_dict({"prompt": ["a {name}", "{}"], "completion": ["b", "c"]})
+    framed = data_corpus.framed(data, "{}\nFrench:\n")
+    assert framed["prompt"][:] == ["a {name}\nFrench:\n", "{}\nFrench:\n"]
+    assert framed["completion"][:] == ["b", "c"]
+
+
+# Docstrings
+
+
+def test_a_docstring_is_its_prose_and_its_summary():
+    body = "It reads the rows one by one, and keeps those that hold. " * 4
+    text = f"Read the rows of a file.\n\n    {body}\n\n    See :func:`~a.b` too, as it is used.\n"
+    found = docstrings.pair(text + "\n    Parameters\n    ----------\n    x : int\n")
+    assert found == (f"{body.strip()} See `a.b` too, as it is used.", "Read the rows of a file.")
+
+
+@pytest.mark.parametrize(
+    "rest", ["Parameters\n----------\nx : int", "Args:\n    x: an int", ">>> f(1)\n2", ".. note:: a note", "- a list"]
+)
+def test_what_follows_a_section_a_list_or_an_example_is_left_out(rest):
+    body = "It reads the rows one by one, and keeps those that hold. " * 4
+    found = docstrings.pair(f"Read the rows of a file.\n\n{body}\n\n{rest}\n\nMore prose that comes too late.")
+    assert found == (body.strip(), "Read the rows of a file.")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Only a summary line.", "No full stop\n\n" + "word " * 40, "Short body.\n\nToo short."]
+)
+def test_a_docstring_without_summary_or_body_is_none(text):
+    assert docstrings.pair(text) is None
+
+
+def test_libraries_are_read_and_never_run(tmp_path, monkeypatch):
+    source = (
+        'raise SystemExit("run")\ndef f():\n    """Do one thing and another.\n\n    '
+        + "Prose it is. " * 12
+        + '\n    """\n'
+    )
+    for name in ("library/__init__.py", "library/tests/test_f.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(source, encoding="utf-8")
+    (tmp_path / "library" / "old.py").write_text("print 'Python 2'", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert [summary for _, summary in docstrings._read("library")] == ["Do one thing and another."]
+
+
+# Splits and words
+
+
+def test_of_equal_prompts_the_commonest_completion_is_kept():
+    rows = pd.DataFrame({"prompt": ["Go on!", "go on", "Go on", "Stop"], "completion": ["a", "b", "b", "c"]})
+    kept, removed = splits.one_completion_each(rows)
+    assert kept[["prompt", "completion"]].values.tolist() == [["go on", "b"], ["Stop", "c"]]
+    assert removed == {"prompt seen before": 2}
+
+
+def test_rows_without_labels_are_split_by_group():
+    rows = pd.DataFrame({"prompt": [f"p{i}" for i in range(200)], "group": [f"g{i // 5}" for i in range(200)]})
+    parts = splits.split(rows)
+    assert {name: len(part) for name, part in parts.items()} == {"train": 150, "validation": 25, "test": 25}
+    assert sum(part["group"].nunique() for part in parts.values()) == 40
+    with pytest.raises(InputError, match=r"the data have too few rows .*needs three: add rows$"):
+        splits.split(rows.head(2))
+
+
+def test_words_of_chinese_are_its_characters():
+    assert text.words("Read the file.") == ["Read", "the", "file."]
+    assert text.words("读取 JSON文件。") == ["读", "取", "JSON", "文", "件", "。"]
+
+
+def test_sentences_keep_all_of_the_text():
+    text = 'He said "no." Then, e.g. Monday, it (really!) rained. Mr. X left? Yes'
+    assert text.sentences(text) == ['He said "no."', "Then, e.g. Monday, it (really!) rained.", "Mr. X left?", "Yes"]
+    assert text.sentences("第一句。第二句。") == ["第一句。", "第二句。"]
+    assert text.sentences("") == []
+
+
+# At scale gpu
+
+
+def hub_folder(folder, columns: list[str], rows: dict[str, list]) -> str:
+    for split, values in rows.items():
+        Dataset.from_list([dict(zip(columns, row, strict=True)) for row in values]).to_parquet(
+            folder / f"{split}-00000-of-00001.parquet"
+        )
+    return str(folder)
+
+
+def test_opus_loses_the_training_rows_that_are_tested(tmp_path):
+    rows = {part: [[{"en": f"{part} sentence", "fr": f"phrase {part}"}]] for part in ("train", "validation", "test")}
+    rows["train"].append([{"en": "TEST sentence!", "fr": "fuite"}])
+    rows["validation"].append([{"en": "Test sentence.", "fr": "fuite"}])
+    found = corpora.load("strings", path=hub_folder(tmp_path, ["translation"], rows))
+    assert found.card.rows == {"train": 1, "validation": 1, "test": 1}
+    assert found.data["test"][0] == {"prompt": "test sentence", "completion": "phrase test", "group": "opus"}
+    assert found.card.removed["train row that stands in a later split"] == 1
+
+
+def test_news_articles_are_read_in_the_hub_s_layout_and_lose_those_that_are_tested(tmp_path):
+    rows = {part: [[f"Long article of {part}.", "In short."]] for part in ("train", "validation", "test")}
+    rows["train"] += [["Long article of test", "Copied."], ["A long article, of validation", "Another."]]
+    rows["train"] += [["long article of validation", "Copied."]]
+    found = corpora.load("docstrings", path=hub_folder(tmp_path, ["article", "highlights"], rows))
+    assert found.data["test"]["prompt"][:] == ["Long article of test."]
+    assert found.data["test"]["completion"][:] == ["In short."]
+    assert found.card.rows == {"train": 2, "validation": 1, "test": 1}
+
+
+def test_xsum_is_read_in_the_hub_s_layout(tmp_path):
+    found = corpora.load("xsum", path=hub_folder(tmp_path, ["document", "summary"], {"test": [["Long.", "Short."]]}))
+    assert found.data["test"]["completion"][:] == ["Short."]

@@ -1,0 +1,97 @@
+"""A result that stands in the ledger is not computed again, and every experiment can be found."""
+
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from experiments import run
+from helpers.book import ledger
+
+
+def test_only_what_is_missing_is_computed(monkeypatch):
+    recorded, computed = [], []
+
+    def read(name):
+        return pd.DataFrame([row for row in recorded if row["experiment"] == name])
+
+    def experiment():
+        for seed in range(3):
+            yield {"system": "a", "seed": seed}, lambda seed=seed: computed.append(seed) or {"accuracy": 0.5 + seed}
+
+    def record(_folder, name, **row):
+        recorded.append({"experiment": name, **row})
+
+    module = SimpleNamespace(CORPUS="reviews", MODEL="encoder", EXPERIMENTS={"mine": experiment})
+    monkeypatch.setattr(ledger, "read", read)
+    monkeypatch.setattr(ledger, "record", record)
+    run.run("mine", module)
+    run.run("mine", module)
+    assert computed == [0, 1, 2]
+    assert [row["accuracy"] for row in recorded] == [0.5, 1.5, 2.5]
+    assert all(len(row["data_sha256"]) == 12 and row["data"] == "reviews" for row in recorded)
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """A module with three results in a ledger of its own, and the seeds that were computed."""
+    monkeypatch.setattr(run, "RESULTS", tmp_path)
+    monkeypatch.setattr(ledger, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(ledger, "provenance", lambda _: {})
+    computed = []
+
+    def experiment():
+        for seed in range(3):
+            recipe = {"epochs": module.RECIPE["epochs"], "seed": seed, "clip": 1.0}
+            told = {} if seed == 2 else {"recipe": recipe}
+            yield {"seed": seed}, lambda seed=seed, told=told: computed.append(seed) or {"accuracy": 0.5, **told}
+
+    module = SimpleNamespace(CORPUS="reviews", MODEL="encoder", EXPERIMENTS={"mine": experiment}, RECIPE={"epochs": 3})
+    run.run("mine", module)
+    return SimpleNamespace(module=module, computed=computed, file=tmp_path / "mine.jsonl")
+
+
+def rewrite(file, seed: int, **changes) -> None:
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = [row | (changes if row["seed"] == seed else {}) for row in rows]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", [{"data_sha256": "0" * 12}, {"model_sha256": "0" * 12}])
+def test_a_result_of_other_data_or_weights_is_stale_and_replaced_only_on_request(recorded, capsys, changed):
+    rewrite(recorded.file, 1, **changed)
+    capsys.readouterr()
+    run.run("mine", recorded.module)
+    assert capsys.readouterr().out == f"mine {{'seed': 1}} is stale: {next(iter(changed))} changed since\n"
+    assert recorded.computed == [0, 1, 2]
+    run.run("mine", recorded.module, 0.0, stale=True)
+    assert recorded.computed == [0, 1, 2], "there was no time"
+    run.run("mine", recorded.module, stale=True)
+    assert recorded.computed == [0, 1, 2, 1]
+    rows = ledger.read("mine")
+    assert rows["seed"].tolist() == [0, 2, 1] and rows["data_sha256"].nunique() == rows["model_sha256"].nunique() == 1
+
+
+@pytest.mark.slow
+def test_a_result_of_another_recipe_is_stale_where_the_recipe_was_recorded(recorded, capsys):
+    run.run("mine", recorded.module)
+    assert "stale" not in capsys.readouterr().out
+    recorded.module.RECIPE["epochs"] = 4
+    run.run("mine", recorded.module)
+    told = capsys.readouterr().out.splitlines()
+    assert told == [f"mine {{'seed': {seed}}} is stale: epochs changed since" for seed in (0, 1)]
+    run.run("mine", recorded.module, stale=True)
+    assert recorded.computed == [0, 1, 2, 0, 1]
+    run.run("mine", recorded.module, stale=True)
+    assert recorded.computed == [0, 1, 2, 0, 1]
+    recorded.module.recipe = lambda about: {"epochs": 4, "clip": 1.0 + about["seed"]}
+    capsys.readouterr()
+    run.run("mine", recorded.module)
+    assert capsys.readouterr().out == "mine {'seed': 1} is stale: clip changed since\n"
+
+
+@pytest.mark.parametrize("name", ledger.experiments())
+def test_every_result_of_the_ledger_can_be_computed_again(name):
+    assert name in run.modules()

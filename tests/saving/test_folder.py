@@ -1,0 +1,78 @@
+"""A saved model is complete, loads without this package, and overwrites nothing."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from helpers import saving
+from helpers.data.corpus import text_corpus
+from helpers.errors import InputError
+from helpers.training import checkpoints, loop
+
+FRAME = pd.DataFrame({"text": ["w1 w2", "w40 w41"], "label": ["no", "yes"]})
+CARD = text_corpus(
+    {"train": FRAME}, ["no", "yes"], name="x", source="y", licence="z", unit="row", split_rule="none"
+).card
+
+
+@pytest.fixture
+def run(tmp_path):
+    return loop.fit(
+        tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(), None, tiny.recipe(epochs=1), output=tmp_path / "model"
+    )
+
+
+def test_a_saved_model_predicts_the_same_and_loads_with_plain_transformers(tmp_path, run):
+    data = tiny.rows(20, 3)
+    folder = saving.save(tmp_path / "model", tiny.TASK, run, tiny.tokenizer(), CARD, {"accuracy": 0.5})
+    expected = tiny.TASK.predict(run.model.cpu(), tiny.TASK.encode(tiny.tokenizer(), data))  # where loading puts it
+    loaded = saving.load(folder)
+    task, model, tokenizer = loaded.task, loaded.model, loaded.tokenizer
+    assert task == tiny.TASK
+    np.testing.assert_array_equal(task.predict(model, task.encode(tokenizer, data)), expected)
+
+    plain = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    batch = AutoTokenizer.from_pretrained(folder)(
+        list(data["text"]), padding=True, truncation=True, return_tensors="pt"
+    )
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    np.testing.assert_allclose(plain(**inputs).logits.softmax(-1).detach(), expected, atol=1e-6)
+    assert plain.config.id2label == {0: "no", 1: "yes"}
+
+
+def test_a_saved_model_carries_how_it_came_to_be(tmp_path, run):
+    folder = saving.save(tmp_path / "model", tiny.TASK, run, tiny.tokenizer(), CARD, {"accuracy": 0.5})
+    told = {
+        path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.suffix in (".json", ".csv")
+    }
+    assert json.loads(told["recipe.json"]) == run.recipe.to_dict()
+    assert json.loads(told["data_card.json"])["sha256"] == CARD.sha256
+    assert json.loads(told["scores.json"]) == {"accuracy": 0.5}
+    assert len(told["history.csv"].splitlines()) == 1 + len(run.history)
+    assert not list(folder.glob("*.bin")) and (folder / "model.safetensors").is_file()
+    assert not checkpoints.work_folder(folder).exists()
+
+
+def test_an_output_that_exists_is_not_touched(tmp_path, run):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match=r"the output folder '.*model' exists already; choose another name"):
+        saving.save(tmp_path / "model", tiny.TASK, run, tiny.tokenizer(), CARD)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["mine.txt"]
+    assert checkpoints.newest(tmp_path / "model.training") is not None
+
+
+def test_a_folder_without_a_model_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"is not a model that helpers has saved .*give its folder"):
+        saving.load(tmp_path)
+
+
+def test_a_model_without_weights_is_one_sentence(tmp_path, run):
+    folder = saving.save(tmp_path / "model", tiny.TASK, run, tiny.tokenizer(), CARD)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"the model in '.*' cannot be read .*train it again"):
+        saving.load(folder)

@@ -1,0 +1,104 @@
+"""The model card, for each task: one of the Hub's, with the scores, the data and the limits of a model."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tiny
+import tiny_decoder
+import tiny_extraction
+from huggingface_hub import ModelCard
+
+from helpers.cli import options
+from helpers.cli.main import main
+from helpers.saving import model_card
+from helpers.tasks import registry
+
+FAST = ["--epochs", "1", "--learning-rate", "1e-2"]
+# For each task: what makes a small model, rows, what the shell needs besides, and what the card must tell.
+TASKS = {
+    "classification": (
+        tiny,
+        [{"text": f"{row['text']} w{row['label']}", "label": f"label {row['label']}"} for row in tiny.rows(48)],
+        ["--max-length", "32"],
+        ("text-classification", "AutoModelForSequenceClassification"),
+        ["majority", "tf-idf", "label 1", "the first 32 tokens are read", "bootstrap over\nthe rows"],
+    ),
+    "extraction": (
+        tiny_extraction,
+        tiny_extraction.rows(30).to_list(),
+        ["--max-length", "48"],
+        ("question-answering", "AutoModelForQuestionAnswering"),
+        ["random span", "by context", "threshold", "windows of 48 tokens", "bootstrap over\ntheir "],
+    ),
+    "generation": (
+        tiny_decoder,
+        tiny_decoder.rows(40).to_list(),
+        ["--template", "plain", "--max-new-tokens", "4"],
+        ("text-generation", "AutoModelForCausalLM"),
+        ["nearest prompt", "supervise", "It writes at most 4 tokens"],
+    ),
+    "tagging": (
+        tiny,
+        [{"tokens": row["text"].split(), "tags": ["B-x"] + ["O"] * row["text"].count(" ")} for row in tiny.rows(48)],
+        ["--max-length", "32"],
+        ("token-classification", "AutoModelForTokenClassification"),
+        ["most frequent", "classical crf", "B-x", "at most 32 tokens are read"],
+    ),
+}
+
+
+def test_every_task_of_the_shell_is_here():
+    assert set(TASKS) == set(options.NAMES)
+    assert set(model_card.PIPELINES) == set(registry.TASKS)
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def trained(request, tmp_path_factory) -> tuple[str, Path]:
+    """A task, and the folder of a model that the shell has trained for it."""
+    folder, (small, rows, more, *_) = tmp_path_factory.mktemp(request.param), TASKS[request.param]
+    small.model().save_pretrained(folder / "body")
+    small.tokenizer().save_pretrained(folder / "body")
+    data = folder / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    places = ["--data", str(data), "--model", str(folder / "body"), "--output", str(folder / "model")]
+    assert main(["train", "--task", request.param, *places, *more, *FAST]) == 0
+    return request.param, folder / "model"
+
+
+def test_the_card_is_one_of_the_hub_and_tells_scores_data_and_limits(trained, capsys):
+    task, folder = trained
+    (pipeline, loads_with), told = TASKS[task][-2:]
+    assert main(["card", str(folder)]) == 0
+    assert capsys.readouterr().out.strip() == str(folder / "README.md")
+    card = ModelCard.load(folder / "README.md")
+    assert (card.data.pipeline_tag, card.data.library_name) == (pipeline, "transformers")
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    numbers = {name: round(value, 4) for name, value in scores.items() if isinstance(value, float)}
+    assert {result.metric_type: result.metric_value for result in card.data.eval_results} == numbers
+    last = scores["ladder"][-1]
+    assert numbers and last["system"] == "fine-tuned"
+    everywhere = [f"{loads_with}.from_pretrained", f"On {scores['n']} test rows", "rows.jsonl", "sha256", "Limits"]
+    for words in [*everywhere, "learning_rate | 0.01", f"{last['low']:.3f} | {last['high']:.3f}", *told]:
+        assert words in card.text
+    assert ("groups" in scores) == (f"their {scores.get('groups')} groups" in card.text)
+    assert main(["card", str(folder)]) == 2
+    assert "README.md' exists already" in capsys.readouterr().err
+
+
+def test_a_card_of_something_else_is_refused(tmp_path, capsys):
+    assert main(["card", str(tmp_path)]) == 2
+    assert "is not a model that helpers has saved" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "says"), [(0.1, 0.3, "It is better than"), (-0.3, -0.1, "It is worse"), (-0.1, 0.1, "cannot tell")]
+)
+def test_the_verdict_says_what_the_interval_says(low, high, says):
+    rows = [
+        {"system": name, "f1": value, "last minus this": (low + high) / 2} for name, value in (("a", 0.1), ("b", 0.4))
+    ]
+    ladder = [row | {"gain low": low, "gain high": high} for row in rows] + [{"system": "fine-tuned", "f1": 0.5}]
+    sentence = model_card.verdict(ladder)
+    assert says in sentence and "*b*" in sentence
+    assert "No baseline" in model_card.verdict(ladder[-1:])

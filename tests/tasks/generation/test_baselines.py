@@ -1,0 +1,42 @@
+"""The baselines of pairs look texts up and invent nothing."""
+
+from datasets import Dataset
+
+from helpers.tasks.generation import baselines
+
+TRAIN = Dataset.from_dict(
+    {
+        "prompt": ["Open the garage door.", "Restart the server now.", "The battery is low."],
+        "completion": ["Ouvrez la porte du garage.", "Redémarrez le serveur.", "La batterie est faible."],
+    }
+)
+BODY = "It opens a file. The file is read line by line, and the lines of the file are kept. Errors are raised."
+
+
+def rows(*prompts: str) -> Dataset:
+    return Dataset.from_dict({"prompt": list(prompts)})
+
+
+def test_copying_returns_the_prompts():
+    assert baselines.copied(rows("a b", "c")) == ["a b", "c"]
+
+
+def test_the_memory_returns_what_stands_beside_the_nearest_prompt():
+    found = baselines.memory(TRAIN, rows("Low battery", "Open the door of the garage", "Restart the server now."))
+    assert found == [TRAIN["completion"][i] for i in (2, 0, 1)]
+
+
+def test_the_memory_answers_even_where_nothing_is_similar():
+    assert baselines.memory(TRAIN, rows("zzz")) == [TRAIN["completion"][0]]
+
+
+def test_lead_takes_the_first_sentence():
+    assert baselines.lead(rows(BODY, "no stop", "")) == ["It opens a file.", "no stop", ""]
+
+
+def test_the_central_sentence_shares_most_with_the_others():
+    train = rows(BODY, "Something else is said here.", "Errors are rare. Words differ.")
+    assert baselines.central(train, rows(BODY, "Only one sentence.")) == [
+        "The file is read line by line, and the lines of the file are kept.",
+        "Only one sentence.",
+    ]

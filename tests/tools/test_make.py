@@ -1,0 +1,48 @@
+"""The Makefile and what the texts say about it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, flags=re.MULTILINE))
+PROMISED = {"book", "test", "test-fast", "lab", "bench", "results", "fetch", "lock", "repository", "clean", "help"}
+
+
+def test_help_lists_every_target_with_a_sentence():
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    listed = dict(re.findall(r"^make ([a-z-]+) +(\S.*)$", shown, flags=re.MULTILINE))
+    assert set(listed) == TARGETS
+    assert PROMISED <= TARGETS
+
+
+def test_no_target_is_mistaken_for_a_file():
+    assert set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, flags=re.MULTILINE).group(1).split()) == TARGETS
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "book/index.md", ".ci/run"])
+def test_texts_name_targets_that_exist(name):
+    named = set(re.findall(r"`make ([a-z-]+)", (ROOT / name).read_text(encoding="utf-8")))
+    assert named <= TARGETS
+
+
+def test_readme_names_both_commands_in_its_first_screen():
+    first = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:20]
+    assert any(line.startswith("| `make book` |") for line in first)
+    assert any(line.startswith("| `make test` |") for line in first)
+
+
+def test_every_program_that_make_starts_exists():
+    for module in re.findall(r"-m (tools\.[a-z]+)", MAKEFILE):
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists()
+    for script in re.findall(r"(tools/[a-z]+\.py)", MAKEFILE):
+        assert (ROOT / script).exists()
+
+
+def test_ci_runs_the_two_commands_in_order():
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.findall(r"^stage (\w+)", text, flags=re.MULTILINE) == ["test", "book"]
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
