@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from helpers import assets
+from helpers.assets import cache, catalogue, packages
 from helpers.errors import AssetError, InputError
 
 FILES = {"pkg/__init__.py": b"raise SystemExit", "pkg/data/a.txt": b"first", "pkg/data/deep/b.txt": b"second, longer"}
@@ -86,8 +87,8 @@ def registry(tmp_path, monkeypatch):
     """A fake registry, and an empty cache in the folder `cache` beside it."""
     monkeypatch.setenv("HELPERS_CACHE", str(tmp_path / "cache"))
     fake = Registry(tmp_path)
-    monkeypatch.setattr(assets, "_pip", fake.client)
-    monkeypatch.setattr(assets, "_npm", fake.client)
+    monkeypatch.setattr(packages, "_pip", fake.client)
+    monkeypatch.setattr(packages, "_npm", fake.client)
     return fake
 
 
@@ -98,7 +99,7 @@ def publish(monkeypatch, *sources, content=CONTENT, take=()):
     else:
         wanted, size = folder_sha256(content), sum(map(len, content.values()))
     thing = assets.Asset("thing", "about", "MIT", wanted, size, sources, take)
-    monkeypatch.setattr(assets, "assets", lambda: {"thing": thing})
+    monkeypatch.setattr(catalogue, "assets", lambda: {"thing": thing})
     return assets.cache_dir() / f"thing-{wanted[:12]}"
 
 
@@ -140,7 +141,7 @@ def test_an_archive_inside_the_archive(registry, monkeypatch, tmp_path):
     assert read(assets.fetch("thing")) == CONTENT
 
 
-def test_only_the_paths_to_take_are_unpack_offsets(registry, monkeypatch, tmp_path):
+def test_only_the_paths_to_take_are_unpacked(registry, monkeypatch, tmp_path):
     files = {"p/keep1": b"1", "p/keep12": b"no", "p/sub/x": b"2", "p/sub2/x": b"no", "p/evil.pickle": b"no"}
     wanted = {"keep1": b"1", "sub/x": b"2"}
     source = registry.source(write_zip(tmp_path / "package", files), "p")
@@ -211,7 +212,7 @@ def test_nothing_is_written_outside_its_folder(registry, monkeypatch, tmp_path, 
     if writer is escaping_zip and kind in ("hard link", "device"):
         kind = "link"  # a zip knows no other special file
     source = registry.source(writer(tmp_path / "package", name, kind), member)
-    monkeypatch.setattr(assets, "_check", lambda *_: None)  # as if an attacker had chosen the hashes too
+    monkeypatch.setattr(catalogue, "_check", lambda *_: None)  # as if an attacker had chosen the hashes too
     publish(monkeypatch, source, content={"x": b"first/etc/passwd"})
     with pytest.raises(AssetError, match="a link, a duplicate or a path outside its folder"):
         assets.fetch("thing")
@@ -247,10 +248,10 @@ def test_a_member_with_another_hash_or_size_is_refused(registry, monkeypatch, tm
 
 def test_the_clients_get_options_that_run_no_code_of_a_package(tmp_path):
     source = assets.Source("pypi", "package", "1.0", "ab" * 32, 1, "x")
-    pip = assets._pip(source, tmp_path / "arrived", tmp_path)
+    pip = packages._pip(source, tmp_path / "arrived", tmp_path)
     assert {"download", "--no-deps", "--only-binary=:all:", "--require-hashes"} <= set(pip)
     assert (tmp_path / "requirements.txt").read_text() == f"package==1.0 --hash=sha256:{'ab' * 32}\n"
-    npm = assets._npm(source, tmp_path / "arrived", tmp_path)
+    npm = packages._npm(source, tmp_path / "arrived", tmp_path)
     assert {"pack", "--ignore-scripts", "package@1.0"} <= set(npm)
 
 
@@ -386,7 +387,7 @@ def test_a_bar_grows_in_a_terminal_only(registry, thing, monkeypatch, tmp_path):
 
     archive = tmp_path / "good.whl"
     slow = ["sh", "-c", 'cp "$0" "$1"; sleep 0.3', str(archive)]
-    monkeypatch.setattr(assets, "_pip", lambda source, arrived, scratch: [*slow, str(arrived)])
+    monkeypatch.setattr(packages, "_pip", lambda source, arrived, scratch: [*slow, str(arrived)])
     shown = {}
     for name, stream, progress in (
         ("terminal", Terminal(), "1"),
@@ -442,7 +443,7 @@ def stamp_of_another_shape(entry):
 
 def stamp_forged(entry):
     (entry / "data" / "a.txt").write_bytes(b"FIRST")
-    assets._stamp(entry, entry / "data", folder_sha256(CONTENT | {"a.txt": b"FIRST"}))
+    cache._stamp(entry, entry / "data", folder_sha256(CONTENT | {"a.txt": b"FIRST"}))
 
 
 def entry_is_a_file(entry):
@@ -485,7 +486,7 @@ def test_a_copied_cache_is_hashed_once_and_asks_nobody(registry, thing, monkeypa
     shutil.copytree(tmp_path / "cache", tmp_path / "copy", copy_function=shutil.copyfile)
     monkeypatch.setenv("HELPERS_CACHE", str(tmp_path / "copy"))
     assert read(assets.fetch("thing")) == CONTENT
-    monkeypatch.setattr(assets, "digest", lambda _: pytest.fail("hashed again"))
+    monkeypatch.setattr(cache, "digest", lambda _: pytest.fail("hashed again"))
     assets.fetch("thing")
     assert registry.asked == ["good.whl"]
 
@@ -559,15 +560,16 @@ PRELUDE = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
 from helpers import assets
+from helpers.assets import cache, catalogue, packages
 
 root = Path(sys.argv[1])
 source = assets.Source("pypi", "good.whl", "1", sys.argv[2], 1, "pkg/data")
 thing = assets.Asset("thing", "about", "MIT", sys.argv[3], 19, (source,))
-assets.assets = lambda: {"thing": thing}
+catalogue.assets = lambda: {"thing": thing}
 os.environ["HELPERS_CACHE"] = str(root / "cache")
 
 def client(script):
-    assets._pip = lambda source, arrived, scratch: ["sh", "-c", script, str(root / "good.whl"), str(arrived)]
+    packages._pip = lambda source, arrived, scratch: ["sh", "-c", script, str(root / "good.whl"), str(arrived)]
 """
 
 
@@ -575,7 +577,7 @@ def start(tmp_path, code):
     archive = write_zip(tmp_path / "good.whl", FILES)
     script = PRELUDE + textwrap.dedent(code)
     arguments = [str(tmp_path), sha256(archive.read_bytes()), folder_sha256(CONTENT)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(assets.__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(assets.__file__).parents[2])}
     return subprocess.Popen(
         [sys.executable, "-c", script, *arguments], env=environment, stdout=subprocess.PIPE, text=True
     )
@@ -626,7 +628,7 @@ def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_one(tmp_path, before
             assets.fetch("thing")
             os._exit(0)
 
-        assets._pip = lambda source, arrived, scratch: ["cp", str(root / "good.whl"), str(arrived)]
+        packages._pip = lambda source, arrived, scratch: ["cp", str(root / "good.whl"), str(arrived)]
         entry = root / "cache" / f"thing-{{thing.sha256[:12]}}"
         step, status = 0, None
         while status != 0:
@@ -640,7 +642,7 @@ def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_one(tmp_path, before
                 fetch_and_die(step)
             status = os.waitpid(child, 0)[1]
             assert status in (0, signal.SIGKILL), (step, status)
-            assert not entry.exists() or old() or assets._intact(entry, thing.sha256, True), step
+            assert not entry.exists() or old() or cache._intact(entry, thing.sha256, True), step
             assert assets.digest(assets.fetch("thing")) == thing.sha256, step
             assert sorted(file.name for file in entry.iterdir()) == ["data", "stamp.json"], step
             assets.fetch_all()
@@ -676,7 +678,7 @@ def test_an_interrupted_fetch_stops_its_client(registry, thing, monkeypatch, tmp
         raise KeyboardInterrupt
 
     slow = ["sh", "-c", f"sleep 1; touch {tmp_path}/alive"]
-    monkeypatch.setattr(assets, "_pip", lambda *_: slow)
+    monkeypatch.setattr(packages, "_pip", lambda *_: slow)
     with monkeypatch.context() as patch:
         patch.setattr(subprocess.Popen, "wait", lambda self, timeout=None: wait(self) if timeout else 0)
         with pytest.raises(KeyboardInterrupt):

@@ -419,7 +419,7 @@ def stub_gguf(monkeypatch, folder):
         monkeypatch.setattr(models, name, stub)
 
 
-def test_a_disk_that_fills_while_a_gguf_is_unpack_offsets(decoder, tmp_path, monkeypatch):
+def test_a_disk_that_fills_while_a_gguf_is_unpacked(decoder, tmp_path, monkeypatch):
     monkeypatch.setenv("HELPERS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(assets, "fetch", lambda _: tmp_path / "model.gguf")
     stub_gguf(monkeypatch, decoder)
