@@ -36,7 +36,7 @@ bench: environment ## measure speed and memory against transformers.Trainer and 
 	@for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
 
 results: environment ## compute again the results that take longer than a notebook may
-	$(RUN) -m tools.results
+	$(RUN) -m experiments.run
 
 fetch: environment ## download and verify the models and texts
 	$(RUN) -m helpers fetch
@@ -48,5 +48,5 @@ repository: environment ## write the public address everywhere: make repository 
 	$(RUN) -m tools.repository $(URL)
 
 clean: ## remove the book and the executed notebooks; .venv and the downloads stay
-	rm -rf _build executed build helpers.egg-info .pytest_cache .ruff_cache
+	rm -rf _build executed build sft_in_practice.egg-info .pytest_cache .ruff_cache
 	find book helpers tests tools -name __pycache__ -prune -exec rm -rf {} +

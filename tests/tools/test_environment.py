@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+import helpers
 from tools import environment, licences, lock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,11 +44,18 @@ def imported(folder: str) -> set[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 modules.add(node.module.partition(".")[0])
-    ours = {"helpers", "tools"} | {file.stem for file in (ROOT / folder).rglob("*.py")}
+    ours = {"experiments", "helpers", "tools"} | {file.stem for file in (ROOT / folder).rglob("*.py")}
     third_party = modules - set(sys.stdlib_module_names) - ours
     known = packages_distributions()
     assert third_party <= set(known), f"nothing installed brings {third_party - set(known)}"
     return {canonicalize_name(known[module][0]) for module in third_party}
+
+
+def test_the_distribution_has_a_name_of_its_own_and_one_version():
+    assert PROJECT["name"] == "sft-in-practice"
+    assert PROJECT["scripts"] == {"helpers": "helpers.cli.main:main"}
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert helpers.__version__ == PROJECT["version"] == citation["version"] == version("sft-in-practice")
 
 
 def test_conda_brings_python_and_pip_and_the_lock_brings_the_rest():
@@ -109,12 +117,12 @@ def test_helpers_declares_what_it_imports():
     assert imported("helpers") <= names(PROJECT["dependencies"]) | serving
     words = [canonicalize_name(name) for name in serving]
     users = {
-        file.name
+        file.relative_to(ROOT).as_posix()
         for file in (ROOT / "helpers").rglob("*.py")
         for line in file.read_text(encoding="utf-8").splitlines()
         if line.lstrip().startswith(("import ", "from ")) and any(f" {word}" in line for word in words)
     }
-    assert users == {"serve.py"}, "what only an extra brings may be imported by the module of that extra alone"
+    assert users == {"helpers/cli/server.py"}, "what only an extra brings may be imported by the module of that extra alone"
 
 
 def test_helpers_uses_what_it_declares():
@@ -125,7 +133,7 @@ def test_helpers_uses_what_it_declares():
         assert any(word in file.read_text(encoding="utf-8") for file in (ROOT / folder).rglob("*.py")), package
 
 
-@pytest.mark.parametrize("folder", ["tools", "tests", "benchmarks"])
+@pytest.mark.parametrize("folder", ["experiments", "tools", "tests", "benchmarks"])
 def test_the_rest_declares_what_it_imports(folder):
     assert imported(folder) <= names(lock.requirements())
 
@@ -193,7 +201,7 @@ def test_lock_drops_local_versions_and_pip():
 
 @pytest.mark.parametrize(
     ("line", "says"),
-    [("nvidia-cublas==13.0", "torch came with CUDA"), ("helpers @ file:///x", "names no exact version")],
+    [("nvidia-cublas==13.0", "torch came with CUDA"), ("sft-in-practice @ file:///x", "names no exact version")],
 )
 def test_lock_refuses_what_would_not_do_elsewhere(line, says):
     with pytest.raises(ValueError, match=says):
