@@ -4,13 +4,8 @@
     MODEL         the role of the pretrained model whose hash is recorded
     EXPERIMENTS   by name a function that yields pairs: what identifies a result, and a function that computes it
 
-and, for `python -m experiments.run --stale`, the settings of a result's recipe: `RECIPE`, where all have the same but for
-what a result calls its `change`, or a function `recipe` of what identifies the result.
+and, for `python -m experiments.run --stale`, the settings of a result's recipe: `RECIPE`, where all have the same but
+for what a result calls its `change`, or a function `recipe` of what identifies the result.
 
-A computed result is a dictionary for `ledger.record`; the cheapest results come first.
+A computed result is a dictionary for `recording.record`; the cheapest results come first.
 """
-
-
-def sample(data, rows: int, seed: int):
-    """The first `rows` rows in an order that depends on the seed alone, so that smaller subsets lie in larger ones."""
-    return data.shuffle(seed=seed).select(range(min(rows, len(data))))

@@ -6,9 +6,10 @@ from functools import cache
 import numpy as np
 from transformers import AutoModel
 
+from experiments.recording import span_counts
 from helpers import Classification, Extraction, Recipe, corpora, fit, models, sample
 from helpers.tasks.classification import baselines
-from helpers.tasks.extraction import baselines
+from helpers.tasks.extraction.baselines import closest_sentence
 from helpers.tasks.extraction.spans import cropped_contexts
 
 CORPUS, MODEL = "questions", "encoder"
@@ -50,19 +51,17 @@ def _spans(about: dict) -> dict:
     task = TASK.calibrated(*found[0])
     spans, references = found[1]
     scores = {f"always_{name}": value for name, value in TASK.score(spans, references).items()}
-    return task.score(spans, references) | scores | {"threshold": task.threshold} | packed(spans) | _cost(run)
+    return task.score(spans, references) | scores | {"threshold": task.threshold} | _kept(spans) | _cost(run)
 
 
 def _closest() -> dict:
     test = corpora.load(CORPUS).data["test"]
-    found = baselines.closest_sentence(test)
-    return TASK.score(found, [given["text"] for given in test["answers"]]) | packed(found)
+    found = closest_sentence(test)
+    return TASK.score(found, [given["text"] for given in test["answers"]]) | _kept(found)
 
 
-def packed(spans: list) -> dict:
-    """Start, end and margin of each span as numbers that the ledger can hold; margins in hundredths, 0 at 32768."""
-    margins = np.clip(np.round([100 * span.margin for span in spans]) + 32768, 0, 65535)
-    return {"counts": np.array([(s.start, s.end, m) for s, m in zip(spans, margins, strict=True)]), "n": len(spans)}
+def _kept(spans: list) -> dict:
+    return {"counts": span_counts(spans), "n": len(spans)}
 
 
 def _cost(run) -> dict:

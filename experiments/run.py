@@ -1,4 +1,4 @@
-"""Compute again the results that take longer than a notebook may, into helpers/results/*.jsonl.
+"""Compute again the results that take longer than a notebook may, into helpers/book/results/*.jsonl.
 
     python -m experiments.run [experiment ...]      all that are missing
     python -m experiments.run --stale [experiment]  those too that were made from other data, weights or settings
@@ -17,18 +17,20 @@ import time
 from importlib import import_module
 from pathlib import Path
 
+import experiments
+from experiments import recording
 from helpers import assets, corpora, scales
 from helpers.book import ledger
 from helpers.errors import InputError
-from tools import experiments
 
-RESULTS = Path(__file__).resolve().parent.parent / "helpers" / "results"
+RESULTS = Path(ledger.__file__).parent / "results"
+SHARED = ("pairs", "recording", "run")  # modules here that compute no experiment
 
 
 def modules() -> dict[str, object]:
     """Every experiment's name and the module that computes it."""
-    found = [import_module(f"experiments.{entry.name}") for entry in pkgutil.iter_modules(experiments.__path__)]
-    return {name: module for module in found for name in module.EXPERIMENTS}
+    names = [entry.name for entry in pkgutil.iter_modules(experiments.__path__) if entry.name not in SHARED]
+    return {name: module for module in map(_module, names) for name in module.EXPERIMENTS}
 
 
 def run(name: str, module, until: float = float("inf"), *, stale: bool = False) -> None:
@@ -49,9 +51,13 @@ def run(name: str, module, until: float = float("inf"), *, stale: bool = False) 
         result = compute()
         if old:
             _forget(name, about)
-        ledger.record(RESULTS, name, **about, **result, **origin)
+        recording.record(RESULTS, name, **about, **result, **origin)
         shown = {key: round(value, 3) for key, value in result.items() if isinstance(value, float)}
         print(f"{name} {about} {shown} ({time.perf_counter() - began:.0f} s)", flush=True)
+
+
+def _module(name: str):
+    return import_module(f"experiments.{name}")
 
 
 def _is(row: dict, about: dict) -> bool:
@@ -87,7 +93,7 @@ def _forget(name: str, about: dict) -> None:
 
 def _done(name: str) -> list[dict]:
     try:
-        return ledger.read(name).to_dict("records")
+        return ledger.read(name).frame.to_dict("records")
     except InputError:
         return []
 
@@ -103,7 +109,7 @@ def main() -> None:
     arguments = parser.parse_args()
     until = time.monotonic() + 60 * arguments.minutes
     RESULTS.mkdir(exist_ok=True)
-    ledger.provenance(RESULTS)  # before anything is edited
+    recording.provenance(RESULTS)  # before anything is edited
     for name in arguments.experiments or known:
         if arguments.anew:
             (RESULTS / f"{name}.jsonl").unlink(missing_ok=True)

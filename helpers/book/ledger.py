@@ -1,28 +1,172 @@
-"""Results that take longer than a notebook may, with what is needed to trust and repeat each.
+"""Results that take longer than a notebook may: how a chapter reads them.
 
-One JSON object a line in `helpers/results/<experiment>.jsonl`, shipped in the package, so that a notebook in Colab
-reads them without the repository. `make results` writes them.
+One JSON object a line in `helpers/book/results/<experiment>.jsonl`, shipped in the package, so that a notebook in Colab
+reads them without the repository. `make results` writes them (`experiments/recording.py`).
+
+    curve = ledger.read("reviews-curve")
+    tuned = curve.where(system="fine-tuned", train_rows=500)
+    evaluation.interval(tuned.correct())
+    tuned.recipe()
 """
 
 import base64
-import hashlib
 import json
-import os
-import platform
-import subprocess
 import zlib
-from datetime import date
-from functools import cache
-from importlib import metadata, resources
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
 from helpers.training.recipe import Recipe
+
+HIGHEST = 65_535  # counts are kept as whole numbers of 16 bits, and a probability as a share of this
+ZERO_MARGIN = 32_768  # the count that stands for a margin of 0; one more is a hundredth of a nat
+SCORE_STEPS = 10_000  # counts of a score from 0 to 1, such as ROUGE, are ten-thousandths
+ROUGE = ("rouge1", "rouge2", "rougeL")
+
+
+class SpanArrays(NamedTuple):
+    """Spans that results gave to N test rows, shape (results, N) each: characters, and margin in nats."""
+
+    start: np.ndarray
+    end: np.ndarray
+    margin: np.ndarray
+
+
+@dataclass(frozen=True)
+class Results:
+    """Some results of one experiment, one row each.
+
+    Attributes:
+        frame: what was recorded: what identifies a result (system, train_rows, seed ...), its scores and its origin.
+    """
+
+    frame: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __getitem__(self, column: str) -> pd.Series:
+        self._check(column)
+        return self.frame[column]
+
+    def where(self, **equal: Any) -> "Results":
+        """Those results that have all these values, in their order.
+
+        A list or tuple means any of its values, None that nothing was recorded. Raises InputError for a column that
+        there is not, and if no result is left.
+        """
+        frame = self.frame
+        for column, value in equal.items():
+            self._check(column)
+            rows = frame[_equal(frame[column], value)]
+            if rows.empty:
+                values = list(dict.fromkeys(_words(other) for other in frame[column]))
+                raise InputError(f"no result has {column} {value!r}; there are {', '.join(values)}")
+            frame = rows
+        return Results(frame.reset_index(drop=True))
+
+    def by(self, *columns: str) -> Iterator[tuple[Any, "Results"]]:
+        """The results in groups of equal values, in the order in which these first appear, with their values.
+
+        One column gives its value itself, several give tuples; None stands for a value that was not recorded. Changed
+        settings are given in words: `epochs 1`, and `recipe` where nothing was changed.
+        """
+        for column in columns:
+            self._check(column)
+        values = [[_key(value) for value in self.frame[column]] for column in columns]
+        keys = list(zip(*values, strict=True)) if len(values) > 1 else values[0]
+        for key in dict.fromkeys(keys):
+            yield key, Results(self.frame[[other == key for other in keys]].reset_index(drop=True))
+
+    def correct(self) -> np.ndarray:
+        """Which test rows each result got right, shape (results, N), booleans."""
+        packed = [np.frombuffer(bytes.fromhex(bits), dtype=np.uint8) for bits in self["correct"]]
+        return np.stack([np.unpackbits(bits)[:n] for bits, n in zip(packed, self["n"], strict=True)]).astype(bool)
+
+    def counts(self) -> np.ndarray:
+        """The counts of each test row that each result recorded, shape (results, N, K)."""
+        packed = [zlib.decompress(base64.b85decode(text)) for text in self["counts"]]
+        rows = zip(packed, self["n"], strict=True)
+        return np.stack([np.frombuffer(data, dtype="<u2").reshape(n, -1) for data, n in rows]).astype(np.int64)
+
+    def span_counts(self, part: str, *, constrained: bool = False) -> np.ndarray:
+        """Right, predicted and true spans of each sentence of one held-out set, shape (results, N, 3).
+
+        Args:
+            part: one of the sets that were scored, such as `test`.
+            constrained: of tags that were decoded under the rules of BIO, where both ways were recorded.
+
+        Raises InputError for a set or a way of decoding that was not recorded.
+        """
+        parts, counts = self["rows_of"].iloc[0], self.counts()  # the sets stand one below the other, equally long
+        if part not in parts:
+            raise InputError(f"there are no counts of '{part}'; there are {', '.join(parts)}")
+        if constrained and counts.shape[2] < 6:
+            raise InputError("these results were decoded in one way alone; leave out constrained=True")
+        rows = np.split(counts, len(parts), axis=1)[parts.index(part)]
+        return rows[..., 3:] if constrained else rows[..., :3]
+
+    def spans(self) -> SpanArrays:
+        """The span that each result gave to each test row, with its margin over no answer."""
+        start, end, margin = np.moveaxis(self.counts(), -1, 0)
+        return SpanArrays(start, end, (margin - ZERO_MARGIN) / 100)
+
+    def probabilities(self) -> np.ndarray:
+        """The probability that each result gave to each test row, shape (results, N)."""
+        return self.counts()[..., 0] / HIGHEST
+
+    def rouge(self, name: str = "rougeL") -> np.ndarray:
+        """ROUGE of each test row, from 0 to 1, shape (results, N)."""
+        return self.counts()[..., ROUGE.index(name)] / SCORE_STEPS
+
+    def recipe(self) -> Recipe:
+        """The recipe of these results, with the seed of the first; those that nothing trained are left out.
+
+        Raises InputError if they were made by several recipes, or nothing was trained.
+        """
+        recorded = [recipe for recipe in self.frame.get("recipe", []) if isinstance(recipe, dict)]
+        if not recorded:
+            raise InputError("none of these results was trained; choose others with where")
+        recipes = [Recipe(**recipe).to_dict() for recipe in recorded]
+        differ = [
+            key for key in recipes[0] if key != "seed" and any(other[key] != recipes[0][key] for other in recipes)
+        ]
+        if differ:
+            raise InputError(f"these results differ in {', '.join(differ)}; choose those of one recipe with where")
+        return Recipe(**recipes[0])
+
+    def recipes(self, *keys: str) -> pd.DataFrame:
+        """How the trained ones were made: one row for each value of `keys`, in the order of the results.
+
+        Columns: the number of `seeds`, and what is not the default of `Recipe` in any of them, with the default where
+        it was kept.
+        """
+        default = Recipe().to_dict()
+        trained = self.frame[[isinstance(recipe, dict) for recipe in self["recipe"]]]
+        trained = trained.astype({"train_rows": int} if "train_rows" in trained else {})  # untrained made it floats
+        settings = pd.DataFrame([default | recipe for recipe in trained["recipe"]], index=trained.index, dtype=object)
+        settings = settings.drop(columns="seed")
+        changed = [name for name in settings if any(value != default.get(name) for value in settings[name])]
+        table = pd.concat([trained[[*keys, "seed"]], settings[changed]], axis=1)
+        columns = {"seed": "nunique"} | dict.fromkeys(changed, _different)
+        return table.groupby(list(keys), sort=False).agg(columns).rename(columns={"seed": "seeds"})
+
+    def same_data(self, card: DataCard) -> bool:
+        """Whether all these results were made on the very texts that `card` describes.
+
+        A corpus that is read from installed libraries changes with their versions; what is pinned by its hash does not.
+        """
+        return bool((self["data_sha256"] == card.sha256[:12]).all())
+
+    def _check(self, column: str) -> None:
+        if column not in self.frame:
+            raise InputError(f"these results have no column '{column}'; they have {', '.join(self.frame)}")
 
 
 def experiments() -> list[str]:
@@ -30,123 +174,41 @@ def experiments() -> list[str]:
     return sorted(path.name.removesuffix(".jsonl") for path in _folder().iterdir() if path.name.endswith(".jsonl"))
 
 
-def read(experiment: str) -> pd.DataFrame:
-    """All results of an experiment, one row each; columns as `record` wrote them. InputError if there are none."""
+def read(experiment: str) -> Results:
+    """All results of an experiment. InputError if there are none."""
     path = _folder() / f"{experiment}.jsonl"
     if not path.is_file():
         raise InputError(f"the ledger holds no experiment '{experiment}'; it has {', '.join(experiments()) or 'none'}")
-    return pd.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+    return Results(pd.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]))
 
 
-def record(folder: Path, experiment: str, **result) -> None:
-    """Append one result, with `provenance`, to `<folder>/<experiment>.jsonl`.
-
-    A boolean array `correct` (one value a test row), or an array `counts` (N, K) of numbers from 0 to 65535, is
-    packed, so that results can be compared in pairs later.
-    """
-    if "correct" in result:
-        result["correct"] = np.packbits(result["correct"]).tobytes().hex()
-    if "counts" in result:
-        counted = np.asarray(result["counts"])
-        if counted.min(initial=0) < 0 or counted.max(initial=0) > 65535:
-            raise InputError(f"counts reach from {counted.min()} to {counted.max()}; the ledger keeps 0 to 65535")
-        packed = zlib.compress(counted.astype("<u2").tobytes(), 9)
-        result["counts"] = base64.b85encode(packed).decode("ascii")
-    line = json.dumps(result | provenance(folder), ensure_ascii=False, sort_keys=True)
-    with (folder / f"{experiment}.jsonl").open("a", encoding="utf-8", newline="\n") as stream:
-        stream.write(line + "\n")
+def _equal(column: pd.Series, value: Any) -> np.ndarray:
+    """Which values of a column are `value`, one of several values, or missing."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return np.array([any(_missing(own) if v is None else own == v for v in values) for own in column], dtype=bool)
 
 
-def same_data(results: pd.DataFrame, card: DataCard) -> bool:
-    """Whether all these results were made on the very texts that `card` describes.
-
-    A corpus that is read from installed libraries changes with their versions; what is pinned by its hash does not.
-    """
-    return bool((results["data_sha256"] == card.sha256[:12]).all())
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))
 
 
-def correct(results: pd.DataFrame) -> np.ndarray:
-    """Which test rows each result got right, shape (results, N), booleans."""
-    packed = [np.frombuffer(bytes.fromhex(bits), dtype=np.uint8) for bits in results["correct"]]
-    return np.stack([np.unpackbits(bits)[:n] for bits, n in zip(packed, results["n"], strict=True)]).astype(bool)
+def _key(value: Any) -> Any:
+    """A recorded value that results can be grouped by."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items()) or "recipe"
+    return None if _missing(value) else value
 
 
-def counts(results: pd.DataFrame) -> np.ndarray:
-    """The counts of each test row that each result recorded, shape (results, N, K)."""
-    packed = [zlib.decompress(base64.b85decode(text)) for text in results["counts"]]
-    return np.stack(
-        [np.frombuffer(data, dtype="<u2").reshape(n, -1) for data, n in zip(packed, results["n"], strict=True)]
-    )
+def _words(value: Any) -> str:
+    """A recorded value in a message."""
+    value = _key(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def recipes(results: pd.DataFrame, *keys: str) -> pd.DataFrame:
-    """How the trained ones among the results were made: one row for each value of `keys`, in the order of `results`.
-
-    Columns: the number of `seeds`, and what is not the default of `Recipe` in any of the results, with the default
-    where it was kept.
-    """
-    default = Recipe().to_dict()
-    trained = results[[isinstance(recipe, dict) for recipe in results["recipe"]]]
-    trained = trained.astype({"train_rows": int} if "train_rows" in trained else {})  # untrained ones made it floats
-    settings = pd.DataFrame([default | recipe for recipe in trained["recipe"]], index=trained.index, dtype=object)
-    settings = settings.drop(columns="seed")
-    changed = [name for name in settings if any(value != default.get(name) for value in settings[name])]
-    table = pd.concat([trained[[*keys, "seed"]], settings[changed]], axis=1)
-    found = {"seed": "nunique"} | dict.fromkeys(changed, _told)
-    return table.groupby(list(keys), sort=False).agg(found).rename(columns={"seed": "seeds"})
-
-
-def _told(values: pd.Series) -> str:
+def _different(values: pd.Series) -> str:
     """All values that a group has, as text."""
     return " or ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values.unique())
 
 
-@cache
-def provenance(folder: Path) -> dict:
-    """Commit, lock hash, versions, hardware and day of results made in the repository that holds `folder`.
-
-    They are looked up once: a process runs the code that stood there when it started, whatever is edited meanwhile.
-    """
-    root = Path(_git(folder, "rev-parse", "--show-toplevel"))
-    changed = _git(
-        root,
-        "status",
-        "--porcelain",
-        "--untracked-files=no",
-        "--",
-        "helpers/*.py",
-        "helpers/*.toml",
-        "tools/*.py",
-        "requirements.lock",
-    )
-    lock = hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest()[:12]
-    versions = {name: metadata.version(name) for name in ("torch", "transformers", "scikit-learn")}
-    return {
-        "commit": _git(root, "rev-parse", "--short=12", "HEAD") + ("+changes" if changed else ""),
-        "lock": lock,
-        "versions": versions,
-        "hardware": hardware(),
-        "day": date.today().isoformat(),
-    }
-
-
-def _capabilities() -> dict:
-    """What torch tells of the processor; older versions tell nothing."""
-    return getattr(torch.cpu, "get_capabilities", dict)()
-
-
-def hardware() -> str:
-    """The GPU's name, or the processor's with the number of threads that torch uses."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    name = _capabilities().get("cpu_name") or platform.processor() or platform.machine()
-    return f"{name}, {torch.get_num_threads()} of {os.cpu_count()} cores"
-
-
 def _folder():
     return resources.files("helpers.book").joinpath("results")
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True)
-    return done.stdout.strip()

@@ -33,17 +33,25 @@ def say(sentence: str) -> None:
     display(Markdown(sentence))
 
 
-def claim(holds: bool, sentence: str) -> None:
+def claim(holds: bool, sentence: str, on: str | None = None) -> None:
     """Show a sentence of the text, numbers included, if what it says holds in this run.
 
-    Raises AssertionError with the sentence if it does not, so a claim that went stale fails the build.
+    Args:
+        on: the scale at which it must hold; None is every scale. At another, a sentence that does not hold is shown
+            with the remark that it does not.
+
+    Raises AssertionError with the sentence if it does not hold where it must, so a claim that went stale fails the
+    build.
     """
-    if not bool(holds):
+    if bool(holds):
+        say(sentence)
+    elif on not in (None, scales.current()):
+        say(f"{sentence} *In this run that is not so: it is said of the scale {on}.*")
+    else:
         raise AssertionError(f"this claim does not hold in this run: {sentence}")
-    say(sentence)
 
 
-def share(name: str, content: object) -> None:
+def glue(name: str, content: object) -> None:
     """Show something, and let other pages of the book show it too, as `{glue:} name` of this page.
 
     It marks the output as `myst_nb.glue` does, which a reader in Colab does not have.

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from helpers import metrics
-from helpers.book import figures, notebook
+from helpers.book import figures
 
 
 @pytest.fixture(autouse=True)
@@ -79,28 +79,6 @@ def test_lengths_and_differences_have_named_axes():
     axes = figures.differences(table, "the recipe").axes[0]
     assert "the recipe" in axes.get_xlabel()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["more"]
-
-
-def test_a_claim_that_does_not_hold_stops_the_page_with_its_sentence(capsys):
-    with pytest.raises(AssertionError, match="does not hold in this run: water is dry"):
-        notebook.claim(False, "water is dry")
-    notebook.claim(np.bool_(True), "water is wet")
-    assert "Markdown" in capsys.readouterr().out
-
-
-def test_a_sentence_is_shown_as_it_is_said(monkeypatch):
-    shown = []
-    monkeypatch.setattr(notebook, "display", lambda made: shown.append(made.data))
-    notebook.say("The gain is 0.1.")
-    assert shown == ["The gain is 0.1."]
-
-
-def test_start_tells_the_scale_and_seeds(monkeypatch):
-    monkeypatch.setenv("SFT_SCALE", "laptop")
-    assert notebook.start(3) == "laptop"
-    first = np.random.random()
-    notebook.start(3)
-    assert np.random.random() == first
 
 
 def test_each_word_is_tied_to_its_first_piece():

@@ -1,9 +1,10 @@
-"""The ledger gives back what was recorded, with its origin."""
+"""The ledger hands out the results that are asked for, decoded."""
 
-import subprocess
+import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import Recipe, corpora
@@ -11,54 +12,85 @@ from helpers.book import ledger
 from helpers.errors import InputError
 
 
-@pytest.fixture
-def repository(tmp_path, monkeypatch):
-    (tmp_path / "requirements.lock").write_text("x==1\n", encoding="utf-8")
-    who = ["-c", "user.name=a", "-c", "user.email=a@b.example"]
-    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "x"]):
-        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+def results(*rows: dict) -> ledger.Results:
+    return ledger.Results(pd.DataFrame(list(rows)))
+
+
+def test_an_unknown_experiment_is_named_with_those_there_are(tmp_path, monkeypatch):
+    (tmp_path / "mine.jsonl").write_text(json.dumps({"n": 1}) + "\n", encoding="utf-8")
     monkeypatch.setattr(ledger, "_folder", lambda: tmp_path)
-    return tmp_path
-
-
-def test_results_come_back_with_the_rows_that_were_right(repository):
-    right = np.random.default_rng(0).uniform(size=(2, 13)) < 0.5
-    for seed in range(2):
-        ledger.record(repository, "mine", system="a", seed=seed, n=13, accuracy=right[seed].mean(), correct=right[seed])
-    found = ledger.read("mine")
-    assert (ledger.correct(found) == right).all()
-    assert found["accuracy"].tolist() == right.mean(1).tolist()
-    assert ledger.experiments() == ["mine"]
-
-
-def test_a_result_says_where_it_comes_from_and_whether_the_code_was_changed(repository):
-    ledger.record(repository, "mine", n=1)
-    (repository / "requirements.lock").write_text("x==2\n", encoding="utf-8")
-    ledger.record(repository, "mine", n=1)  # this process still runs the code of before
-    ledger.provenance.cache_clear()
-    ledger.record(repository, "mine", n=1)
-    clean, same, changed = ledger.read("mine").to_dict("records")
-    assert same == clean
-    head = subprocess.run(["git", "-C", str(repository), "rev-parse", "HEAD"], capture_output=True, text=True).stdout
-    assert head.startswith(clean["commit"])
-    assert changed["commit"] == clean["commit"] + "+changes"
-    assert clean["lock"] != changed["lock"]
-    assert set(clean["versions"]) == {"torch", "transformers", "scikit-learn"}
-    assert "cores" in clean["hardware"] or "NVIDIA" in clean["hardware"]
-
-
-def test_an_unknown_experiment_is_named_with_those_there_are(repository):
-    ledger.record(repository, "mine", n=1)
     with pytest.raises(InputError, match="the ledger holds no experiment 'yours'; it has mine"):
         ledger.read("yours")
+    assert len(ledger.read("mine")) == 1
 
 
-def test_the_recipes_of_results_show_what_is_not_the_default(repository):
+def test_where_keeps_the_rows_that_have_all_values():
+    mine = results(
+        {"system": "a", "seed": 0, "train_rows": 5.0},
+        {"system": "b", "seed": 1},
+        {"system": "b", "seed": 0, "train_rows": 8.0},
+    )
+    assert mine.where(system="b", seed=0)["train_rows"].tolist() == [8]
+    assert mine.where(train_rows=None)["seed"].tolist() == [1]
+    both = mine.where(train_rows=[8, 5])
+    assert both["system"].tolist() == ["a", "b"] and both.frame.index.tolist() == [0, 1]
+    assert len(mine.where(train_rows=(None, 8))) == 2
+    assert len(results({"change": {}}, {"change": {"epochs": 1}}).where(change={})) == 1
+
+
+def test_where_nothing_is_left_the_column_and_its_values_are_named():
+    mine = results({"system": "a", "seed": 0, "train_rows": 5.0}, {"system": "b", "seed": 1})
+    with pytest.raises(InputError, match="no result has system 'c'; there are a, b"):
+        mine.where(system="c")
+    with pytest.raises(InputError, match="no result has train_rows 6; there are 5, None"):
+        mine.where(train_rows=6)
+    with pytest.raises(InputError, match=r"no result has seed 1; there are 0$"):
+        mine.where(system="a", seed=1)
+    with pytest.raises(InputError, match="no column 'size'; they have system, seed, train_rows"):
+        mine.where(size=1)
+
+
+def test_groups_come_in_the_order_of_their_first_result():
+    mine = results(
+        {"system": "b", "change": {"epochs": 1}, "seed": 0},
+        {"system": "a", "change": {}, "seed": 1},
+        {"system": "b", "change": {"epochs": 1}, "seed": 2},
+        {"system": "b", "seed": 3},
+    )
+    assert [(key, group["seed"].tolist()) for key, group in mine.by("system")] == [("b", [0, 2, 3]), ("a", [1])]
+    assert [key for key, _ in mine.by("change", "system")] == [("epochs 1", "b"), ("recipe", "a"), (None, "b")]
+    assert sum(len(group) for _, group in mine.by("change")) == 4
+
+
+def test_the_counts_of_stacked_sets_come_apart(monkeypatch):
+    counts = np.arange(2 * 6 * 6).reshape(2, 6, 6)
+    mine = results({"rows_of": ["seen", "test"]}, {"rows_of": ["seen", "test"]})
+    monkeypatch.setattr(ledger.Results, "counts", lambda self: counts)
+    assert (mine.span_counts("seen") == counts[:, :3, :3]).all()
+    assert (mine.span_counts("test", constrained=True) == counts[:, 3:, 3:]).all()
+    with pytest.raises(InputError, match="no counts of 'dev'; there are seen, test"):
+        mine.span_counts("dev")
+    monkeypatch.setattr(ledger.Results, "counts", lambda self: counts[..., :3])
+    with pytest.raises(InputError, match="decoded in one way alone"):
+        mine.span_counts("test", constrained=True)
+
+
+def test_the_recipe_of_results_is_the_one_that_they_share():
+    first, second = Recipe(epochs=2, seed=3), Recipe(epochs=2, seed=1)
+    rows = [{"system": "a"}, *({"system": "b", "recipe": recipe.to_dict()} for recipe in (first, second))]
+    assert results(*rows).recipe() == first
+    with pytest.raises(InputError, match="differ in learning_rate, epochs"):
+        results(*rows, {"recipe": Recipe(epochs=3, learning_rate=1e-3).to_dict()}).recipe()
+    with pytest.raises(InputError, match="none of these results was trained"):
+        results(*rows).where(system="a").recipe()
+
+
+def test_the_recipes_of_results_show_what_is_not_the_default():
+    rows = []
     for system, seed, changed in (("b", 0, {"epochs": 2}), ("b", 1, {"epochs": 4}), ("a", 0, {"learning_rate": 5e-5})):
         recipe = Recipe(**changed, seed=seed, dropout=0.0 if system == "a" else None)
-        ledger.record(repository, "mine", system=system, seed=seed, recipe=recipe.to_dict())
-    ledger.record(repository, "mine", system="untrained", seed=0)
-    table = ledger.recipes(ledger.read("mine"), "system")
+        rows.append({"system": system, "seed": seed, "recipe": recipe.to_dict()})
+    table = results(*rows, {"system": "untrained", "seed": 0}).recipes("system")
     assert table.index.tolist() == ["b", "a"]
     assert table.to_dict("list") == {
         "seeds": [2, 1],
@@ -70,30 +102,23 @@ def test_the_recipes_of_results_show_what_is_not_the_default(repository):
 
 def test_every_shipped_result_is_complete():
     for experiment in ledger.experiments():
-        found = ledger.read(experiment)
+        recorded = ledger.read(experiment)
+        frame = recorded.frame
         needed = ["commit", "lock", "hardware", "day", "n", "model_sha256", "data_sha256"]
-        assert found[needed].notna().all().all()
-        assert not found["commit"].str.endswith("+changes").any(), "made from code that no commit holds"
-        if "correct" in found:
-            right = [ledger.correct(found.loc[[i]]).mean() for i in found.index]  # test sets may differ in length
-            assert right == pytest.approx(found["accuracy"].to_list())
+        assert frame[needed].notna().all().all()
+        assert not frame["commit"].str.endswith("+changes").any(), "made from code that no commit holds"
+        each = [ledger.Results(frame.loc[[i]]) for i in frame.index]  # test sets may differ in length
+        if "correct" in frame:
+            assert [one.correct().mean() for one in each] == pytest.approx(frame["accuracy"].to_list())
         else:  # systems of one experiment may keep different counts of a row
-            assert [ledger.counts(found.loc[[i]]).shape[1] for i in found.index] == found["n"].tolist()
-        named = [name for name in ("change", "changes", "split", "misspelled", "words") if name in found]
-        keys = found[["system", "train_rows", "seed", *named]].astype(str)
+            assert [one.counts().shape[1] for one in each] == frame["n"].tolist()
+        named = [name for name in ("change", "changes", "split", "misspelled", "words") if name in frame]
+        keys = frame[["system", "train_rows", "seed", *named]].astype(str)
         assert not keys.duplicated().any()
 
 
 @pytest.mark.parametrize(("experiment", "name"), [("docstrings", "docstrings"), ("gpt-json", "parameters")])
 def test_the_results_on_texts_of_installed_libraries_are_of_the_locked_versions(experiment, name):
-    card, results = corpora.load(name).card, ledger.read(experiment)
-    assert ledger.same_data(results, card), f"{name} changed with its libraries: run make results {experiment}"
-    assert not ledger.same_data(results, replace(card, sha256="0" * 64))
-
-
-def test_counts_of_rows_come_back(repository):
-    counts = np.random.default_rng(0).integers(70, size=(2, 9, 3))
-    counts[0, 0] = [0, 65535, 1]
-    for seed in range(2):
-        ledger.record(repository, "spans", seed=seed, n=9, counts=counts[seed])
-    assert (ledger.counts(ledger.read("spans")) == counts).all()
+    card, recorded = corpora.load(name).card, ledger.read(experiment)
+    assert recorded.same_data(card), f"{name} changed with its libraries: run make results {experiment}"
+    assert not recorded.same_data(replace(card, sha256="0" * 64))

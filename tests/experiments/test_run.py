@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from experiments import run
+from experiments import recording, run
 from helpers.book import ledger
 
 
@@ -14,7 +14,7 @@ def test_only_what_is_missing_is_computed(monkeypatch):
     recorded, computed = [], []
 
     def read(name):
-        return pd.DataFrame([row for row in recorded if row["experiment"] == name])
+        return ledger.Results(pd.DataFrame([row for row in recorded if row["experiment"] == name]))
 
     def experiment():
         for seed in range(3):
@@ -25,7 +25,7 @@ def test_only_what_is_missing_is_computed(monkeypatch):
 
     module = SimpleNamespace(CORPUS="reviews", MODEL="encoder", EXPERIMENTS={"mine": experiment})
     monkeypatch.setattr(ledger, "read", read)
-    monkeypatch.setattr(ledger, "record", record)
+    monkeypatch.setattr(recording, "record", record)
     run.run("mine", module)
     run.run("mine", module)
     assert computed == [0, 1, 2]
@@ -38,7 +38,7 @@ def recorded(tmp_path, monkeypatch):
     """A module with three results in a ledger of its own, and the seeds that were computed."""
     monkeypatch.setattr(run, "RESULTS", tmp_path)
     monkeypatch.setattr(ledger, "_folder", lambda: tmp_path)
-    monkeypatch.setattr(ledger, "provenance", lambda _: {})
+    monkeypatch.setattr(recording, "provenance", lambda _: {})
     computed = []
 
     def experiment():

@@ -1,0 +1,43 @@
+"""What every notebook begins with, and what reaches its text."""
+
+import numpy as np
+import pytest
+
+from helpers.book import notebook
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    sentences = []
+    monkeypatch.setattr(notebook, "display", lambda made: sentences.append(made.data))
+    return sentences
+
+
+def test_a_claim_that_does_not_hold_stops_the_page_with_its_sentence(shown):
+    with pytest.raises(AssertionError, match="does not hold in this run: water is dry"):
+        notebook.claim(False, "water is dry")
+    notebook.claim(np.bool_(True), "water is wet")
+    assert shown == ["water is wet"]
+
+
+def test_a_claim_on_one_scale_must_hold_there_and_is_told_from_what_holds_at_another(shown, monkeypatch):
+    monkeypatch.setenv("SFT_SCALE", "laptop")
+    with pytest.raises(AssertionError, match="water is dry"):
+        notebook.claim(False, "water is dry", on="laptop")
+    monkeypatch.setenv("SFT_SCALE", "gpu")
+    notebook.claim(True, "Water is wet.", on="laptop")
+    notebook.claim(False, "Water is dry.", on="laptop")
+    assert shown == ["Water is wet.", "Water is dry. *In this run that is not so: it is said of the scale laptop.*"]
+
+
+def test_a_sentence_is_shown_as_it_is_said(shown):
+    notebook.say("The gain is 0.1.")
+    assert shown == ["The gain is 0.1."]
+
+
+def test_start_tells_the_scale_and_seeds(monkeypatch):
+    monkeypatch.setenv("SFT_SCALE", "laptop")
+    assert notebook.start(3) == "laptop"
+    first = np.random.random()
+    notebook.start(3)
+    assert np.random.random() == first

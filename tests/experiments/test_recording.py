@@ -1,0 +1,73 @@
+"""What is recorded comes back from the ledger, with its origin."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from experiments import recording
+from helpers.book import ledger
+from helpers.errors import InputError
+from helpers.tasks.extraction.spans import Span
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    (tmp_path / "requirements.lock").write_text("x==1\n", encoding="utf-8")
+    who = ["-c", "user.name=a", "-c", "user.email=a@b.example"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-q", "-m", "x"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    monkeypatch.setattr(ledger, "_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def test_results_come_back_with_the_rows_that_were_right(repository):
+    right = np.random.default_rng(0).uniform(size=(2, 13)) < 0.5
+    for seed in range(2):
+        accuracy = right[seed].mean()
+        recording.record(repository, "mine", system="a", seed=seed, n=13, accuracy=accuracy, correct=right[seed])
+    results = ledger.read("mine")
+    assert (results.correct() == right).all()
+    assert results["accuracy"].tolist() == right.mean(1).tolist()
+    assert ledger.experiments() == ["mine"]
+
+
+def test_counts_of_rows_come_back(repository):
+    counts = np.random.default_rng(0).integers(70, size=(2, 9, 3))
+    counts[0, 0] = [0, 65535, 1]
+    for seed in range(2):
+        recording.record(repository, "mine", seed=seed, n=9, counts=counts[seed])
+    assert (ledger.read("mine").counts() == counts).all()
+    with pytest.raises(InputError, match="counts reach from 0 to 65536; the ledger keeps 0 to 65535"):
+        recording.record(repository, "mine", seed=2, n=2, counts=np.array([[0], [65536]]))
+
+
+def test_spans_probabilities_and_scores_come_back_as_they_were(repository):
+    spans = [Span(3, 9, "text", -1.25), Span(0, 0, "", 0.0), Span(7, 70, "more", 1e9)]
+    recording.record(repository, "spans", n=3, counts=recording.span_counts(spans))
+    start, end, margin = ledger.read("spans").spans()
+    assert list(zip(start[0], end[0], strict=True)) == [(3, 9), (0, 0), (7, 70)]
+    assert margin[0].tolist() == [-1.25, 0.0, 327.67], "margins beyond what can be kept are the largest"
+    values = np.array([0.0, 0.123456, 1.0])
+    recording.record(repository, "shares", n=3, counts=recording.probability_counts(values))
+    assert ledger.read("shares").probabilities()[0] == pytest.approx(values, abs=1e-5)
+    rouge = np.concatenate([recording.score_counts(values / power) for power in (1, 2, 4)], axis=1)
+    recording.record(repository, "rouge", n=3, counts=rouge)
+    assert ledger.read("rouge").rouge()[0] == pytest.approx(values / 4, abs=1e-4)
+    assert ledger.read("rouge").rouge("rouge1")[0] == pytest.approx(values, abs=1e-4)
+
+
+def test_a_result_says_where_it_comes_from_and_whether_the_code_was_changed(repository):
+    recording.record(repository, "mine", n=1)
+    (repository / "requirements.lock").write_text("x==2\n", encoding="utf-8")
+    recording.record(repository, "mine", n=1)  # this process still runs the code of before
+    recording.provenance.cache_clear()
+    recording.record(repository, "mine", n=1)
+    clean, same, changed = ledger.read("mine").frame.to_dict("records")
+    assert same == clean
+    head = subprocess.run(["git", "-C", str(repository), "rev-parse", "HEAD"], capture_output=True, text=True).stdout
+    assert head.startswith(clean["commit"])
+    assert changed["commit"] == clean["commit"] + "+changes"
+    assert clean["lock"] != changed["lock"]
+    assert set(clean["versions"]) == {"torch", "transformers", "scikit-learn"}
+    assert "cores" in clean["hardware"] or "NVIDIA" in clean["hardware"]
