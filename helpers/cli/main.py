@@ -222,15 +222,16 @@ def _training_rows(options, files, columns: dict, test):
 
     InputError if the two share texts or groups, or have other labels.
     """
+    from helpers.data.corpus import label_feature
+
     paths = {"train": options.baselines, "test": options.data}
     files.check_apart({name: files.read(path, **columns) for name, path in paths.items()}, paths)
     data = files.corpus(options.baselines, **columns).data
-    for column in {"label", "tags"} & set(test.column_names):
-        if data["train"].features[column] != test.features[column]:
-            raise InputError(
-                f"'{options.baselines}' has other labels than the model in '{options.model}'; "
-                "give the rows that it was trained on"
-            )
+    if label_feature(data["train"]) != label_feature(test):
+        raise InputError(
+            f"'{options.baselines}' has other labels than the model in '{options.model}'; "
+            "give the rows that it was trained on"
+        )
     data["test"] = test
     return data
 

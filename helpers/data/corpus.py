@@ -77,9 +77,9 @@ class Corpus:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the classes or tags, in the order of their ids."""
-        features = self.data["train"].features
-        return tuple((features["label"] if "label" in features else features["tags"].feature).names)
+        """The names of the classes or tags, in the order of their ids; none for rows without labels."""
+        found = label_feature(self.data["train"])
+        return tuple(found[1].names) if found else ()
 
     def drawn(self, rows: int, seed: int = 0) -> "Corpus":
         """The corpus with so many of its training rows, at random; the other splits, and the hash, are as before.
@@ -90,8 +90,11 @@ class Corpus:
         if not 1 <= rows <= len(train):
             raise InputError(f"there are {len(train):,} rows to train on, not {rows:,}; draw from 1 to so many of them")
         kept = train.shuffle(seed=seed).select(range(rows))
-        counts, others = _counted(kept), {name: found for name, found in self.card.labels.items() if name != "train"}
-        if "label" in train.column_names and len(counts) < 2:
+        counts, others = (
+            count_labels(kept),
+            {name: found for name, found in self.card.labels.items() if name != "train"},
+        )
+        if len(counts) == 1 and "label" in train.column_names:
             raise InputError(f"all {rows:,} rows that are drawn for training have the label '{min(counts)}'; draw more")
         card = replace(
             self.card,
@@ -102,17 +105,17 @@ class Corpus:
         return replace(self, data=DatasetDict(self.data | {"train": kept}), card=card)
 
 
-def text_corpus(frames: Frames, labels: Sequence[str], **about) -> Corpus:
+def textbuild(frames: Frames, labels: Sequence[str], **about) -> Corpus:
     """A corpus from one frame a split, with string columns `text` and `label`, and perhaps `group` and `date`.
 
     `about` holds the fields of the card that the rows do not tell: name, source, licence, unit, split_rule, removed.
     """
     counts = {split: dict(Counter(frame["label"]).most_common()) for split, frame in frames.items()}
     data = {split: text_rows(frame, labels) for split, frame in frames.items()}
-    return _corpus(data, _column(frames, "text"), _column(frames, "label"), labels=counts, **about)
+    return build(data, _column(frames, "text"), _column(frames, "label"), labels=counts, **about)
 
 
-def pair_corpus(frames: Frames, **about) -> Corpus:
+def pairbuild(frames: Frames, **about) -> Corpus:
     """A corpus of what goes in and what shall come out, with string columns `prompt`, `completion` and `group`.
 
     `about` as in `text_corpus`. A corpus that only ever is a test set has that split alone.
@@ -121,10 +124,10 @@ def pair_corpus(frames: Frames, **about) -> Corpus:
     data = {
         name: Dataset.from_pandas(frame[[*columns, "group"]], preserve_index=False) for name, frame in frames.items()
     }
-    return _corpus(data, {name: rows for column in columns for name, rows in _column(frames, column).items()}, **about)
+    return build(data, {name: rows for column in columns for name, rows in _column(frames, column).items()}, **about)
 
 
-def tag_corpus(frames: Frames, tags: Sequence[str], **about) -> Corpus:
+def tagbuild(frames: Frames, tags: Sequence[str], **about) -> Corpus:
     """A corpus from one frame a split, with columns `tokens` and `tags` (lists of words) and perhaps `group`.
 
     `about` as in `text_corpus`. The card counts as labels how many words carry each tag.
@@ -134,10 +137,10 @@ def tag_corpus(frames: Frames, tags: Sequence[str], **about) -> Corpus:
     words = {"sentence": [" ".join(row) for row in _column(frames, "tokens")["tokens"]]}
     joined = {"tags": [" ".join(row) for row in _column(frames, "tags")["tags"]]}
     lengths = {"sentence": [len(row) for row in _column(frames, "tokens")["tokens"]]}
-    return _corpus(data, words, joined, lengths=lengths, labels=counts, **about)
+    return build(data, words, joined, lengths=lengths, labels=counts, **about)
 
 
-def question_corpus(frames: Frames, **about) -> Corpus:
+def questionbuild(frames: Frames, **about) -> Corpus:
     """A corpus from one frame a split, with the columns of SQuAD and, where there are, `group` and `source`.
 
     `about` as in `text_corpus`. The card counts as labels how many questions have an answer, in each source if there
@@ -146,7 +149,7 @@ def question_corpus(frames: Frames, **about) -> Corpus:
     counts = {name: dict(Counter(_kinds(frame)).most_common()) for name, frame in frames.items()}
     data = {name: question_rows(frame) for name, frame in frames.items()}
     answers = {"answers": ["\1".join(row["text"]) for row in _column(frames, "answers")["answers"]]}
-    return _corpus(data, _column(frames, "question") | _column(frames, "context"), answers, labels=counts, **about)
+    return build(data, _column(frames, "question") | _column(frames, "context"), answers, labels=counts, **about)
 
 
 def text_rows(frame: pd.DataFrame, labels: Sequence[str]) -> Dataset:
@@ -186,18 +189,27 @@ def framed(data: Dataset, frame: str) -> Dataset:
     return Dataset.from_dict({**data.to_dict(), "prompt": [frame.format(text) for text in data["prompt"]]})
 
 
-def _counted(rows: Dataset) -> dict[str, int]:
-    """How often each label stands in rows with the column `label` or `tags`; nothing for others."""
-    if "label" in rows.column_names:
-        names, found = rows.features["label"].names, rows["label"]
-    elif "tags" in rows.column_names:
-        names, found = rows.features["tags"].feature.names, [tag for row in rows["tags"] for tag in row]
-    else:
+def label_feature(rows: Dataset) -> tuple[str, ClassLabel] | None:
+    """The column that holds ids of labels, one a row or a list, and the feature with their names; None without one."""
+    for name, feature in rows.features.items():
+        inner = getattr(feature, "feature", feature)
+        if isinstance(inner, ClassLabel):
+            return name, inner
+    return None
+
+
+def count_labels(rows: Dataset) -> dict[str, int]:
+    """How often each label stands in rows, the most frequent first; nothing for rows without labels."""
+    found = label_feature(rows)
+    if found is None:
         return {}
-    return {names[number]: count for number, count in Counter(found).most_common()}
+    column, feature = found
+    ids = rows[column][:]
+    ids = ids if rows.features[column] is feature else [label for row in ids for label in row]
+    return {feature.names[number]: count for number, count in Counter(ids).most_common()}
 
 
-def _corpus(data: dict[str, Dataset], measured: Texts, hashed: Texts | None = None, *, lengths=None, **about) -> Corpus:
+def build(data: dict[str, Dataset], measured: Texts, hashed: Texts | None = None, *, lengths=None, **about) -> Corpus:
     """A corpus with its card.
 
     Args:

@@ -31,19 +31,11 @@ def build(folder: str | Path) -> ModelCard:
     folder = Path(folder)
     task = registry.from_dict(_read(folder, "task"))
     recipe, data, scores, config = (_read(folder, name) for name in ("recipe", "data_card", "scores", "config"))
-    settings = {key: value for key, value in task.to_dict().items() if key != "name"}
-    ladder, name = scores.get("ladder", []), folder.resolve().name
-    metadata = ModelCardData(
-        library_name="transformers",
-        pipeline_tag=task.pipeline_tag,
-        model_name=name,
-        tags=["fine-tuned", task.name],
-        eval_results=_results(task, data, scores) or None,
-    )
+    name, ladder = folder.resolve().name, scores.get("ladder", [])
     template = resources.files("helpers.saving").joinpath("model_card.md").read_text(encoding="utf-8")
     return ModelCard(
         template.format(
-            metadata=metadata.to_yaml(),
+            metadata=_metadata(task, name, data, scores).to_yaml(),
             name=name,
             architecture=config.get("model_type", "transformer"),
             parameters=_parameters(folder) / 1e6,
@@ -56,9 +48,19 @@ def build(folder: str | Path) -> ModelCard:
             verdict=verdict(ladder),
             limit=task.limit,
             data_card=_table({key.replace("_", " "): value for key, value in data.items()}),
-            settings=_table(settings),
+            settings=_table({key: value for key, value in task.to_dict().items() if key != "name"}),
             recipe=_table(recipe),
         )
+    )
+
+
+def _metadata(task: Task, name: str, data: dict, scores: dict) -> ModelCardData:
+    return ModelCardData(
+        library_name="transformers",
+        pipeline_tag=task.pipeline_tag,
+        model_name=name,
+        tags=["fine-tuned", task.name],
+        eval_results=_results(task, data, scores) or None,
     )
 
 

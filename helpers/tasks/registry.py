@@ -11,6 +11,7 @@ from helpers.errors import InputError
 # By name, where the class stands. A folder of that name is a wing: task.py, files.py, baselines.py and options.py.
 TASKS = {
     "classification": "helpers.tasks.classification.task:Classification",
+    "multilabel": "helpers.tasks.multilabel.task:MultiLabel",
     "tagging": "helpers.tasks.tagging.task:Tagging",
     "extraction": "helpers.tasks.extraction.task:Extraction",
     "generation": "helpers.tasks.generation.task:Generation",

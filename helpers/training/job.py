@@ -97,19 +97,15 @@ def prepare(
     work: Path | None,
 ) -> Job:
     """Encode the rows, plan the steps, and bring the model to its device; InputError for what cannot be trained."""
-    train = task.encode(tokenizer, train)
+    encoded = task.encode(tokenizer, train)
     validation = None if validation is None else task.encode(tokenizer, validation)
-    machine, precision = accelerator(recipe)
-    check_reach(model, recipe)
-    groups = parameter_groups(model, recipe, task.new_layers, task.learning_rates)
-    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=machine.device.type in ("cpu", "cuda"))
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    model, optimizer = machine.prepare(model, optimizer)
-    rows = train.to_list()
-    lengths = [len(row["input_ids"]) for row in rows]
+    lengths = np.array([len(ids) for ids in encoded["input_ids"]])
     plan, evaluate_after = _plan(lengths, recipe)
-    terms = task.loss_terms(train)
+    terms = task.loss_terms(encoded)
     _check_terms(terms, plan)
+    check_reach(model, recipe)
+    machine, precision = accelerator(recipe)
+    model, optimizer, peaks = _on_device(machine, model, recipe, task)
     return Job(
         task=task,
         recipe=recipe,
@@ -119,8 +115,8 @@ def prepare(
         body=machine.unwrap_model(model),
         optimizer=optimizer,
         peaks=peaks,
-        rows=rows,
-        lengths=np.array(lengths),
+        rows=encoded.to_list(),
+        lengths=lengths,
         terms=terms,
         plan=plan,
         evaluate_after=evaluate_after,
@@ -128,6 +124,14 @@ def prepare(
         pad_id=tokenizer.pad_token_id,
         work=work,
     )
+
+
+def _on_device(machine: Accelerator, model: PreTrainedModel, recipe: Recipe, task: Task) -> tuple:
+    """The model and its optimiser as accelerate prepares them, and the highest learning rate of each group."""
+    groups = parameter_groups(model, recipe, task.new_layers, task.learning_rates)
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=machine.device.type in ("cpu", "cuda"))
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    return *machine.prepare(model, optimizer), peaks
 
 
 @contextmanager
@@ -246,7 +250,7 @@ def memory_errors(job: Job, state: State) -> Iterator[None]:
         ) from error
 
 
-def _plan(lengths: list[int], recipe: Recipe) -> tuple[list[tuple[int, list[int]]], set[int]]:
+def _plan(lengths: np.ndarray, recipe: Recipe) -> tuple[list[tuple[int, list[int]]], set[int]]:
     """The epoch and rows of every step, and the numbers of the steps after which validation is scored."""
     plan, evaluate_after, parts = [], set(), recipe.evaluations
     limits = {"batch_rows": recipe.batch_rows, "batch_tokens": recipe.batch_tokens, "seed": recipe.seed}

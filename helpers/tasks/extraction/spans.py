@@ -153,7 +153,22 @@ def window_labels(given: dict, context: str, offsets: np.ndarray, first: int, ro
     return labels
 
 
-def highest(scores: np.ndarray, most: int) -> list[tuple[int, int]]:
+def legal_spans(start: np.ndarray, end: np.ndarray, row: dict, max_answer: int, k: int) -> list[Span]:
+    """The `k` best legal spans of one window, an encoded row; start, end: logits, shape (T,)."""
+    offsets = unpack_offsets(row["offsets"])  # (n, 2)
+    inside = slice(row["first"], row["first"] + len(offsets))
+    margins = start[inside, None] + end[None, inside] - (start[0] + end[0])  # (n, n)
+    legal = np.triu(np.ones_like(margins, dtype=bool)) & np.tri(*margins.shape, max_answer - 1, dtype=bool)
+    spans = []
+    # Some of the best may turn out to be the same characters or blanks, so a few more are looked at.
+    for i, j in _highest(np.where(legal, margins, -np.inf), 4 * k):
+        begin, stop = whole_graphemes(row["context"], int(offsets[i, 0]), int(offsets[j, 1]))
+        if begin < stop:
+            spans.append(Span(begin, stop, row["context"][begin:stop], float(margins[i, j])))
+    return spans
+
+
+def _highest(scores: np.ndarray, most: int) -> list[tuple[int, int]]:
     """Row and column of the `most` highest finite scores, the highest first."""
     flat = scores.ravel()
     most = min(most, flat.size)

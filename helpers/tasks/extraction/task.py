@@ -15,6 +15,7 @@ from datasets import Dataset
 from torch import Tensor, nn
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel, PreTrainedTokenizerBase
 
+from helpers.data.batching import padded, padded_inputs
 from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.metrics import squad
@@ -25,10 +26,9 @@ from helpers.tasks.extraction.spans import (
     answering_curve,
     best_spans,
     cut,
-    highest,
+    legal_spans,
     pack_offsets,
     unpack_offsets,
-    whole_graphemes,
     window_labels,
 )
 
@@ -142,18 +142,10 @@ class Extraction(Task):
 
         `legal` is 1 where an answer may start or end: at the tokens of the context and at the first position.
         """
-        width = max(len(row["input_ids"]) for row in rows)
-        batch = {"input_ids": torch.full((len(rows), width), pad_id)}
-        for name in ("attention_mask", "legal", *(["token_type_ids"] if "token_type_ids" in rows[0] else [])):
-            batch[name] = torch.zeros((len(rows), width), dtype=torch.long)
-        for i, row in enumerate(rows):
-            length, tokens = len(row["input_ids"]), len(row["offsets"]) // 8
-            batch["attention_mask"][i, :length] = 1
-            batch["legal"][i, row["first"] : row["first"] + tokens] = 1
-            for name in ("input_ids", "token_type_ids"):
-                if name in batch:
-                    batch[name][i, :length] = torch.as_tensor(row[name])
-        batch["legal"][:, 0] = 1
+        batch = padded_inputs([row["input_ids"] for row in rows], pad_id)
+        batch["legal"] = padded([_legal(row) for row in rows], 0)
+        if "token_type_ids" in rows[0]:
+            batch["token_type_ids"] = padded([row["token_type_ids"] for row in rows], 0)
         if "start" in rows[0]:
             batch |= {name: torch.tensor([row[name] for row in rows]) for name in ("start", "end")}
         return batch
@@ -192,23 +184,12 @@ class Extraction(Task):
 
     def _ranked(self, outputs: list, encoded: Dataset, k: int) -> list[list[Span]]:
         rows = encoded.to_list()
-        found = [self._spans(*logits.astype(float), row, k) for logits, row in zip(outputs, rows, strict=True)]
-        windows = groupby(zip(rows, found, strict=True), key=lambda pair: pair[0]["example"])
+        spans = [
+            legal_spans(*logits.astype(float), row, self.max_answer, k)
+            for logits, row in zip(outputs, rows, strict=True)
+        ]
+        windows = groupby(zip(rows, spans, strict=True), key=lambda pair: pair[0]["example"])
         return [best_spans([span for _, spans in group for span in spans], k) for _, group in windows]
-
-    def _spans(self, start: np.ndarray, end: np.ndarray, row: dict, k: int) -> list[Span]:
-        """The `k` best legal spans of one window; start, end: logits, shape (T,)."""
-        offsets = unpack_offsets(row["offsets"])  # (n, 2)
-        inside = slice(row["first"], row["first"] + len(offsets))
-        scores = start[inside, None] + end[None, inside] - (start[0] + end[0])  # (n, n), margins
-        legal = np.triu(np.ones_like(scores, dtype=bool)) & np.tri(*scores.shape, self.max_answer - 1, dtype=bool)
-        made = []
-        # Some of the best may turn out to be the same characters or blanks, so a few more are looked at.
-        for i, j in highest(np.where(legal, scores, -np.inf), 4 * k):
-            begin, stop = whole_graphemes(row["context"], int(offsets[i, 0]), int(offsets[j, 1]))
-            if begin < stop:
-                made.append(Span(begin, stop, row["context"][begin:stop], float(scores[i, j])))
-        return made
 
     def answer_text(self, span: Span) -> str:
         """The text of the span if its margin is above the threshold, else the empty text: no answer."""
@@ -248,3 +229,9 @@ class Extraction(Task):
             f"Contexts are read in windows of {self.max_length} tokens. An answer is a piece of the context: it can be "
             "wrong, and it is never a summary or a yes or no."
         )
+
+
+def _legal(row: dict) -> list[int]:
+    """1 at the positions of a window where an answer may start or end, else 0, shape (T,)."""
+    context = range(row["first"], row["first"] + len(unpack_offsets(row["offsets"])))
+    return [int(place == 0 or place in context) for place in range(len(row["input_ids"]))]

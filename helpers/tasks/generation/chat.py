@@ -18,6 +18,37 @@ class Segment:
     may_be_cut: bool = False
 
 
+def shorten(segments: list[Segment], window: int, max_length: int | None, max_new_tokens: int, number: int) -> int:
+    """Cut prompts at their ends until a row fits; returns how many tokens went.
+
+    Args:
+        window: tokens that the model reads.
+        max_length: tokens to which prompts may be cut; None refuses a row that does not fit.
+        max_new_tokens: of the answer, for which a row that ends with a prompt leaves room.
+        number: of the row, for messages.
+    """
+    limit = min(window, max_length or window)
+    room = limit if segments[-1].counts else limit - max_new_tokens
+    excess = sum(len(segment.ids) for segment in segments) - room
+    if excess > 0 and max_length is None:
+        raise InputError(
+            f"prompt in row {number} needs {room + excess:,} tokens with its frame and the model has {room:,} for "
+            "it; shorten it, or set max_length to have prompts cut"
+        )
+    left = excess
+    while left > 0:
+        longest = max(segments, key=lambda segment: len(segment.ids) * segment.may_be_cut)
+        going = min(left, len(longest.ids) - 1) if longest.may_be_cut else 0
+        if going <= 0:
+            raise InputError(
+                f"row {number} does not fit into {limit:,} tokens without cutting its completion; raise max_length "
+                "or leave the row out"
+            )
+        longest.ids = longest.ids[:-going]
+        left -= going
+    return max(0, excess)
+
+
 class ChatTemplate:
     """What a template writes around the turns, as tokens; looked up once for each order of roles."""
 

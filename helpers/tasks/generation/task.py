@@ -42,7 +42,7 @@ from helpers.tasks.base import (
     warn_of_cuts,
     writing_limit,
 )
-from helpers.tasks.generation.chat import ChatTemplate, Segment, check_turns, plain_ids
+from helpers.tasks.generation.chat import ChatTemplate, Segment, check_turns, plain_ids, shorten
 from helpers.tasks.generation.writing import WrittenTexts, generate
 from helpers.text import half_character
 
@@ -111,17 +111,17 @@ class Generation(Task):
         completion, a role that does not exist, a second system turn, an order of turns that the template refuses, a
         tokenizer without the template, and rows that do not fit.
         """
-        frames = ChatTemplate(tokenizer, self.template)
+        template = ChatTemplate(tokenizer, self.template)
         conversations = list(self._conversations(data))
         contents = [turn["content"] for turns in conversations for turn in turns]
         tokens = iter(plain_ids(tokenizer, contents))
-        made = []
+        window, encoded = tokenizer.model_max_length, []
         for number, turns in zip(row_numbers(data), conversations, strict=True):
-            parts = frames.around([turn["role"] for turn in turns], [next(tokens) for _ in turns], number)
-            cut = self._shorten(parts, tokenizer.model_max_length, number)
-            made.append(self._row(parts) | {"cut": cut})
-        warn_of_cuts(data, [row["cut"] for row in made], self.max_length)
-        return Dataset.from_list(made)
+            segments = template.around([turn["role"] for turn in turns], [next(tokens) for _ in turns], number)
+            cut = shorten(segments, window, self.max_length, self.max_new_tokens, number)
+            encoded.append(self._row(segments) | {"cut": cut})
+        warn_of_cuts(data, [row["cut"] for row in encoded], self.max_length)
+        return Dataset.from_list(encoded)
 
     def _conversations(self, data: Dataset) -> Iterator[list[dict]]:
         """The turns of each row, checked; the last is the assistant's in all rows or in none."""
@@ -142,29 +142,6 @@ class Generation(Task):
         turns = [] if self.system is None else [{"role": "system", "content": self.system}]
         turns.append({"role": "user", "content": row["prompt"]})
         return turns + ([{"role": "assistant", "content": row["completion"]}] if "completion" in row else [])
-
-    def _shorten(self, parts: list["Segment"], window: int, number: int) -> int:
-        """Cut prompts at their ends until the row fits; returns how many tokens went."""
-        limit = min(window, self.max_length or window)
-        room = limit if parts[-1].counts else limit - self.max_new_tokens
-        excess = sum(len(part.ids) for part in parts) - room
-        if excess > 0 and self.max_length is None:
-            raise InputError(
-                f"prompt in row {number} needs {room + excess:,} tokens with its frame and the model has {room:,} for "
-                "it; shorten it, or set max_length to have prompts cut"
-            )
-        left = excess
-        while left > 0:
-            longest = max(parts, key=lambda part: len(part.ids) * part.may_be_cut)
-            going = min(left, len(longest.ids) - 1) if longest.may_be_cut else 0
-            if going <= 0:
-                raise InputError(
-                    f"row {number} does not fit into {limit:,} tokens without cutting its completion; raise max_length "
-                    "or leave the row out"
-                )
-            longest.ids = longest.ids[:-going]
-            left -= going
-        return max(0, excess)
 
     def _row(self, parts: list["Segment"]) -> dict:
         ids = [token for part in parts for token in part.ids]

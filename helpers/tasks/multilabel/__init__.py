@@ -1,0 +1,1 @@
+"""Several labels for each text, or none."""

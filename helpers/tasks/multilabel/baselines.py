@@ -1,0 +1,65 @@
+"""What a fine-tuned multi-label classifier must beat: the most frequent labels, and TF-IDF with one regression a label.
+
+Each returns decisions on the rows of `test`, 1.0 or 0.0, shape (N, C), made with thresholds of its own.
+"""
+
+import numpy as np
+from datasets import Dataset, DatasetDict
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from helpers.tasks.multilabel.task import HALF, best_thresholds
+
+STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation, one for all labels, chosen on validation
+
+
+def ladder(data: DatasetDict, task) -> dict[str, np.ndarray]:
+    """The cheap systems that the shell compares with, by name: predictions on the test rows."""
+    return {
+        "most frequent": most_frequent(data["train"], data["test"]),
+        "tf-idf": tfidf(data["train"], data["validation"], data["test"]),
+    }
+
+
+def most_frequent(train: Dataset, test: Dataset) -> np.ndarray:
+    """The labels that more than half of the training rows have, or else the most frequent one, for every row."""
+    shares = _matrix(train).mean(0)  # (C,)
+    chosen = shares >= min(HALF, shares.max())
+    return np.tile(chosen.astype(float), (len(test), 1))
+
+
+def tfidf(train: Dataset, validation: Dataset, test: Dataset) -> np.ndarray:
+    """TF-IDF of words and pairs of words with a logistic regression for each label, and its threshold."""
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+    features = vectorizer.fit_transform(train["text"][:])
+    choosing, held_out = (vectorizer.transform(part["text"][:]) for part in (validation, test))
+    truth, best = _matrix(validation), (-1.0, None, None)
+    for strength in STRENGTHS:
+        models = [_regression(features, column, strength) for column in _matrix(train).T]
+        scores = _probabilities(models, choosing)
+        thresholds = best_thresholds(scores, truth)
+        decided = scores >= thresholds
+        f1 = 2 * (decided & truth).sum() / max(1, decided.sum() + truth.sum())
+        if f1 > best[0]:
+            best = (f1, models, thresholds)
+    _, models, thresholds = best
+    return (_probabilities(models, held_out) >= thresholds).astype(float)
+
+
+def _regression(features, column: np.ndarray, strength: float) -> LogisticRegression | float:
+    """A regression, or the label's share of the rows where all or none have it."""
+    if column.all() or not column.any():
+        return float(column[0])
+    return LogisticRegression(C=strength, max_iter=2000).fit(features, column)
+
+
+def _probabilities(models: list, features) -> np.ndarray:
+    rows = features.shape[0]
+    columns = [np.full(rows, m) if isinstance(m, float) else m.predict_proba(features)[:, 1] for m in models]
+    return np.stack(columns, axis=-1)  # (N, C)
+
+
+def _matrix(rows: Dataset) -> np.ndarray:
+    """Which labels each row has, shape (N, C), booleans."""
+    count = rows.features["labels"].feature.num_classes
+    return np.array([[label in ids for label in range(count)] for ids in rows["labels"]], dtype=bool)

@@ -1,0 +1,12 @@
+"""The shell's options of multi-label classification."""
+
+from helpers.tasks.options import GROUP, Option, column
+
+INPUT = (column("text", "column of the texts"),)
+COLUMNS = (
+    *INPUT,
+    column("labels", "column of the labels: a list, or names with a separator between them"),
+    Option("separator", "what stands between the labels of a cell (default: |)", "|", metavar="TEXT"),
+    GROUP,
+)
+SETTINGS = ()

@@ -1,0 +1,171 @@
+"""Multi-label classification: for each text any number of labels, each with a probability of its own."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from sklearn.metrics import f1_score
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
+
+from helpers import metrics
+from helpers.data.batching import padded_inputs
+from helpers.data.corpus import Corpus
+from helpers.errors import InputError
+from helpers.models.fast import first_token_only
+from helpers.tasks.base import Task, encode_texts, given, label_names
+
+HALF = 0.5
+
+
+@dataclass(frozen=True)
+class MultiLabel(Task):
+    """Any number of labels for each text.
+
+    Attributes:
+        labels: the names of the labels; a label's id is its place, 0 to C - 1.
+        max_length: tokens kept of a text, special tokens included; the rest is cut off.
+        thresholds: the probability from which each label is given, (C,); None is one half for all. `calibrated`
+            chooses them on validation rows.
+    """
+
+    labels: tuple[str, ...]
+    max_length: int = 256
+    thresholds: tuple[float, ...] | None = None
+
+    name = "multilabel"
+    auto_class = AutoModelForSequenceClassification
+    pipeline_tag = "text-classification"
+    new_layers = ("classifier",)
+    selection_metric = "micro_f1"
+
+    def __post_init__(self):
+        if self.max_length < 3:
+            raise InputError(f"max_length {self.max_length} is below 3, two special tokens and one of the text")
+        if not self.labels:
+            raise InputError("labels are empty; multi-label classification needs at least one")
+        object.__setattr__(self, "labels", tuple(self.labels))
+        if self.thresholds is not None:
+            object.__setattr__(self, "thresholds", tuple(self.thresholds))
+            if len(self.thresholds) != len(self.labels):
+                raise InputError(
+                    f"{len(self.thresholds)} thresholds are given for {len(self.labels)} labels; give one each"
+                )
+
+    @classmethod
+    def for_corpus(cls, corpus: Corpus, **settings: Any) -> "MultiLabel":
+        """The task with the labels of a corpus."""
+        return cls(corpus.labels, **given(settings))
+
+    def configuration(self) -> dict[str, Any]:
+        """The number and the names of the labels, and that a text may have several."""
+        return label_names(self.labels) | {"problem_type": "multi_label_classification"}
+
+    def encode(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
+        """Turn the columns `text` and, where there is one, `labels` (lists of ids) into `input_ids` and `labels`.
+
+        Encoded labels are 1.0 or 0.0 for each of the C names.
+        """
+        columns: dict[str, list] = {"input_ids": encode_texts(tokenizer, rows["text"][:], self.max_length)}
+        if "labels" in rows.column_names:
+            columns["labels"] = [[float(label in ids) for label in range(len(self.labels))] for ids in rows["labels"]]
+        return Dataset.from_dict(columns)
+
+    def truncated(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> int:
+        """How many texts have more tokens than the task keeps."""
+        ids = encode_texts(tokenizer, rows["text"][:], self.max_length + 1)
+        return sum(len(row) > self.max_length for row in ids)
+
+    def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
+        """Pad rows on the right to the longest of them: input_ids and attention_mask (B, T), labels (B, C)."""
+        batch = padded_inputs([row["input_ids"] for row in rows], pad_id)
+        if "labels" in rows[0]:
+            batch["labels"] = torch.tensor([row["labels"] for row in rows])
+        return batch
+
+    def loss_terms(self, encoded: Dataset) -> np.ndarray:
+        """One term a text and label, shape (N,)."""
+        return np.full(len(encoded), len(self.labels))
+
+    def references(self, encoded: Dataset) -> np.ndarray:
+        """Which labels encoded rows have, shape (N, C), booleans."""
+        return np.array(encoded["labels"]) > HALF
+
+    def loss(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """Binary cross-entropy of each label, summed over rows and labels; scalar."""
+        logits = _logits(model, batch).float()
+        return nn.functional.binary_cross_entropy_with_logits(logits, batch["labels"], reduction="sum")
+
+    def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> np.ndarray:
+        """Probabilities p(label | text), each label for itself, shape (B, C), float64."""
+        return _logits(model, batch).cpu().double().sigmoid().numpy()
+
+    def fast_path(self, model: nn.Module) -> AbstractContextManager:
+        """The last layer of BERT computes the first position alone."""
+        return first_token_only(model)
+
+    def decisions(self, probabilities: np.ndarray) -> np.ndarray:
+        """Which labels are given, shape (N, C), booleans."""
+        return probabilities >= (HALF if self.thresholds is None else np.array(self.thresholds))
+
+    def calibrated(self, predictions: np.ndarray, references: np.ndarray) -> "MultiLabel":
+        """This task with the threshold of each label that gives its best F1 on these predictions."""
+        return replace(self, thresholds=tuple(best_thresholds(predictions, references)))
+
+    def per_row(self, predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Labels of each row that are right, given and true, shape (N, 3); `from_counts` makes the micro F1."""
+        decided = self.decisions(predictions)
+        return np.stack([(decided & references).sum(1), decided.sum(1), references.sum(1)], axis=-1).astype(float)
+
+    def from_counts(self, counts: np.ndarray) -> np.ndarray:
+        """F1 over all labels from mean counts, shape (..., 3) to (...)."""
+        return metrics.f1_of(counts)
+
+    def score(self, predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
+        """Micro F1 (all labels together), macro F1 (mean over labels), and the share of rows that are wholly right."""
+        decided = self.decisions(predictions)
+        f1 = {
+            average: f1_score(references, decided, average=average, zero_division=0) for average in ("micro", "macro")
+        }
+        exact = (decided == references).all(axis=1).mean()
+        return {"micro_f1": float(f1["micro"]), "macro_f1": float(f1["macro"]), "exact_match": float(exact)}
+
+    def answer(self, prediction: Sequence[float], row: dict) -> dict:
+        """The labels that are given, and the probability of each."""
+        decided = self.decisions(np.asarray(prediction))
+        probabilities = {name: round(float(p), 6) for name, p in zip(self.labels, prediction, strict=True)}
+        chosen = [name for name, yes in zip(self.labels, decided, strict=True) if yes]
+        return {"labels": chosen, "probabilities": probabilities}
+
+    @property
+    def limit(self) -> str:
+        """What the model card says."""
+        return (
+            f"Of a text only the first {self.max_length} tokens are read. Each label is decided for itself, so a text "
+            "may get labels that exclude each other, or none."
+        )
+
+
+def best_thresholds(probabilities: np.ndarray, references: np.ndarray) -> list[float]:
+    """For each label the threshold with the best F1 on these rows, halfway between two probabilities, (C,).
+
+    A label that no row has keeps one half.
+    """
+    thresholds = []
+    for scores, true in zip(probabilities.T, references.T, strict=True):
+        order = np.argsort(-scores, kind="stable")
+        hits = np.cumsum(true[order])  # right ones, if the first 1, 2, ... rows are given the label
+        f1 = 2 * hits / (np.arange(1, len(order) + 1) + true.sum())
+        parted = np.append(scores[order][:-1] > scores[order][1:], True)  # equal probabilities cannot be parted
+        best = int(np.argmax(np.where(parted, f1, -1.0)))
+        following = scores[order][best + 1] if best + 1 < len(order) else 0.0
+        thresholds.append(float((scores[order][best] + following) / 2) if true.any() else HALF)
+    return thresholds
+
+
+def _logits(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    return model(**{name: value for name, value in batch.items() if name != "labels"}).logits  # (B, C)
