@@ -122,7 +122,7 @@ def test_helpers_declares_what_it_imports():
         for line in file.read_text(encoding="utf-8").splitlines()
         if line.lstrip().startswith(("import ", "from ")) and any(f" {word}" in line for word in words)
     }
-    assert users == {"helpers/cli/server.py"}, "what only an extra brings may be imported by the module of that extra alone"
+    assert users == {"helpers/cli/server.py"}, "what an extra brings is for its own module alone"
 
 
 def test_helpers_uses_what_it_declares():
