@@ -42,10 +42,10 @@ def over_misspelling(table: pd.DataFrame) -> Figure:
         table: columns system, misspelled, value, low, high.
     """
     figure, axes = plt.subplots()
-    for place, (system, rows) in enumerate(table.groupby("system", sort=False)):
+    for number, (system, rows) in enumerate(table.groupby("system", sort=False)):
         colour = COLOURS.get(system, COLOURS["other"])
         errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-        beside = rows["misspelled"] + 0.004 * place  # so that intervals do not hide each other
+        beside = rows["misspelled"] + 0.004 * number  # so that intervals do not hide each other
         axes.errorbar(beside, rows["value"], yerr=errors, marker="o", capsize=3, color=colour, label=system)
     shares = sorted(table["misspelled"].unique())
     axes.set_xticks(shares, [f"{share:.0%}" for share in shares])

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.book.figures.style import BLUE, COLOURS, GREEN, GREY, RED
@@ -62,10 +63,7 @@ def scores(table: pd.DataFrame, score: str) -> Figure:
         score: the score's name.
     """
     figure, axes = plt.subplots(figsize=(7, 1.2 + 0.4 * len(table)))
-    places = np.arange(len(table))[::-1]
-    spread = np.abs(table[["low", "high"]].to_numpy().T - table["value"].to_numpy())
-    axes.errorbar(table["value"], places, xerr=spread, fmt="o", color=BLUE, capsize=3)
-    axes.set_yticks(places, table.index)
+    _dots(axes, table, capsize=3)
     axes.set(xlabel=f"{score}, with 95 % interval", title=f"Which system has the best {score}?")
     return figure
 
@@ -125,11 +123,16 @@ def differences(table: pd.DataFrame, reference: str, score: str = "accuracy") ->
         table: index the changed setting; columns value, low, high.
     """
     figure, axes = plt.subplots(figsize=(7, 0.5 * len(table) + 1.6))
-    places = np.arange(len(table))[::-1]
-    errors = [table["value"] - table["low"], table["high"] - table["value"]]
-    axes.errorbar(table["value"], places, xerr=errors, fmt="o", color=BLUE, capsize=4)
+    _dots(axes, table, capsize=4)
     axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
-    axes.set_yticks(places, table.index)
     axes.set_ylim(-0.6, len(table) - 0.4)
     axes.set(xlabel=f"{score} minus that of {reference}", title="Which setting matters?")
     return figure
+
+
+def _dots(axes: Axes, table: pd.DataFrame, capsize: float) -> None:
+    """A dot with its interval for each row of a table, the first on top, named at the left."""
+    heights = np.arange(len(table))[::-1]
+    errors = [table["value"] - table["low"], table["high"] - table["value"]]
+    axes.errorbar(table["value"], heights, xerr=np.abs(errors), fmt="o", color=BLUE, capsize=capsize)
+    axes.set_yticks(heights, table.index)

@@ -18,22 +18,22 @@ def pieces(words: Sequence[str], tags: Sequence[str], tokens: Sequence[str], wor
         tokens: the pieces, special tokens included, shape (T,).
         word_ids: the word of each piece, None for special tokens, shape (T,).
     """
-    figure, place = plt.subplots(figsize=(6.4, 2.9))
+    figure, axes = plt.subplots(figsize=(6.4, 2.9))
     firsts = [list(word_ids).index(word) for word in range(len(words))]
     for number, (word, tag, first) in enumerate(zip(words, tags, firsts, strict=True)):
         colour = BLACK if tag == "O" else BLUE
         middle = first + (sum(owner == number for owner in word_ids) - 1) / 2
-        place.text(middle, 2.45, tag, ha="center", va="center", color=colour, weight="bold", fontsize=10)
-        place.text(middle, 2.0, word, ha="center", va="center", color=colour)
-        place.plot([first, middle], [1.25, 1.75], color=colour, linewidth=1.5)
+        axes.text(middle, 2.45, tag, ha="center", va="center", color=colour, weight="bold", fontsize=10)
+        axes.text(middle, 2.0, word, ha="center", va="center", color=colour)
+        axes.plot([first, middle], [1.25, 1.75], color=colour, linewidth=1.5)
     for at, (token, word) in enumerate(zip(tokens, word_ids, strict=True)):
         read = at in firsts
         box = {"boxstyle": "round,pad=0.3", "facecolor": "#dcebf7" if read else "#eeeeee", "edgecolor": "none"}
-        place.text(at, 1.0, token, ha="center", va="center", rotation=90, bbox=box, color=BLACK)
+        axes.text(at, 1.0, token, ha="center", va="center", rotation=90, bbox=box, color=BLACK)
         if word is None:
-            place.text(at, 0.2, "special", ha="center", va="center", fontsize=8, color=GREY)
-    place.set(xlim=(-0.6, len(tokens) - 0.4), ylim=(0, 2.7), title="Which piece speaks for which word?")
-    place.axis("off")
+            axes.text(at, 0.2, "special", ha="center", va="center", fontsize=8, color=GREY)
+    axes.set(xlim=(-0.6, len(tokens) - 0.4), ylim=(0, 2.7), title="Which piece speaks for which word?")
+    axes.axis("off")
     return figure
 
 
@@ -44,30 +44,30 @@ def gains(names: Sequence[str], means: np.ndarray, intervals: np.ndarray, title:
         names: shape (R,).
         means: shape (R,); intervals: low and high ends, shape (R, 2).
     """
-    figure, place = plt.subplots(figsize=(6.4, 0.55 * len(names) + 1.5))
+    figure, axes = plt.subplots(figsize=(6.4, 0.55 * len(names) + 1.5))
     at = np.arange(len(names))[::-1]
-    place.axvline(0, color=BLACK, linewidth=1)
+    axes.axvline(0, color=BLACK, linewidth=1)
     for row, mean, (low, high) in zip(at, means, intervals, strict=True):
         colour = BLUE if low > 0 else RED if high < 0 else ORANGE
-        place.plot([low, high], [row, row], color=colour)
-        place.plot(mean, row, "o", color=colour, markersize=8)
-    place.set(yticks=at, xlabel=label, title=title, ylim=(-0.6, len(names) - 0.4))
-    place.set_yticklabels(names)
-    place.xaxis.set_major_locator(MaxNLocator(4))
+        axes.plot([low, high], [row, row], color=colour)
+        axes.plot(mean, row, "o", color=colour, markersize=8)
+    axes.set(yticks=at, xlabel=label, title=title, ylim=(-0.6, len(names) - 0.4))
+    axes.set_yticklabels(names)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     return figure
 
 
 def transitions(scores: np.ndarray, tags: Sequence[str]) -> Figure:
     """Transition scores as a table of colours, from row to column; shape (C, C)."""
-    figure, place = plt.subplots(figsize=(5, 4.2))
+    figure, axes = plt.subplots(figsize=(5, 4.2))
     most = np.abs(scores).max()
-    place.imshow(scores, cmap="RdBu", vmin=-most, vmax=most)
+    axes.imshow(scores, cmap="RdBu", vmin=-most, vmax=most)
     for (row, column), score in np.ndenumerate(scores):
         strong = abs(score) > 0.6 * most
-        place.text(column, row, f"{score:+.2f}", ha="center", va="center", color="white" if strong else BLACK)
+        axes.text(column, row, f"{score:+.2f}", ha="center", va="center", color="white" if strong else BLACK)
     ticks = range(len(tags))
-    place.set(xticks=ticks, yticks=ticks, xlabel="to", ylabel="from", title="Which tag likes to follow which?")
-    place.set_xticklabels(tags)
-    place.set_yticklabels(tags)
-    place.grid(False)
+    axes.set(xticks=ticks, yticks=ticks, xlabel="to", ylabel="from", title="Which tag likes to follow which?")
+    axes.set_xticklabels(tags)
+    axes.set_yticklabels(tags)
+    axes.grid(False)
     return figure

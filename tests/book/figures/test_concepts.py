@@ -59,8 +59,8 @@ def test_the_change_of_weights_is_drawn_in_percent_from_bottom_to_top_of_the_net
 
 def test_before_and_after_colours_points_by_label():
     clouds = {name: np.arange(8.0).reshape(4, 2) + shift for shift, name in enumerate(("before", "after"))}
-    places = figures.before_and_after(clouds, np.array([0, 1, 1, 0]), ("rotten", "fresh")).axes
-    for place, points in zip(places, clouds.values(), strict=True):
-        rotten, fresh = place.collections
+    panels = figures.before_and_after(clouds, np.array([0, 1, 1, 0]), ("rotten", "fresh")).axes
+    for axes, points in zip(panels, clouds.values(), strict=True):
+        rotten, fresh = axes.collections
         assert np.array_equal(rotten.get_offsets(), points[[0, 3]]) and np.array_equal(fresh.get_offsets(), points[1:3])
-    assert [place.get_title(loc="left") for place in places] == ["before", "after"]
+    assert [axes.get_title(loc="left") for axes in panels] == ["before", "after"]
