@@ -105,7 +105,7 @@ class Corpus:
         return replace(self, data=DatasetDict(self.data | {"train": kept}), card=card)
 
 
-def textbuild(frames: Frames, labels: Sequence[str], **about) -> Corpus:
+def text_corpus(frames: Frames, labels: Sequence[str], **about) -> Corpus:
     """A corpus from one frame a split, with string columns `text` and `label`, and perhaps `group` and `date`.
 
     `about` holds the fields of the card that the rows do not tell: name, source, licence, unit, split_rule, removed.
@@ -115,7 +115,7 @@ def textbuild(frames: Frames, labels: Sequence[str], **about) -> Corpus:
     return build(data, _column(frames, "text"), _column(frames, "label"), labels=counts, **about)
 
 
-def pairbuild(frames: Frames, **about) -> Corpus:
+def pair_corpus(frames: Frames, **about) -> Corpus:
     """A corpus of what goes in and what shall come out, with string columns `prompt`, `completion` and `group`.
 
     `about` as in `text_corpus`. A corpus that only ever is a test set has that split alone.
@@ -127,7 +127,7 @@ def pairbuild(frames: Frames, **about) -> Corpus:
     return build(data, {name: rows for column in columns for name, rows in _column(frames, column).items()}, **about)
 
 
-def tagbuild(frames: Frames, tags: Sequence[str], **about) -> Corpus:
+def tag_corpus(frames: Frames, tags: Sequence[str], **about) -> Corpus:
     """A corpus from one frame a split, with columns `tokens` and `tags` (lists of words) and perhaps `group`.
 
     `about` as in `text_corpus`. The card counts as labels how many words carry each tag.
@@ -140,7 +140,7 @@ def tagbuild(frames: Frames, tags: Sequence[str], **about) -> Corpus:
     return build(data, words, joined, lengths=lengths, labels=counts, **about)
 
 
-def questionbuild(frames: Frames, **about) -> Corpus:
+def question_corpus(frames: Frames, **about) -> Corpus:
     """A corpus from one frame a split, with the columns of SQuAD and, where there are, `group` and `source`.
 
     `about` as in `text_corpus`. The card counts as labels how many questions have an answer, in each source if there
