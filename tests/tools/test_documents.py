@@ -1,15 +1,17 @@
-"""What README.md and CONTRIBUTING.md say of this repository is true: its files, its names, its downloads."""
+"""What the documents at the root say of this repository is true: its files, its rooms, its names, its downloads."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from test_layers import FLOORS
 
 from helpers import assets
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = {"README.md": 5, "CONTRIBUTING.md": 10, "AGENTS.md": 10, "CHANGELOG.md": 0}  # paths named, at least
 ENDINGS = (".cff", ".lock", ".md", ".py", ".toml", ".yml")
 
 
@@ -43,7 +45,7 @@ def is_made_here(path: str) -> bool:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_path_that_a_document_names_exists(name):
     named = paths(prose(name))
-    assert len(named) >= 10, "the rule above finds paths"
+    assert len(named) >= DOCUMENTS[name], "the rule above finds paths"
     assert [path for path in named if not list(ROOT.glob(path.rstrip("/"))) and not is_made_here(path)] == []
 
 
@@ -57,6 +59,47 @@ def test_every_list_to_add_to_stands_in_its_file():
     assert len(placed) >= 7, "the rule finds them"
     for word, path in placed:
         assert re.search(rf"^(def )?{word}\b", (ROOT / path).read_text(encoding="utf-8"), flags=re.MULTILINE), path
+
+
+def test_readme_draws_every_room_from_the_ground_up():
+    drawing = re.search(r"^```\n(helpers/ .*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S | re.M)
+    lines = drawing.group(1).splitlines()
+    rooms = [line.split()[0].removesuffix(".py").removesuffix("/") for line in lines if line.startswith("    ")]
+    floors = [number for room in rooms for number, floor in enumerate(FLOORS) if room in floor]
+    assert floors == sorted(floors)
+    assert sorted(rooms) == sorted(set().union(*FLOORS) - {"__main__"})
+    named = [re.split(r"\s{2,}", line)[0] for line in lines if line[0] != " "]
+    folders = {folder for names in named for folder in names.split(", ")}
+    assert all((ROOT / folder).is_dir() or is_made_here(folder) for folder in folders)
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, encoding="utf-8").stdout
+    tracked = {line.partition("/")[0] + "/" for line in listed.splitlines() if "/" in line and line[0] != "."}
+    assert tracked <= folders
+
+
+def test_contributing_has_the_floors_of_the_test():
+    rows = re.findall(r"^\| (\d+) \| (`.*?) \|", prose("CONTRIBUTING.md"), flags=re.MULTILINE)
+    floors = {int(number): set(re.findall(r"`(\w+)`", rooms)) for number, rooms in rows}
+    assert floors == {number: floor for number, floor in enumerate(FLOORS) if floor != {"__main__"}}
+
+
+def private_names(path: Path) -> set[str]:
+    """Names with an underscore that a file takes from another object than `self`, `cls` or `super()`."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and re.match(r"_[a-z]", node.attr)
+        and ast.unparse(node.value) not in ("self", "cls", "super()")
+    }
+
+
+def test_contributing_lists_the_private_names_of_other_libraries():
+    rows = re.findall(r"^\| `([\w/]+\.py)` \| (.*?) \|", prose("CONTRIBUTING.md"), flags=re.MULTILINE)
+    listed = {(path, name) for path, cell in rows for name in re.findall(r"`(\w+)`", cell)}
+    assert all(re.search(rf"\.{name}\b", (ROOT / path).read_text(encoding="utf-8")) for path, name in listed)
+    folders = ("helpers", "experiments", "tools", "benchmarks")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert {(path.relative_to(ROOT).as_posix(), name) for path in files for name in private_names(path)} <= listed
 
 
 def test_readme_tells_how_much_is_downloaded():

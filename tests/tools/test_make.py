@@ -23,20 +23,22 @@ def test_no_target_is_mistaken_for_a_file():
     assert set(re.search(r"^\.PHONY: (.*)$", MAKEFILE, flags=re.MULTILINE).group(1).split()) == TARGETS
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "book/index.md", ".ci/run"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "AGENTS.md", "book/index.md", ".ci/run"])
 def test_texts_name_targets_that_exist(name):
     named = set(re.findall(r"`make ([a-z-]+)", (ROOT / name).read_text(encoding="utf-8")))
     assert named <= TARGETS
 
 
-def test_readme_names_both_commands_in_its_first_screen():
-    first = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:20]
+def test_readme_names_both_commands_below_its_first_example():
+    first = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:45]
     assert any(line.startswith("| `make book` |") for line in first)
     assert any(line.startswith("| `make test` |") for line in first)
 
 
 def test_every_program_that_make_starts_exists():
-    for module in re.findall(r"-m (tools\.[a-z]+)", MAKEFILE):
+    modules = re.findall(r"-m ((?:experiments|tools)\.[a-z]+)", MAKEFILE)
+    assert "experiments.run" in modules
+    for module in modules:
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists()
     for script in re.findall(r"(tools/[a-z]+\.py)", MAKEFILE):
         assert (ROOT / script).exists()
