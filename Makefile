@@ -20,14 +20,14 @@ book: environment ## execute the notebooks that changed and build the HTML book
 test: fetch ## check everything: style, unit tests, notebooks, links, the book in a browser
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m pytest tests --ignore=tests/book
+	$(RUN) -m pytest tests --ignore=tests/site
 	$(RUN) -m tools.book
 	@$(RUN) -m tools.chromium
-	$(RUN) -m pytest tests/book
+	$(RUN) -m pytest tests/site
 	@$(RUN) -m tools.chromium --report
 
 test-fast: fetch ## run the unit tests that take seconds
-	$(RUN) -m pytest tests --ignore=tests/book -m "not slow"
+	$(RUN) -m pytest tests --ignore=tests/site -m "not slow"
 
 lab: environment ## open the notebooks in JupyterLab
 	$(RUN) -m jupyterlab book
@@ -49,4 +49,4 @@ repository: environment ## write the public address everywhere: make repository 
 
 clean: ## remove the book and the executed notebooks; .venv and the downloads stay
 	rm -rf _build executed build sft_in_practice.egg-info .pytest_cache .ruff_cache
-	find book helpers tests tools -name __pycache__ -prune -exec rm -rf {} +
+	find benchmarks book experiments helpers tests tools -name __pycache__ -prune -exec rm -rf {} +

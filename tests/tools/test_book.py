@@ -27,7 +27,7 @@ def tree(tmp_path):
         "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n  - file: book/b\n  - file: book/part/a\n",
         "requirements.lock": "a==1\n",
         "helpers/__init__.py": "",
-        "helpers/results/seeds.jsonl": "{}\n",
+        "helpers/book/results/seeds.jsonl": "{}\n",
         "book/index.md": "# The book\n\nIts text.\n",
         "book/references.bib": "",
         "book/_static/book.css": "",
@@ -70,7 +70,7 @@ def test_each_notebook_runs_once_in_reading_order(tree, runs):
     [
         ("book/b.ipynb", ["b.ipynb"]),
         ("helpers/__init__.py", ["b.ipynb", "a.ipynb"]),
-        ("helpers/results/seeds.jsonl", ["b.ipynb", "a.ipynb"]),
+        ("helpers/book/results/seeds.jsonl", ["b.ipynb", "a.ipynb"]),
         ("requirements.lock", ["b.ipynb", "a.ipynb"]),
         ("book/index.md", []),
     ],
