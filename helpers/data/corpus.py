@@ -205,7 +205,7 @@ def count_labels(rows: Dataset) -> dict[str, int]:
         return {}
     column, feature = found
     ids = rows[column][:]
-    ids = ids if rows.features[column] is feature else [label for row in ids for label in row]
+    ids = ids if isinstance(rows.features[column], ClassLabel) else [label for row in ids for label in row]
     return {feature.names[number]: count for number, count in Counter(ids).most_common()}
 
 
