@@ -6,16 +6,12 @@ import pandas as pd
 import pytest
 from datasets import Dataset
 
-from helpers import corpora, text
+from helpers import corpora
 from helpers.corpora import docstrings, strings
-from helpers.data import corpus as data_corpus
 from helpers.data import splits
 from helpers.errors import InputError
 
-PAIRS = {
-    "strings": {"language": "fr"},
-    "docstrings": {},
-}
+PAIRS = {"strings": {"language": "fr"}, "docstrings": {}}
 
 
 @pytest.fixture(scope="module", params=PAIRS)
@@ -45,13 +41,6 @@ def test_a_corpus_of_pairs_is_the_same_every_time(corpus):
     assert corpora.load(name, **PAIRS[name]).card.sha256 == corpus.card.sha256
 
 
-@pytest.mark.parametrize("language", strings.LANGUAGES)
-def test_another_product_is_a_test_set_alone(language):
-    found = strings.other_product(language)
-    assert set(found.data) == {"test"}
-    assert found.card.rows["test"] > 150
-
-
 def test_strings_are_sentences_with_their_placeholders():
     data = corpora.load("strings").data["train"].to_pandas()
     lengths = data["prompt"].map(lambda text: len(text.split()))
@@ -73,17 +62,9 @@ def test_xsum_is_as_counted():
     assert found.card.words["prompt"]["50%"] > 200 > 30 > found.card.words["completion"]["50%"]
 
 
-@pytest.mark.parametrize("name", ["strings", "dialogue"])
-def test_a_language_that_a_corpus_lacks_is_named(name):
+def test_a_language_that_a_corpus_lacks_is_named():
     with pytest.raises(InputError, match="'tlh'; choose one of "):
-        corpora.load(name, language="tlh")
-
-
-def test_a_frame_surrounds_each_prompt_whatever_it_holds():
-    data = Dataset.from_dict({"prompt": ["a {name}", "{}"], "completion": ["b", "c"]})
-    framed = data_corpus.framed(data, "{}\nFrench:\n")
-    assert framed["prompt"][:] == ["a {name}\nFrench:\n", "{}\nFrench:\n"]
-    assert framed["completion"][:] == ["b", "c"]
+        corpora.load("strings", language="tlh")
 
 
 # Docstrings
@@ -124,37 +105,6 @@ def test_libraries_are_read_and_never_run(tmp_path, monkeypatch):
     (tmp_path / "library" / "old.py").write_text("print 'Python 2'", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     assert [summary for _, summary in docstrings._read("library")] == ["Do one thing and another."]
-
-
-# Splits and words
-
-
-def test_of_equal_prompts_the_commonest_completion_is_kept():
-    rows = pd.DataFrame({"prompt": ["Go on!", "go on", "Go on", "Stop"], "completion": ["a", "b", "b", "c"]})
-    kept, removed = splits.one_completion_each(rows)
-    assert kept[["prompt", "completion"]].values.tolist() == [["go on", "b"], ["Stop", "c"]]
-    assert removed == {"prompt seen before": 2}
-
-
-def test_rows_without_labels_are_split_by_group():
-    rows = pd.DataFrame({"prompt": [f"p{i}" for i in range(200)], "group": [f"g{i // 5}" for i in range(200)]})
-    parts = splits.split(rows)
-    assert {name: len(part) for name, part in parts.items()} == {"train": 150, "validation": 25, "test": 25}
-    assert sum(part["group"].nunique() for part in parts.values()) == 40
-    with pytest.raises(InputError, match=r"the data have too few rows .*needs three: add rows$"):
-        splits.split(rows.head(2))
-
-
-def test_words_of_chinese_are_its_characters():
-    assert text.words("Read the file.") == ["Read", "the", "file."]
-    assert text.words("读取 JSON文件。") == ["读", "取", "JSON", "文", "件", "。"]
-
-
-def test_sentences_keep_all_of_the_text():
-    text = 'He said "no." Then, e.g. Monday, it (really!) rained. Mr. X left? Yes'
-    assert text.sentences(text) == ['He said "no."', "Then, e.g. Monday, it (really!) rained.", "Mr. X left?", "Yes"]
-    assert text.sentences("第一句。第二句。") == ["第一句。", "第二句。"]
-    assert text.sentences("") == []
 
 
 # At scale gpu

@@ -1,4 +1,4 @@
-"""Copies are found although words differ, and a split in time cuts no thread."""
+"""Copies are found although words differ, splits are complete and cut no group, and one in time cuts no thread."""
 
 import numpy as np
 import pandas as pd
@@ -87,3 +87,111 @@ def test_a_label_that_is_missing_at_a_time_is_named():
     rows = timed().sort_values("date").assign(label=["spam"] * 160 + ["ham"] * 40, group=range(200))
     with pytest.raises(InputError, match="label 'ham' does not occur in the time of train"):
         splits.ordered_split(rows)
+
+
+def frame(**columns) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
+def test_equal_texts_are_found_whatever_their_case_and_punctuation():
+    rows = frame(text=["Good film!", "good  FILM", "bad film", "!!!", "???"], label=["a", "a", "b", "a", "a"])
+    kept, removed = splits.deduplicated(rows)
+    assert kept["text"].tolist() == ["Good film!", "bad film", "!!!", "???"]
+    assert removed == {"duplicate": 1, "same text, other label": 0}
+
+
+def test_texts_with_contradictory_labels_are_all_left_out():
+    kept, removed = splits.deduplicated(frame(text=["x y", "x y", "x y", "z"], label=["a", "b", "a", "b"]))
+    assert kept["text"].tolist() == ["z"]
+    assert removed == {"duplicate": 0, "same text, other label": 3}
+
+
+def test_groups_that_share_a_telling_text_are_joined_through_each_other():
+    texts = ["one long telling text", "one long telling text", "another long telling text", "another long telling text"]
+    texts += ["short text", "short text"]
+    joined = splits.linked_groups(frame(text=texts, group=["a", "b", "b", "c", "d", "e"]))
+    assert joined.tolist() == ["a", "a", "a", "a", "d", "e"]
+
+
+def test_a_split_is_complete_stratified_and_keeps_groups_together():
+    rows = frame(
+        text=[f"t{i}" for i in range(800)], label=["a", "b", "b", "b"] * 200, group=[str(i // 4) for i in range(800)]
+    )
+    for columns in (["text", "label"], ["text", "label", "group"]):
+        parts = splits.split(rows[columns])
+        assert sorted(pd.concat(parts.values())["text"]) == sorted(rows["text"])
+        assert [len(part) for part in parts.values()] == pytest.approx([600, 100, 100], abs=4)
+        for part in parts.values():
+            assert (part["label"] == "a").mean() == pytest.approx(0.25, abs=0.03)
+        if "group" in columns:
+            groups = [set(part["group"]) for part in parts.values()]
+            assert sum(map(len, groups)) == len(set.union(*groups))
+
+
+def test_groups_are_split_whole_and_each_part_gets_some():
+    for sizes in ([3] * 100, [1, 1, 1], [50, 1, 1], [1, 1, 50], [1, 50, 1, 1]):
+        rows = frame(group=[str(i) for i, size in enumerate(sizes) for _ in range(size)]).assign(text="t")
+        for seed in range(5):
+            parts = splits.split_groups(rows, seed=seed)
+            groups = [set(part["group"]) for part in parts.values()]
+            assert all(groups) and sum(map(len, groups)) == len(sizes)
+            assert sum(map(len, parts.values())) == len(rows)
+            if len(sizes) == 100:
+                assert [len(part) for part in parts.values()] == pytest.approx([225, 37.5, 37.5], abs=3)
+
+
+def test_a_label_with_two_rows_cannot_be_split():
+    rows = frame(text=["a", "b", "c", "d", "e"], label=["x", "x", "x", "y", "y"])
+    with pytest.raises(InputError, match=r"label 'y' has too few rows after removing duplicates \(2\); .*needs three"):
+        splits.split(rows)
+
+
+def test_a_label_in_one_group_cannot_be_split():
+    rows = frame(text=[f"t{i}" for i in range(40)], label=["x", "y"] * 20, group=["g", "h"] * 20)
+    with pytest.raises(InputError, match=r"only the group '[gh]' is left to split"):
+        splits.split(rows)
+    rows["group"] = ["g", "h", "i", "h"] * 10
+    with pytest.raises(InputError, match=r"label '[xy]' stands in too few groups to appear in"):
+        splits.split(rows)
+
+
+def test_three_rows_a_label_are_enough():
+    parts = splits.split(frame(text=list("abcdef"), label=["x", "y"] * 3))
+    assert [len(part) for part in parts.values()] == [2, 2, 2]
+
+
+def test_a_rare_label_does_not_change_the_shares_of_the_others():
+    frame = pd.DataFrame({"text": [str(i) for i in range(1000)], "label": ["a", "b"] * 498 + ["a"] + ["c"] * 3})
+    parts = splits.split(frame)
+    assert {name: set(part["label"]) for name, part in parts.items()} == {name: {"a", "b", "c"} for name in parts}
+    for name, size in zip(parts, (750, 125, 125), strict=True):
+        assert abs(len(parts[name]) - size) <= 3
+
+
+def test_few_groups_leave_the_largest_to_training():
+    for seed in range(6):
+        frame = pd.DataFrame({"group": ["a"] * 98 + ["b", "c"]})
+        sizes = {name: len(part) for name, part in splits.split_groups(frame, seed=seed).items()}
+        assert sum(sizes.values()) == 100 and min(sizes.values()) == 1
+    with pytest.raises(InputError, match="stand in 2 groups; a split into three needs at least three"):
+        splits.split_groups(frame[frame["group"] != "c"])
+
+
+def test_marks_of_letters_tell_texts_apart():
+    assert splits.normalised(pd.Series(["कि", "की", "Great!!", "great"])).tolist() == ["कि", "की", "great", "great"]
+
+
+def test_of_equal_prompts_the_commonest_completion_is_kept():
+    rows = pd.DataFrame({"prompt": ["Go on!", "go on", "Go on", "Stop"], "completion": ["a", "b", "b", "c"]})
+    kept, removed = splits.one_completion_each(rows)
+    assert kept[["prompt", "completion"]].values.tolist() == [["go on", "b"], ["Stop", "c"]]
+    assert removed == {"prompt seen before": 2}
+
+
+def test_rows_without_labels_are_split_by_group():
+    rows = pd.DataFrame({"prompt": [f"p{i}" for i in range(200)], "group": [f"g{i // 5}" for i in range(200)]})
+    parts = splits.split(rows)
+    assert {name: len(part) for name, part in parts.items()} == {"train": 150, "validation": 25, "test": 25}
+    assert sum(part["group"].nunique() for part in parts.values()) == 40
+    with pytest.raises(InputError, match=r"the data have too few rows .*needs three: add rows$"):
+        splits.split(rows.head(2))

@@ -8,6 +8,7 @@ import tiny
 
 from helpers import evaluation
 from helpers.errors import InputError
+from helpers.evaluation import intervals
 
 RANDOM = np.random.default_rng(0)
 
@@ -199,8 +200,8 @@ def test_a_draw_of_groups_weighs_all_its_rows_alike_wherever_they_stand():
     values, ids = np.array([1.0, 0, 1, 0, 0, 1]), ["a", "b", "a", None, None, "a"]
     sums, sizes = {"a": 3, "b": 0, None: 0}, {"a": 3, "b": 1, None: 2}
     means = [sum(map(sums.get, drawn)) / sum(map(sizes.get, drawn)) for drawn in product(sums, repeat=3)]
-    counts = evaluation._counts(values, None)
-    drawn = evaluation._resampled([counts], None, ids, 400, 0)[0]
+    counts = intervals._counts(values, None)
+    drawn = intervals._resampled([counts], None, ids, 400, 0)[0]
     assert set(np.round(drawn, 9)) == set(np.round(means, 9))
     shuffled = np.random.default_rng(0).permutation(6)
     assert evaluation.interval(values[shuffled], groups=[ids[i] for i in shuffled]).value == values.mean()

@@ -31,6 +31,7 @@ from transformers import (
 
 from helpers import assets, models, scales
 from helpers.errors import AssetError, InputError
+from helpers.models import loading
 
 CLASSIFIER = AutoModelForSequenceClassification
 
@@ -219,7 +220,7 @@ def test_loading_prints_nothing(capfd):
 
 def test_unpacking_a_gguf_prints_nothing_and_writes_what_others_can_use(decoder, tmp_path, monkeypatch, capfd):
     stub_gguf(monkeypatch, decoder)
-    content = models._unpack_gguf(tmp_path / "x.gguf", tmp_path / "unpacked")
+    content = loading._unpack_gguf(tmp_path / "x.gguf", tmp_path / "unpacked")
     assert capfd.readouterr() == ("", "")
     assert all(file.stat().st_mode & 0o044 == 0o044 for file in content.iterdir())
     assert json.loads((content / "config.json").read_text(encoding="utf-8"))["pad_token_id"] == 0
@@ -318,7 +319,7 @@ def test_a_missing_network_is_one_sentence(monkeypatch, tmp_path, use):
 
 def test_helpers_offline_reaches_the_hub_s_client(monkeypatch, encoder):
     seen = []
-    monkeypatch.setattr(models.AutoConfig, "from_pretrained", lambda _, **options: seen.append(options) or 1 / 0)
+    monkeypatch.setattr(loading.AutoConfig, "from_pretrained", lambda _, **options: seen.append(options) or 1 / 0)
     for offline in ("0", "1"):
         monkeypatch.setenv("HELPERS_OFFLINE", offline)
         with pytest.raises(ZeroDivisionError):
@@ -412,11 +413,11 @@ def test_a_class_that_the_model_cannot_be_is_one_sentence(encoder):
 def stub_gguf(monkeypatch, folder):
     """Reading any GGUF gives the model and the tokenizer of `folder`."""
     for name in ("AutoModelForCausalLM", "AutoTokenizer"):
-        real = getattr(models, name)
+        real = getattr(loading, name)
         stub = type(
             name, (), {"from_pretrained": staticmethod(lambda *_, real=real, **__: real.from_pretrained(folder))}
         )
-        monkeypatch.setattr(models, name, stub)
+        monkeypatch.setattr(loading, name, stub)
 
 
 def test_a_disk_that_fills_while_a_gguf_is_unpacked(decoder, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import tiny_decoder as tiny
 import torch
 from transformers import AutoModelForCausalLM
 
-from helpers import Generation, saving
+from helpers import Generation
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
 from helpers.models import lora
@@ -78,7 +78,7 @@ def test_a_saved_run_with_adapters_loads_as_a_plain_model(tmp_path):
     run, _ = tuned(epochs=1)
     expected = run.model(IDS).logits.detach()
     card = DataCard("x", "y", "z", "row", "none", rows={}, labels={}, words={})
-    folder = saving.save(tmp_path / "model", tiny.PLAIN, run, tiny.tokenizer(), card)
+    folder = run.save(tmp_path / "model", card)
     assert not list(folder.glob("adapter*"))
     torch.testing.assert_close(AutoModelForCausalLM.from_pretrained(folder)(IDS).logits, expected, rtol=0, atol=1e-5)
 

@@ -10,7 +10,7 @@ from helpers.training import device
 # How many pages the system must hand out for ten blocks of 64 MB, one after the other, before and after.
 PAGES = """
 import json, resource, torch
-from helpers.allocator import keep_freed
+from helpers.training.device import keep_freed
 
 def pages():
     began = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -17,13 +17,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers import Classification, Recipe
 from helpers.errors import InputError, TrainingError
-from helpers.training import checkpoints, loop
+from helpers.training import checkpoints, device, job, loop
+from helpers.training.optimizer import parameter_groups
 
 KILLABLE = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 import tiny
-from helpers import training
+from helpers.training import loop
 
 class Slow(type(tiny.TASK)):
     def loss(self, model, batch):
@@ -32,13 +33,13 @@ class Slow(type(tiny.TASK)):
 
 task = Slow(tiny.TASK.labels, tiny.TASK.max_length)
 loop.fit(task, tiny.model(), tiny.tokenizer(), tiny.rows(), tiny.rows(40, 1), tiny.recipe(epochs=6),
-             output=sys.argv[2], resume=sys.argv[3] == "resume")
+         output=sys.argv[2], resume=sys.argv[3] == "resume")
 """
 DISTRIBUTED = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 import torch, tiny
-from helpers import training
+from helpers.training import loop
 run = loop.fit(tiny.TASK, tiny.model(dropout=0.0), tiny.tokenizer(), tiny.rows(95), None, tiny.recipe(epochs=1))
 if os.environ["RANK"] == "0":
     torch.save({"processes": torch.tensor(run.processes), **tiny.weights(run.model)}, sys.argv[2])
@@ -48,7 +49,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import torch, tiny
-from helpers import checkpoints, training
+from helpers.training import checkpoints, loop
 
 calls = []
 
@@ -262,9 +263,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_step_and_rows_and_the_weig
     task, model = Poisoned(tiny.TASK.labels, tiny.TASK.max_length), tiny.model()
     with pytest.raises(TrainingError, match=r"the loss of step 3 is nan .* \(rows \d+, .*lower the learning rate"):
         run(model, task=task, output=tmp_path / "model")
-    state = checkpoints.load(tmp_path / "model.training", _identity(tmp_path / "model.training"))
+    state, weights, _ = checkpoints.load(tmp_path / "model.training", _identity(tmp_path / "model.training"))
     assert state.step == 2
-    assert all(torch.equal(weight, state.weights[name]) for name, weight in tiny.weights(model).items())
+    assert all(torch.equal(weight, weights[name]) for name, weight in tiny.weights(model).items())
 
 
 CPU_MEMORY = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
@@ -345,13 +346,13 @@ def test_only_the_layers_that_the_recipe_names_are_trained():
 
 
 def test_the_head_takes_its_own_learning_rate_and_vectors_are_not_decayed():
-    groups = loop.parameter_groups(tiny.model(), tiny.recipe(head_learning_rate=0.1), ("classifier",))
+    groups = parameter_groups(tiny.model(), tiny.recipe(head_learning_rate=0.1), ("classifier",))
     found = {(group["lr"], group["weight_decay"]): {p.ndim for p in group["params"]} for group in groups}
     assert found == {(0.003, 0.01): {2}, (0.003, 0.0): {1}, (0.1, 0.01): {2}, (0.1, 0.0): {1}}
 
 
 def test_bf16_is_used_only_where_the_processor_has_it_and_never_for_weights():
-    expected = "bf16" if loop.native_bf16(torch.device("cpu")) else "fp32"
+    expected = "bf16" if device.native_bf16(torch.device("cpu")) else "fp32"
     assert run(epochs=1, precision=Recipe().precision).precision == expected
     model = tiny.model()
     forced = run(model, epochs=1, precision="bf16")
@@ -378,8 +379,8 @@ def test_weights_in_half_precision_are_refused():
 
 def test_a_step_without_anything_to_learn_is_refused():
     class Masked(Classification):
-        def supervised(self, data):
-            return np.zeros(len(data), dtype=int)
+        def loss_terms(self, encoded):
+            return np.zeros(len(encoded), dtype=int)
 
     with pytest.raises(InputError, match=r"nothing in the rows \d+, .* of the training data adds to the loss"):
         run(task=Masked(tiny.TASK.labels, tiny.TASK.max_length))
@@ -460,13 +461,13 @@ def test_discard_removes_the_checkpoints(stopped):
 
 
 def test_peak_memory_grows_with_use():
-    before = loop.peak_memory_gb(torch.device("cpu"))
+    before = device.peak_memory_gb(torch.device("cpu"))
     held = np.ones(int((before + 0.3) * 1e9 / 8))
-    assert loop.peak_memory_gb(torch.device("cpu")) >= held.nbytes / 1e9
+    assert device.peak_memory_gb(torch.device("cpu")) >= held.nbytes / 1e9
 
 
 def test_training_on_a_processor_keeps_freed_memory(monkeypatch):
     told = []
-    monkeypatch.setattr(loop, "keep_freed", lambda: told.append(True))
+    monkeypatch.setattr(job, "keep_freed", lambda: told.append(True))
     loop.fit(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(8), None, tiny.recipe(epochs=1))
     assert told == [True] * (not torch.cuda.is_available())

@@ -1,11 +1,10 @@
-"""Metrics agree with their definitions, and work as those of `evaluate.load` do."""
+"""Metrics of labels agree with their definitions, and work as those of `evaluate.load` do."""
 
 import evaluate
 import numpy as np
 import pytest
 
 from helpers import metrics
-from helpers.errors import InputError
 
 RANDOM = np.random.default_rng(0)
 
@@ -57,14 +56,3 @@ def test_the_reliability_curve_counts_every_row_once():
     curve = metrics.reliability(probabilities, RANDOM.integers(3, size=500))
     assert curve["rows"].sum() == 500
     assert (np.diff(curve["confidence"]) > 0).all()
-
-
-def test_an_unknown_metric_is_named_with_those_there_are():
-    with pytest.raises(InputError, match="there is no metric 'blue'; choose one of accuracy, "):
-        metrics.load("blue")
-
-
-def test_every_metric_describes_itself():
-    for name in metrics.METRICS:
-        assert metrics.load(name).description.strip().endswith(".")
-        assert "shape (N" in metrics.load(name).inputs_description
