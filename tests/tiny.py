@@ -1,6 +1,7 @@
 """A classifier small enough to train in a second, with its tokenizer and rows: for tests that need no skill."""
 
 import sys
+from collections.abc import Sequence
 
 import torch
 from datasets import ClassLabel, Dataset, Features, Value
@@ -27,7 +28,9 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=words, model_max_length=32, **special)
 
 
-def model(seed: int = 0, dropout: float = 0.1, **config) -> BertForSequenceClassification:
+def model(
+    seed: int = 0, dropout: float = 0.1, labels: Sequence[str] = ("no", "yes"), **config
+) -> BertForSequenceClassification:
     """Two layers of width 16, drawn under `seed`."""
     settings = BertConfig(
         vocab_size=len(WORDS) + 4,
@@ -38,8 +41,8 @@ def model(seed: int = 0, dropout: float = 0.1, **config) -> BertForSequenceClass
         max_position_embeddings=32,
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
-        id2label={0: "no", 1: "yes"},
-        label2id={"no": 0, "yes": 1},
+        id2label=dict(enumerate(labels)),
+        label2id={name: place for place, name in enumerate(labels)},
         **config,
     )
     with torch.random.fork_rng():

@@ -8,7 +8,6 @@ The way of a row: `encode` makes tokens of it once, `collate` pads some rows to 
 batch, `predictions` turns the outputs of all rows into what is scored, `per_row` and `score` compare with `references`.
 """
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -238,61 +237,3 @@ def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_l
     return (
         tokenizer(heads, truncation=True, max_length=limit, return_attention_mask=False)["input_ids"] if heads else []
     )
-
-
-def writing_limit(max_new_tokens: int) -> str:
-    """What a card says of a model that writes."""
-    return f"It writes at most {max_new_tokens} tokens. What it writes can be fluent and wrong, and nothing checks it."
-
-
-def token_likelihood(counts: np.ndarray) -> np.ndarray:
-    """Mean log p of a token, shape (...), from log p and tokens, shape (..., 2)."""
-    return counts[..., 0] / counts[..., 1]
-
-
-def likelihood_scores(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-    """Mean log p over all tokens that count, in nats, and the perplexity exp(-mean), from log p and tokens, (N,)."""
-    mean = float(predictions.sum() / references.sum())
-    return {"log_likelihood": mean, "perplexity": float(np.exp(-mean))}
-
-
-def row_numbers(rows: Dataset) -> Sequence[int]:
-    """The number of each row in messages: of its file where the column `row` tells it, else of these rows."""
-    return rows["row"][:] if "row" in rows.column_names else range(1, len(rows) + 1)
-
-
-def warn_of_cuts(rows: Dataset, cuts: list[int], max_length: int | None) -> None:
-    """Warn, for `encode`, how many prompts were cut; `cuts` are the tokens that each row lost."""
-    shortened = [number for number, cut in zip(row_numbers(rows), cuts, strict=True) if cut]
-    if shortened:
-        warnings.warn(
-            f"{len(shortened):,} of {len(cuts):,} prompts were cut to max_length {max_length}, by {sum(cuts):,} tokens "
-            f"in all, the first in row {shortened[0]}; raise max_length to keep them whole",
-            stacklevel=3,
-        )
-
-
-@dataclass(frozen=True)
-class Generated:
-    """Answers in the order of the rows.
-
-    Attributes:
-        tokens: of each answer, its end included, shape (N,).
-        finished: whether the model ended the answer itself, shape (N,); the others ran into max_new_tokens.
-    """
-
-    texts: list[str]
-    tokens: np.ndarray
-    finished: np.ndarray
-    seconds: float
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Tokens written in a second, over all rows."""
-        return float(self.tokens.sum() / self.seconds)
-
-
-def until_end(ids: list[int], ends: list[int]) -> list[int]:
-    """The tokens up to and with the first that ends an answer."""
-    length = next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
-    return ids[:length]

@@ -32,10 +32,10 @@ from helpers.data.batching import on_device, padded, padded_inputs
 from helpers.errors import InputError
 from helpers.models.inference import BATCH_TOKENS, by_length, evaluating
 from helpers.progress import watched
-from helpers.tasks.base import (
-    IGNORE,
+from helpers.tasks.base import IGNORE, Task
+from helpers.tasks.writing import (
     Generated,
-    Task,
+    WrittenTexts,
     likelihood_scores,
     row_numbers,
     token_likelihood,
@@ -162,6 +162,10 @@ class Seq2Seq(Task):
     def answer(self, prediction: str, row: dict) -> dict:
         """What the model wrote."""
         return {"completion": prediction}
+
+    def reported_task(self, tokenizer: PreTrainedTokenizerBase) -> Task:
+        """The texts that the model writes, scored against those that it should write."""
+        return WrittenTexts(self, tokenizer)
 
     @property
     def limit(self) -> str:

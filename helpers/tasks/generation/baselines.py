@@ -7,7 +7,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from helpers.tasks.generation.writing import last_pair
+from helpers.tasks.writing import last_pair
 from helpers.text import sentences
 
 

@@ -31,19 +31,18 @@ from helpers.errors import InputError
 from helpers.models import lora
 from helpers.models.fast import cheap_parts_again
 from helpers.models.inference import BATCH_TOKENS
-from helpers.tasks.base import (
-    IGNORE,
+from helpers.tasks.base import IGNORE, Task, given
+from helpers.tasks.generation.chat import ChatTemplate, Segment, check_turns, plain_ids, shorten
+from helpers.tasks.generation.decoding import generate
+from helpers.tasks.writing import (
     Generated,
-    Task,
-    given,
+    WrittenTexts,
     likelihood_scores,
     row_numbers,
     token_likelihood,
     warn_of_cuts,
     writing_limit,
 )
-from helpers.tasks.generation.chat import ChatTemplate, Segment, check_turns, plain_ids, shorten
-from helpers.tasks.generation.writing import WrittenTexts, generate
 from helpers.text import half_character
 
 _CHOICES = {"template": ("chat", "plain"), "supervise": ("completion", "all")}
@@ -238,7 +237,7 @@ class Generation(Task):
         """Answer the prompts of encoded rows; completions that the rows hold are not shown to the model.
 
         Args:
-            settings: see `writing.generate`: beams, temperature, top_p, seed, batch_rows, batch_tokens.
+            settings: see `decoding.generate`: beams, temperature, top_p, seed, batch_rows, batch_tokens.
         """
         ends = ChatTemplate(tokenizer, self.template).ends()
         return generate(model, tokenizer, encoded, ends=ends, max_new_tokens=self.max_new_tokens, **settings)

@@ -1,4 +1,4 @@
-"""How a decoder writes, and how its texts are scored."""
+"""How a decoder writes."""
 
 import time
 from collections.abc import Sequence
@@ -6,15 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from datasets import Dataset
-from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers import metrics
 from helpers.data.batching import length_batches
 from helpers.models.inference import BATCH_TOKENS, evaluating
 from helpers.progress import watched
-from helpers.tasks.base import Generated, Task, until_end
+from helpers.tasks.writing import Generated, until_end
 
 
 def generate(
@@ -63,86 +61,6 @@ def generate(
         finished=np.array([bool(ids) and ids[-1] in ends for ids in answers]),
         seconds=time.perf_counter() - began,
     )
-
-
-class WrittenTexts(Task):
-    """`Generation` with texts as predictions: what the model writes, scored by chrF against what it should write."""
-
-    selection_metric = "chrf"
-
-    def __init__(self, task: Task, tokenizer: PreTrainedTokenizerBase):
-        self.task, self.tokenizer, self.name, self.fields = task, tokenizer, task.name, task.fields
-        self.metrics = [metrics.load(name) for name in ("chrf", "bleu", "length_ratio")]
-
-    def encode(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
-        """As the task does, with the completions beside the tokens where there are some."""
-        encoded = self.task.encode(tokenizer, rows)
-        if "completion" not in rows.column_names and not _answered(rows):
-            return encoded
-        return encoded.add_column("completion", [last_pair(row)["completion"] for row in rows])
-
-    def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
-        """As the task does."""
-        return self.task.collate(rows, pad_id)
-
-    def loss_terms(self, encoded: Dataset) -> np.ndarray:
-        """As the task has them."""
-        return self.task.loss_terms(encoded)
-
-    def loss(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        """As the task has it."""
-        return self.task.loss(model, batch)
-
-    def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> np.ndarray:
-        """As the task has them; texts come from `infer`."""
-        return self.task.outputs(model, batch)
-
-    def infer(self, model: PreTrainedModel, encoded: Dataset, *, batch_tokens: int = BATCH_TOKENS) -> list[str]:
-        """What the model writes after each prompt, in the order of the rows."""
-        return self.task.generate(model, self.tokenizer, encoded, batch_tokens=batch_tokens).texts
-
-    def predictions(self, model: PreTrainedModel, outputs: list, encoded: Dataset) -> list[str]:
-        """The texts."""
-        return outputs
-
-    def references(self, encoded: Dataset) -> list[str]:
-        """The completions of the rows."""
-        return encoded["completion"][:]
-
-    def per_row(self, predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:
-        """What chrF is made of, a row each."""
-        return self.metrics[0].per_row(predictions, references)
-
-    def from_counts(self, counts: np.ndarray) -> np.ndarray:
-        """chrF from counts."""
-        return self.metrics[0].from_counts(counts)
-
-    def score(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, float | str]:
-        """chrF, BLEU, the ratio of lengths, the share of completions that are met exactly, and chrF's signature."""
-        scores = {"exact_match": sum(map(str.__eq__, predictions, references)) / len(references)}
-        for metric in self.metrics:
-            scores |= metric.compute(predictions=predictions, references=references)
-        return scores | {"signature": self.metrics[0].signature}
-
-    def answer(self, prediction: str, row: dict) -> dict:
-        """What the model wrote."""
-        return self.task.answer(prediction, row)
-
-    @property
-    def limit(self) -> str:
-        """What the model card says."""
-        return self.task.limit
-
-
-def last_pair(row: dict) -> dict[str, str]:
-    """The last prompt of a row and its completion."""
-    if "messages" in row:
-        return {"prompt": row["messages"][-2]["content"], "completion": row["messages"][-1]["content"]}
-    return {"prompt": row["prompt"], "completion": row["completion"]}
-
-
-def _answered(rows: Dataset) -> bool:
-    return "messages" in rows.column_names and rows[0]["messages"][-1]["role"] == "assistant"
 
 
 def _settings(

@@ -1,0 +1,155 @@
+"""What tasks that write texts share: what they wrote, how a likelihood is scored, and how the texts are."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from datasets import Dataset
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from helpers import metrics
+from helpers.models.inference import BATCH_TOKENS
+from helpers.tasks.base import Task
+
+
+def writing_limit(max_new_tokens: int) -> str:
+    """What a card says of a model that writes."""
+    return f"It writes at most {max_new_tokens} tokens. What it writes can be fluent and wrong, and nothing checks it."
+
+
+def token_likelihood(counts: np.ndarray) -> np.ndarray:
+    """Mean log p of a token, shape (...), from log p and tokens, shape (..., 2)."""
+    return counts[..., 0] / counts[..., 1]
+
+
+def likelihood_scores(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
+    """Mean log p over all tokens that count, in nats, and the perplexity exp(-mean), from log p and tokens, (N,)."""
+    mean = float(predictions.sum() / references.sum())
+    return {"log_likelihood": mean, "perplexity": float(np.exp(-mean))}
+
+
+def row_numbers(rows: Dataset) -> Sequence[int]:
+    """The number of each row in messages: of its file where the column `row` tells it, else of these rows."""
+    return rows["row"][:] if "row" in rows.column_names else range(1, len(rows) + 1)
+
+
+def warn_of_cuts(rows: Dataset, cuts: list[int], max_length: int | None) -> None:
+    """Warn, for `encode`, how many prompts were cut; `cuts` are the tokens that each row lost."""
+    shortened = [number for number, cut in zip(row_numbers(rows), cuts, strict=True) if cut]
+    if shortened:
+        warnings.warn(
+            f"{len(shortened):,} of {len(cuts):,} prompts were cut to max_length {max_length}, by {sum(cuts):,} tokens "
+            f"in all, the first in row {shortened[0]}; raise max_length to keep them whole",
+            stacklevel=3,
+        )
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Answers in the order of the rows.
+
+    Attributes:
+        tokens: of each answer, its end included, shape (N,).
+        finished: whether the model ended the answer itself, shape (N,); the others ran into max_new_tokens.
+    """
+
+    texts: list[str]
+    tokens: np.ndarray
+    finished: np.ndarray
+    seconds: float
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens written in a second, over all rows."""
+        return float(self.tokens.sum() / self.seconds)
+
+
+def until_end(ids: list[int], ends: list[int]) -> list[int]:
+    """The tokens up to and with the first that ends an answer."""
+    length = next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
+    return ids[:length]
+
+
+class WrittenTexts(Task):
+    """A task that writes, with texts as predictions, scored by chrF against what the model should write.
+
+    The task has a method `generate` of model, tokenizer and encoded rows.
+    """
+
+    selection_metric = "chrf"
+
+    def __init__(self, task: Task, tokenizer: PreTrainedTokenizerBase):
+        self.task, self.tokenizer, self.name, self.fields = task, tokenizer, task.name, task.fields
+        self.metrics = [metrics.load(name) for name in ("chrf", "bleu", "length_ratio")]
+
+    def encode(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
+        """As the task does, with the completions beside the tokens where there are some."""
+        encoded = self.task.encode(tokenizer, rows)
+        if "completion" not in rows.column_names and not _answered(rows):
+            return encoded
+        return encoded.add_column("completion", [last_pair(row)["completion"] for row in rows])
+
+    def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
+        """As the task does."""
+        return self.task.collate(rows, pad_id)
+
+    def loss_terms(self, encoded: Dataset) -> np.ndarray:
+        """As the task has them."""
+        return self.task.loss_terms(encoded)
+
+    def loss(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """As the task has it."""
+        return self.task.loss(model, batch)
+
+    def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> np.ndarray:
+        """As the task has them; texts come from `infer`."""
+        return self.task.outputs(model, batch)
+
+    def infer(self, model: PreTrainedModel, encoded: Dataset, *, batch_tokens: int = BATCH_TOKENS) -> list[str]:
+        """What the model writes after each prompt, in the order of the rows."""
+        return self.task.generate(model, self.tokenizer, encoded, batch_tokens=batch_tokens).texts
+
+    def predictions(self, model: PreTrainedModel, outputs: list, encoded: Dataset) -> list[str]:
+        """The texts."""
+        return outputs
+
+    def references(self, encoded: Dataset) -> list[str]:
+        """The completions of the rows."""
+        return encoded["completion"][:]
+
+    def per_row(self, predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:
+        """What chrF is made of, a row each."""
+        return self.metrics[0].per_row(predictions, references)
+
+    def from_counts(self, counts: np.ndarray) -> np.ndarray:
+        """chrF from counts."""
+        return self.metrics[0].from_counts(counts)
+
+    def score(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, float | str]:
+        """chrF, BLEU, the ratio of lengths, the share of completions that are met exactly, and chrF's signature."""
+        scores = {"exact_match": sum(map(str.__eq__, predictions, references)) / len(references)}
+        for metric in self.metrics:
+            scores |= metric.compute(predictions=predictions, references=references)
+        return scores | {"signature": self.metrics[0].signature}
+
+    def answer(self, prediction: str, row: dict) -> dict:
+        """What the model wrote."""
+        return self.task.answer(prediction, row)
+
+    @property
+    def limit(self) -> str:
+        """What the model card says."""
+        return self.task.limit
+
+
+def last_pair(row: dict) -> dict[str, str]:
+    """The last prompt of a row and its completion."""
+    if "messages" in row:
+        return {"prompt": row["messages"][-2]["content"], "completion": row["messages"][-1]["content"]}
+    return {"prompt": row["prompt"], "completion": row["completion"]}
+
+
+def _answered(rows: Dataset) -> bool:
+    return "messages" in rows.column_names and rows[0]["messages"][-1]["role"] == "assistant"
