@@ -1,4 +1,4 @@
-"""The markup of the interactive picture of attention; tests/book drives it in a browser."""
+"""The markup of the interactive picture of attention; tests/site drives it in a browser."""
 
 import json
 import re
