@@ -116,7 +116,7 @@ CASES = {
         lambda: tiny.model(dropout=0.0, problem_type="multi_label_classification", labels="abc").eval(),
         multilabel_rows,
         [{"text": "w1", "labels": ["a"]}, {"text": "w2", "labels": []}, {"text": "w3", "labels": [7]}],
-        FAST,
+        FAST | {"learning_rate": 3e-2, "epochs": 150},
     ),
     "tagging": Case(
         Tagging(TAGS, max_length=32),
