@@ -9,6 +9,7 @@ from datasets import Dataset
 
 from helpers import Generation, Recipe, corpora, fit, models, sample
 from helpers.corpora import parameters
+from helpers.data import framed
 from helpers.metrics import json_fields
 from helpers.models import lora
 from helpers.tasks.generation.likelihood import likelihood
@@ -18,18 +19,13 @@ TRAIN_ROWS, CHOOSE_ON, TEST_ROWS, GENERAL_ROWS = 128, 16, 60, 40
 RATES = {"full": 1e-4, "lora": 1e-3}
 RECIPE = {"epochs": 2, "batch_rows": 8}
 TASK = Generation(template="plain", max_new_tokens=64)
-INSTRUCTION = "Write name, type and default of this parameter as JSON. Without a default, default is null.\n\n"
 
 
 def rows() -> dict[str, Dataset]:
     """Prompts that end where the JSON begins: training, choosing and test rows."""
     data = corpora.load(CORPUS).data
     sizes = {"train": TRAIN_ROWS, "validation": CHOOSE_ON, "test": TEST_ROWS}
-    return {name: sample(data[name], size, 0).map(_asked) for name, size in sizes.items()}
-
-
-def _asked(row: dict) -> dict:
-    return {"prompt": row["prompt"] + "\nJSON:\n"}
+    return {name: framed(sample(data[name], size), parameters.FRAME) for name, size in sizes.items()}
 
 
 def general() -> list[str]:
@@ -75,7 +71,7 @@ def _untrained(system: str) -> dict:
     model = TASK.build()
     if system == "instruction":
         task = Generation(max_new_tokens=TASK.max_new_tokens)
-        asked = data["test"].map(lambda row: {"prompt": INSTRUCTION + row["prompt"]})
+        asked = framed(data["test"], parameters.INSTRUCTION)
     else:
         shown = "\n\n".join(row["prompt"] + row["completion"] for row in data["train"].select(range(3)))
         task, asked = TASK, data["test"].map(lambda row: {"prompt": f"{shown}\n\n{row['prompt']}"})

@@ -5,7 +5,8 @@ from functools import lru_cache
 
 from experiments.pairs import answered, asked, scored
 from helpers import Generation, Recipe, Run, corpora, fit, metrics, models, sample
-from helpers.data.corpus import framed
+from helpers.corpora import docstrings, xsum
+from helpers.data import framed
 from helpers.tasks.generation import baselines
 
 CORPUS, MODEL = "docstrings", "decoder"
@@ -16,15 +17,12 @@ ABLATION_ROWS = 100
 # Rows and seed; 0 rows is zero-shot, and 24 are what the chapter trains on live.
 TUNED = ((32, 0), (32, 1), (0, 0), (32, 2), (200, 0), (NEWS_TRAINED, 0), (24, 0), (24, 1), (24, 2))
 RECIPE = {"learning_rate": 2e-4, "epochs": 1, "batch_rows": 8}
-ASKED = "Sum up the documentation of a function in one short line. Answer with this line alone."
-ASKED_NEWS = "Sum up the news article in one short sentence. Answer with this sentence alone."
-FRAME = "{}\nSummary:\n"
 SCORES = (metrics.Rouge1(), metrics.Rouge2(), metrics.RougeL())
 TASK = Generation(template="plain", max_new_tokens=24)
 NEWS_TASK = Generation(template="plain", max_new_tokens=40)
 
 
-def docstrings() -> Iterator[tuple[dict, callable]]:
+def docstring_summaries() -> Iterator[tuple[dict, callable]]:
     """Lead, central sentence, the decoder as it comes, and fine-tuned ones."""
     data = corpora.load(CORPUS).data
     test, fixed = sample(data["test"], TEST_ROWS, 0), {"train_rows": 0, "seed": 0}
@@ -32,35 +30,38 @@ def docstrings() -> Iterator[tuple[dict, callable]]:
     yield {"system": "central", **fixed}, lambda: scored(SCORES, baselines.central(data["train"], test), test)
     for rows, seed in TUNED:
         if rows == 0:
-            chat = Generation(system=ASKED, max_new_tokens=24)
+            chat = Generation(system=docstrings.INSTRUCTION, max_new_tokens=24)
             yield {"system": "zero-shot", **fixed}, lambda chat=chat: asked(chat, test, SCORES)
             continue
         about = {"system": "fine-tuned", "train_rows": rows, "seed": seed}
-        yield about, lambda rows=rows, seed=seed: answered(TASK, _run(rows, seed), framed(test, FRAME), SCORES)
+        yield (
+            about,
+            lambda rows=rows, seed=seed: answered(TASK, _run(rows, seed), framed(test, docstrings.FRAME), SCORES),
+        )
 
 
-def xsum() -> Iterator[tuple[dict, callable]]:
+def news_summaries() -> Iterator[tuple[dict, callable]]:
     """The same systems on the beginnings of news articles, which none of them was fine-tuned on."""
     train, test = corpora.load(CORPUS).data["train"], cut(corpora.load("xsum").data["test"].select(range(NEWS_ROWS)))
     fixed = {"train_rows": 0, "seed": 0}
     yield {"system": "lead", **fixed}, lambda: scored(SCORES, baselines.lead(test), test)
     yield {"system": "central", **fixed}, lambda: scored(SCORES, baselines.central(train, test), test)
     about = {"system": "fine-tuned", "train_rows": NEWS_TRAINED, "seed": 0}
-    yield about, lambda: answered(NEWS_TASK, _run(NEWS_TRAINED, 0), framed(test, FRAME), SCORES)
-    chat = Generation(system=ASKED_NEWS, max_new_tokens=40)
+    yield about, lambda: answered(NEWS_TASK, _run(NEWS_TRAINED, 0), framed(test, docstrings.FRAME), SCORES)
+    chat = Generation(system=xsum.INSTRUCTION, max_new_tokens=40)
     yield {"system": "zero-shot", **fixed}, lambda: asked(chat, test, SCORES)
 
 
-def docstrings_ablations() -> Iterator[tuple[dict, callable]]:
+def docstring_ablations() -> Iterator[tuple[dict, callable]]:
     """Validation ROUGE after 100 rows: whole texts, and texts cut to their first 30 words."""
     validation = sample(corpora.load(CORPUS).data["validation"], TEST_ROWS, 0)
     for words in (0, 30):
         about = {"system": "fine-tuned", "train_rows": ABLATION_ROWS, "seed": 0, "words": words}
-        test = framed(cut(validation, words), FRAME)
+        test = framed(cut(validation, words), docstrings.FRAME)
         yield about, lambda words=words, test=test: answered(TASK, _run(ABLATION_ROWS, 0, words), test, SCORES)
 
 
-EXPERIMENTS = {"docstrings": docstrings, "docstrings-ablations": docstrings_ablations, "xsum": xsum}
+EXPERIMENTS = {"docstrings": docstring_summaries, "docstrings-ablations": docstring_ablations, "xsum": news_summaries}
 
 
 def cut(data, words: int = NEWS_WORDS):
@@ -73,4 +74,4 @@ def _run(rows: int, seed: int, words: int = 0) -> Run:
     """A decoder fine-tuned on docstrings; the last one is kept for an experiment that follows."""
     train = cut(sample(corpora.load(CORPUS).data["train"], rows, seed), words)
     recipe = Recipe(**RECIPE, seed=seed)
-    return fit(TASK, TASK.build(), models.tokenizer("decoder"), framed(train, FRAME), recipe=recipe)
+    return fit(TASK, TASK.build(), models.tokenizer("decoder"), framed(train, docstrings.FRAME), recipe=recipe)

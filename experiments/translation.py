@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from experiments.pairs import asked, scored, tuned
 from helpers import Generation, Recipe, corpora, metrics, sample
-from helpers.data.corpus import framed
+from helpers.corpora.strings import FRAME, INSTRUCTION
+from helpers.data import framed
 from helpers.tasks.generation import baselines
 
 CORPUS, MODEL = "strings", "decoder"
@@ -13,8 +14,6 @@ MEMORIES = (48, 64, 300, 1000, 10_000)
 # Training rows and seed; 0 rows is zero-shot, and 48 are what the chapter trains on live.
 TUNED = ((64, 0), (64, 1), (0, 0), (64, 2), (300, 0), (1000, 0), (48, 0), (48, 1), (48, 2))
 RECIPE = {"learning_rate": 2e-4, "epochs": 1, "batch_rows": 8}
-ASKED = "Translate the text of a user interface into French. Answer with the translation alone."
-FRAME = "{}\nFrench:\n"
 
 
 def french() -> Iterator[tuple[dict, callable]]:
@@ -31,7 +30,7 @@ def french() -> Iterator[tuple[dict, callable]]:
     for rows, seed in TUNED:
         if rows == 0:
             about = {"system": "zero-shot", "train_rows": 0, "seed": 0}
-            yield about, lambda: asked(Generation(system=ASKED, max_new_tokens=40), test, scores)
+            yield about, lambda: asked(Generation(system=INSTRUCTION, max_new_tokens=40), test, scores)
             continue
         train, recipe = framed(sample(data["train"], rows, seed), FRAME), Recipe(**RECIPE, seed=seed)
         about = {"system": "fine-tuned", "train_rows": rows, "seed": seed}

@@ -20,6 +20,8 @@ LIBRARIES = {
     "validation": ("pandas",),
     "test": ("huggingface-hub", "matplotlib"),
 }
+FRAME = "{}\nSummary:\n"  # a text, and what tells a decoder to go on with its summary
+INSTRUCTION = "Sum up the documentation of a function in one short line. Answer with this line alone."  # for a chat
 SUMMARY_WORDS, BODY_WORDS = (4, 20), (30, 120)
 _FORMAT = 1  # a change in how docstrings are read needs another number, so that caches are made anew
 _SECTION = re.compile(

@@ -21,6 +21,8 @@ LIBRARIES = {
     "test": ("datasets", "scikit-learn"),
 }
 FIELDS = ("name", "type", "default")
+FRAME = "{}\nJSON:\n"  # an entry, and what tells a decoder to go on with the JSON
+INSTRUCTION = "Write name, type and default of this parameter as JSON. Without a default, default is null.\n\n{}"
 MOST_ROWS = 600  # of one library, so that no library's style outweighs the others
 MOST_WORDS = 30  # of an entry: what stands after them is left out
 _FORMAT = 1  # a change in how entries are read needs another number, so that caches are made anew

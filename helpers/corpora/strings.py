@@ -15,6 +15,8 @@ from helpers.text import words
 
 LANGUAGES = {"fr": "French", "de": "German", "zh": "Chinese"}
 MIN_WORDS, MAX_WORDS = 4, 20
+FRAME = "{}\nFrench:\n"  # an English string, and what tells a decoder to go on in French
+INSTRUCTION = "Translate the text of a user interface into French. Answer with the translation alone."  # for a chat
 SHARED = "several components"
 _FILES = {"fr": "fr.json", "de": "de.json", "zh": "zh-Hans.json"}
 _ODD = re.compile(r"\n|\[|<|://|\{[^}]*[^\w}]|%\(")  # lists, links, mark-up and plural rules are no plain sentences

@@ -9,6 +9,8 @@ from helpers.data import hub
 from helpers.data.corpus import Corpus, pair_corpus
 from helpers.data.splits import one_completion_each
 
+INSTRUCTION = "Sum up the news article in one short sentence. Answer with this sentence alone."  # for a chat
+
 
 def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     """The article as `prompt`, its summary as `completion`; at scale `gpu`, or from `path`, XSum's whole test set."""
