@@ -226,14 +226,3 @@ def label_names(labels: Sequence[str]) -> dict[str, Any]:
     """The fields of a model's configuration that hold the names of C classes."""
     id2label = dict(enumerate(labels))
     return {"num_labels": len(labels), "id2label": id2label, "label2id": {name: i for i, name in id2label.items()}}
-
-
-def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
-    """The first `max_length` tokens of each text, or as many as the model reads, special tokens included."""
-    limit = min(max_length, tokenizer.model_max_length)
-    # A token is at least one character, and 100 characters a token is more than any text needs: a text of 100,000 words
-    # costs no more than its head.
-    heads = [text[: 100 * limit] for text in texts]
-    return (
-        tokenizer(heads, truncation=True, max_length=limit, return_attention_mask=False)["input_ids"] if heads else []
-    )

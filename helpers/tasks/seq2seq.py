@@ -32,21 +32,12 @@ from helpers.data.batching import on_device, padded, padded_inputs
 from helpers.errors import InputError
 from helpers.models.inference import BATCH_TOKENS, by_length, evaluating
 from helpers.progress import watched
-from helpers.tasks.base import IGNORE, Task
-from helpers.tasks.writing import (
-    Generated,
-    WrittenTexts,
-    likelihood_scores,
-    row_numbers,
-    token_likelihood,
-    until_end,
-    warn_of_cuts,
-    writing_limit,
-)
+from helpers.tasks.base import IGNORE
+from helpers.tasks.writing import Generated, WritingTask, row_numbers, until_end, warn_of_cuts
 
 
 @dataclass(frozen=True)
-class Seq2Seq(Task):
+class Seq2Seq(WritingTask):
     """A text that an encoder-decoder writes for another.
 
     Attributes:
@@ -63,8 +54,6 @@ class Seq2Seq(Task):
     auto_class = AutoModelForSeq2SeqLM
     pipeline_tag = "text2text-generation"
     default_model = "translator"
-    fields = ("prompt",)
-    selection_metric = "log_likelihood"
 
     def __post_init__(self):
         for field in ("max_length", "max_new_tokens"):
@@ -116,14 +105,6 @@ class Seq2Seq(Task):
         _keep_fixed(built)
         return built
 
-    def references(self, encoded: Dataset) -> np.ndarray:
-        """How many tokens of each encoded row count, shape (N,): what log-likelihoods are divided by."""
-        return self.loss_terms(encoded)
-
-    def loss_terms(self, encoded: Dataset) -> np.ndarray:
-        """One term a token of the completion, shape (N,)."""
-        return np.array([sum(row) for row in encoded["counts"]], dtype=np.int64)
-
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
         """Encoded rows as input_ids and attention_mask (B, S) of the prompts and labels (B, T) of the completions.
 
@@ -146,31 +127,6 @@ class Seq2Seq(Task):
         if not self.loss_terms(encoded).all():
             raise InputError("the rows hold no completions, which likelihoods are of; add them, or call generate")
         return super().infer(model, encoded, batch_tokens=batch_tokens)
-
-    def per_row(self, predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """log p of each row and the number of tokens behind it, shape (N, 2); `from_counts` makes the score of them."""
-        return np.stack([predictions, references], axis=-1)
-
-    def from_counts(self, counts: np.ndarray) -> np.ndarray:
-        """Mean log p of a token, shape (...), from log p and tokens, shape (..., 2)."""
-        return token_likelihood(counts)
-
-    def score(self, predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-        """Mean log p over all tokens that count, in nats, and the perplexity exp(-mean)."""
-        return likelihood_scores(predictions, references)
-
-    def answer(self, prediction: str, row: dict) -> dict:
-        """What the model wrote."""
-        return {"completion": prediction}
-
-    def reported_task(self, tokenizer: PreTrainedTokenizerBase) -> Task:
-        """The texts that the model writes, scored against those that it should write."""
-        return WrittenTexts(self, tokenizer)
-
-    @property
-    def limit(self) -> str:
-        """What the model card says."""
-        return writing_limit(self.max_new_tokens)
 
     def generate(
         self,

@@ -14,20 +14,9 @@ from helpers.models.inference import BATCH_TOKENS
 from helpers.tasks.base import Task
 
 
-def writing_limit(max_new_tokens: int) -> str:
-    """What a card says of a model that writes."""
-    return f"It writes at most {max_new_tokens} tokens. What it writes can be fluent and wrong, and nothing checks it."
-
-
 def token_likelihood(counts: np.ndarray) -> np.ndarray:
     """Mean log p of a token, shape (...), from log p and tokens, shape (..., 2)."""
     return counts[..., 0] / counts[..., 1]
-
-
-def likelihood_scores(predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-    """Mean log p over all tokens that count, in nats, and the perplexity exp(-mean), from log p and tokens, (N,)."""
-    mean = float(predictions.sum() / references.sum())
-    return {"log_likelihood": mean, "perplexity": float(np.exp(-mean))}
 
 
 def row_numbers(rows: Dataset) -> Sequence[int]:
@@ -70,6 +59,55 @@ def until_end(ids: list[int], ends: list[int]) -> list[int]:
     """The tokens up to and with the first that ends an answer."""
     length = next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
     return ids[:length]
+
+
+class WritingTask(Task):
+    """What tasks share that write a text for a prompt.
+
+    Rows are encoded as input_ids, counts (1 where a token adds to the loss, else 0) and prompt_tokens. Training is
+    judged by the likelihood of completions, which costs no writing; what is reported are the texts.
+    """
+
+    fields = ("prompt",)
+    selection_metric = "log_likelihood"
+    max_new_tokens: int
+
+    def references(self, encoded: Dataset) -> np.ndarray:
+        """How many tokens of each encoded row count, shape (N,): what log-likelihoods are divided by."""
+        return self.loss_terms(encoded)
+
+    def loss_terms(self, encoded: Dataset) -> np.ndarray:
+        """One term a token that counts, shape (N,)."""
+        return np.array([sum(row) for row in encoded["counts"]], dtype=np.int64)
+
+    def per_row(self, predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """log p of each row and the number of tokens behind it, shape (N, 2); `from_counts` makes the score of them."""
+        return np.stack([predictions, references], axis=-1)
+
+    def from_counts(self, counts: np.ndarray) -> np.ndarray:
+        """Mean log p of a token, shape (...), from log p and tokens, shape (..., 2)."""
+        return token_likelihood(counts)
+
+    def score(self, predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
+        """Mean log p over all tokens that count, in nats, and the perplexity exp(-mean)."""
+        mean = float(predictions.sum() / references.sum())
+        return {"log_likelihood": mean, "perplexity": float(np.exp(-mean))}
+
+    def answer(self, prediction: str, row: dict) -> dict:
+        """What the model wrote."""
+        return {"completion": prediction}
+
+    def reported_task(self, tokenizer: PreTrainedTokenizerBase) -> Task:
+        """The texts that the model writes, scored against those that it should write."""
+        return WrittenTexts(self, tokenizer)
+
+    @property
+    def limit(self) -> str:
+        """What the model card says."""
+        return (
+            f"It writes at most {self.max_new_tokens} tokens. What it writes can be fluent and wrong, and nothing "
+            "checks it."
+        )
 
 
 class WrittenTexts(Task):

@@ -13,7 +13,8 @@ from helpers import finetune, load
 from helpers.data.batching import padded_inputs
 from helpers.data.corpus import Corpus, DataCard
 from helpers.tasks import registry
-from helpers.tasks.base import Task, encode_texts
+from helpers.tasks.base import Task
+from helpers.tasks.texts import encode_texts
 
 
 @dataclass(frozen=True)

@@ -31,25 +31,17 @@ from helpers.errors import InputError
 from helpers.models import lora
 from helpers.models.fast import cheap_parts_again
 from helpers.models.inference import BATCH_TOKENS
-from helpers.tasks.base import IGNORE, Task, given
+from helpers.tasks.base import IGNORE, given
 from helpers.tasks.generation.chat import ChatTemplate, Segment, check_turns, plain_ids, shorten
 from helpers.tasks.generation.decoding import generate
-from helpers.tasks.writing import (
-    Generated,
-    WrittenTexts,
-    likelihood_scores,
-    row_numbers,
-    token_likelihood,
-    warn_of_cuts,
-    writing_limit,
-)
+from helpers.tasks.writing import Generated, WritingTask, row_numbers, warn_of_cuts
 from helpers.text import half_character
 
 _CHOICES = {"template": ("chat", "plain"), "supervise": ("completion", "all")}
 
 
 @dataclass(frozen=True)
-class Generation(Task):
+class Generation(WritingTask):
     """A text that a decoder writes after a prompt.
 
     Attributes:
@@ -79,8 +71,6 @@ class Generation(Task):
     auto_class = AutoModelForCausalLM
     pipeline_tag = "text-generation"
     default_model = "decoder"
-    fields = ("prompt",)
-    selection_metric = "log_likelihood"
 
     def __post_init__(self):
         for field, choices in _CHOICES.items():
@@ -167,14 +157,6 @@ class Generation(Task):
         built = super().build(model, pretrained=pretrained, seed=seed)
         return built if self.lora_rank is None else lora.add(built, self.lora_rank, seed=seed)
 
-    def references(self, encoded: Dataset) -> np.ndarray:
-        """How many tokens of each encoded row count, shape (N,): what log-likelihoods are divided by."""
-        return self.loss_terms(encoded)
-
-    def loss_terms(self, encoded: Dataset) -> np.ndarray:
-        """One term a token that counts, shape (N,)."""
-        return np.array([sum(row) for row in encoded["counts"]], dtype=np.int64)
-
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
         """Encoded rows as input_ids and labels (B, T), padded on the right; packed rows with position_ids (B, T).
 
@@ -205,31 +187,6 @@ class Generation(Task):
         if self.packed is not None:
             return replace(self, packed=None).infer(model, encoded, batch_tokens=batch_tokens)
         return super().infer(model, encoded, batch_tokens=batch_tokens)
-
-    def per_row(self, predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
-        """log p of each row and the number of tokens behind it, shape (N, 2); `from_counts` makes the score of them."""
-        return np.stack([predictions, references], axis=-1)
-
-    def from_counts(self, counts: np.ndarray) -> np.ndarray:
-        """Mean log p of a token, shape (...), from log p and tokens, shape (..., 2)."""
-        return token_likelihood(counts)
-
-    def score(self, predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-        """Mean log p over all tokens that count, in nats, and the perplexity exp(-mean)."""
-        return likelihood_scores(predictions, references)
-
-    def answer(self, prediction: str, row: dict) -> dict:
-        """What the model wrote."""
-        return {"completion": prediction}
-
-    def reported_task(self, tokenizer: PreTrainedTokenizerBase) -> Task:
-        """The texts that the model writes, scored against those that it should write."""
-        return WrittenTexts(self, tokenizer)
-
-    @property
-    def limit(self) -> str:
-        """What the model card says."""
-        return writing_limit(self.max_new_tokens)
 
     def generate(
         self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, encoded: Dataset, **settings: Any

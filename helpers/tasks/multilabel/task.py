@@ -1,29 +1,24 @@
 """Multi-label classification: for each text any number of labels, each with a probability of its own."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from datasets import Dataset
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
-from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from helpers import metrics
-from helpers.data.batching import padded_inputs
-from helpers.data.corpus import Corpus
 from helpers.errors import InputError
-from helpers.models.fast import first_token_only
-from helpers.tasks.base import Task, encode_texts, given, label_names
+from helpers.tasks.texts import TextTask
 
 HALF = 0.5
 
 
 @dataclass(frozen=True)
-class MultiLabel(Task):
+class MultiLabel(TextTask):
     """Any number of labels for each text.
 
     Attributes:
@@ -38,17 +33,12 @@ class MultiLabel(Task):
     thresholds: tuple[float, ...] | None = None
 
     name = "multilabel"
-    auto_class = AutoModelForSequenceClassification
-    pipeline_tag = "text-classification"
-    new_layers = ("classifier",)
     selection_metric = "micro_f1"
 
     def __post_init__(self):
-        if self.max_length < 3:
-            raise InputError(f"max_length {self.max_length} is below 3, two special tokens and one of the text")
+        super().__post_init__()
         if not self.labels:
             raise InputError("labels are empty; multi-label classification needs at least one")
-        object.__setattr__(self, "labels", tuple(self.labels))
         if self.thresholds is not None:
             object.__setattr__(self, "thresholds", tuple(self.thresholds))
             if len(self.thresholds) != len(self.labels):
@@ -56,36 +46,19 @@ class MultiLabel(Task):
                     f"{len(self.thresholds)} thresholds are given for {len(self.labels)} labels; give one each"
                 )
 
-    @classmethod
-    def for_corpus(cls, corpus: Corpus, **settings: Any) -> "MultiLabel":
-        """The task with the labels of a corpus."""
-        return cls(corpus.labels, **given(settings))
-
     def configuration(self) -> dict[str, Any]:
         """The number and the names of the labels, and that a text may have several."""
-        return label_names(self.labels) | {"problem_type": "multi_label_classification"}
+        return super().configuration() | {"problem_type": "multi_label_classification"}
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
         """Turn the columns `text` and, where there is one, `labels` (lists of ids) into `input_ids` and `labels`.
 
         Encoded labels are 1.0 or 0.0 for each of the C names.
         """
-        columns: dict[str, list] = {"input_ids": encode_texts(tokenizer, rows["text"][:], self.max_length)}
+        columns: dict[str, list] = {"input_ids": self.tokens(tokenizer, rows)}
         if "labels" in rows.column_names:
             columns["labels"] = [[float(label in ids) for label in range(len(self.labels))] for ids in rows["labels"]]
         return Dataset.from_dict(columns)
-
-    def truncated(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> int:
-        """How many texts have more tokens than the task keeps."""
-        ids = encode_texts(tokenizer, rows["text"][:], self.max_length + 1)
-        return sum(len(row) > self.max_length for row in ids)
-
-    def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
-        """Pad rows on the right to the longest of them: input_ids and attention_mask (B, T), labels (B, C)."""
-        batch = padded_inputs([row["input_ids"] for row in rows], pad_id)
-        if "labels" in rows[0]:
-            batch["labels"] = torch.tensor([row["labels"] for row in rows])
-        return batch
 
     def loss_terms(self, encoded: Dataset) -> np.ndarray:
         """One term a text and label, shape (N,)."""
@@ -97,16 +70,12 @@ class MultiLabel(Task):
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         """Binary cross-entropy of each label, summed over rows and labels; scalar."""
-        logits = _logits(model, batch).float()
+        logits = self.logits(model, batch).float()
         return nn.functional.binary_cross_entropy_with_logits(logits, batch["labels"], reduction="sum")
 
     def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> np.ndarray:
         """Probabilities p(label | text), each label for itself, shape (B, C), float64."""
-        return _logits(model, batch).cpu().double().sigmoid().numpy()
-
-    def fast_path(self, model: nn.Module) -> AbstractContextManager:
-        """The last layer of BERT computes the first position alone."""
-        return first_token_only(model)
+        return self.logits(model, batch).cpu().double().sigmoid().numpy()
 
     def decisions(self, probabilities: np.ndarray) -> np.ndarray:
         """Which labels are given, shape (N, C), booleans."""
@@ -165,7 +134,3 @@ def best_thresholds(probabilities: np.ndarray, references: np.ndarray) -> list[f
         following = scores[order][best + 1] if best + 1 < len(order) else 0.0
         thresholds.append(float((scores[order][best] + following) / 2) if true.any() else HALF)
     return thresholds
-
-
-def _logits(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-    return model(**{name: value for name, value in batch.items() if name != "labels"}).logits  # (B, C)

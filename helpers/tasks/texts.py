@@ -1,0 +1,75 @@
+"""What tasks share that label whole texts, from the first token of an encoder."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
+
+from helpers.data.batching import padded_inputs
+from helpers.data.corpus import Corpus
+from helpers.errors import InputError
+from helpers.models.fast import first_token_only
+from helpers.tasks.base import Task, given, label_names
+
+
+class TextTask(Task):
+    """A task with the fields `labels` and `max_length`, and a linear layer (D, C) on the first token of a text."""
+
+    auto_class = AutoModelForSequenceClassification
+    pipeline_tag = "text-classification"
+    new_layers = ("classifier",)
+    labels: tuple[str, ...]
+    max_length: int
+
+    def __post_init__(self):
+        object.__setattr__(self, "labels", tuple(self.labels))
+        if self.max_length < 3:
+            raise InputError(f"max_length {self.max_length} is below 3, two special tokens and one of the text")
+
+    @classmethod
+    def for_corpus(cls, corpus: Corpus, **settings: Any) -> "TextTask":
+        """The task with the labels of a corpus."""
+        return cls(corpus.labels, **given(settings))
+
+    def configuration(self) -> dict[str, Any]:
+        """The number and the names of the labels."""
+        return label_names(self.labels)
+
+    def tokens(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> list[list[int]]:
+        """The tokens of each text that are kept."""
+        return encode_texts(tokenizer, rows["text"][:], self.max_length)
+
+    def truncated(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> int:
+        """How many texts have more tokens than the task keeps."""
+        ids = encode_texts(tokenizer, rows["text"][:], self.max_length + 1)
+        return sum(len(row) > self.max_length for row in ids)
+
+    def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
+        """Pad rows on the right to the longest of them: input_ids and attention_mask (B, T), labels (B,) or (B, C)."""
+        batch = padded_inputs([row["input_ids"] for row in rows], pad_id)
+        if "labels" in rows[0]:
+            batch["labels"] = torch.tensor([row["labels"] for row in rows])
+        return batch
+
+    def logits(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """The network's score of each label, (B, C)."""
+        return model(**{name: value for name, value in batch.items() if name != "labels"}).logits
+
+    def fast_path(self, model: nn.Module) -> AbstractContextManager:
+        """The last layer of BERT computes the first position alone."""
+        return first_token_only(model)
+
+
+def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
+    """The first `max_length` tokens of each text, or as many as the model reads, special tokens included."""
+    limit = min(max_length, tokenizer.model_max_length)
+    # A token is at least one character, and 100 characters a token is more than any text needs: a text of 100,000 words
+    # costs no more than its head.
+    heads = [text[: 100 * limit] for text in texts]
+    return (
+        tokenizer(heads, truncation=True, max_length=limit, return_attention_mask=False)["input_ids"] if heads else []
+    )
