@@ -56,6 +56,7 @@ class Dice(nn.Module):
     """Answers with random logits: every legal span must come out whole, whatever a model says."""
 
     device = torch.device("cpu")
+    config = SimpleNamespace(pad_token_id=0)
 
     def __init__(self, seed: int = 0):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The rewriting task: encoder-decoders of several families, their rows, loss, likelihoods and written answers."""
+"""Encoder-decoders of several families: their rows, loss, likelihoods and written answers."""
 
 import shutil
 import warnings
@@ -313,7 +313,7 @@ def test_fit_counts_the_tokens_of_both_sides():
 def test_a_saved_model_answers_the_same_and_loads_with_plain_transformers(tmp_path):
     words, rows = tokenizer(), encode(tiny.rows(6))
     run = loop.fit(TASK, model("marian"), words, tiny.rows(8), None, tiny.recipe(epochs=1))
-    folder = saving.save(tmp_path / "model", TASK, run, words, CARD)
+    folder = run.save(tmp_path / "model", CARD)
     loaded = saving.load(folder)
     task, network, again = loaded.task, loaded.model, loaded.tokenizer
     assert task == TASK
@@ -436,18 +436,17 @@ def test_the_translator_is_there_at_scale_gpu_alone(monkeypatch, tmp_path):
     name = scales.model("translator", "gpu")
     assert name == "google-t5/t5-base"
     sentence = r"^no package holds a model for the role 'translator', so .* set SFT_SCALE=gpu, or pass a folder or a"
-    asks = (scales.model, lambda role, scale: TASK.build(role, scale=scale))
-    for ask in (*asks, lambda role, scale: models.tokenizer(role, scale=scale)):
-        with pytest.raises(InputError, match=sentence):
-            ask("translator", "laptop")
+    for ask in (scales.model, TASK.build, models.tokenizer):
+        with scales.chosen("laptop"), pytest.raises(InputError, match=sentence):
+            ask("translator")
     given = model("marian")
     given.save_pretrained(tmp_path / "model")
     tokenizer().save_pretrained(tmp_path / "model")
     hub_cache(monkeypatch, tmp_path, name)
     assert len(models.tokenizer("translator", scale="gpu")) == len(tokenizer())
-    built = TASK.build(scale="gpu")
+    with scales.chosen("gpu"):
+        built, drawn = TASK.build(), TASK.build(pretrained=False, seed=1)
     assert torch.equal(built.lm_head.weight, given.lm_head.weight)
-    drawn = TASK.build(scale="gpu", pretrained=False, seed=1)
     assert not torch.equal(drawn.lm_head.weight, given.lm_head.weight)
 
 
@@ -466,7 +465,7 @@ def hub_cache(monkeypatch, tmp_path, name: str) -> None:
 def test_the_card_of_a_saved_model_says_how_to_load_it(tmp_path):
     data = Dataset.from_list([{"prompt": "ab", "completion": "cd"}])
     run = loop.fit(TASK, model("bart"), tokenizer(), data, recipe=Recipe(epochs=1))
-    folder = saving.save(tmp_path / "model", TASK, run, tokenizer(), CARD)
+    folder = run.save(tmp_path / "model", CARD)
     told = model_card.write(folder).read_text(encoding="utf-8")
     assert "text2text-generation" in told and "AutoModelForSeq2SeqLM" in told
     assert f"It writes at most {TASK.max_new_tokens} tokens" in told

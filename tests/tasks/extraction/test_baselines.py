@@ -18,19 +18,19 @@ TEST = Dataset.from_list(ROWS)
 
 def test_every_finder_answers_with_a_piece_of_the_context():
     found = [baselines.random_span(TEST, TEST, seed=seed) for seed in range(20)]
-    found += [baselines.overlapping_sentence(TEST), baselines.closest_sentence(TEST, scale="laptop")]
+    found += [baselines.overlapping_sentence(TEST), baselines.closest_sentence(TEST)]
     for spans in found:
         assert spans[2] is NOTHING
         for span in spans[:2]:
             assert span.text == CONTEXT[span.start : span.end] != ""
-            assert Extraction(threshold=1e9).answer(span) == span.text
+            assert Extraction(threshold=1e9).answer_text(span) == span.text
     assert {len(spans[0].text.split()) for spans in found[:20]} == {1, 2}
     assert len({spans[0].start for spans in found[:20]}) > 5
 
 
 def test_the_sentence_is_the_nearest_one():
     assert baselines.overlapping_sentence(TEST)[0].text == "The ship 👍 sank."
-    assert baselines.closest_sentence(TEST, scale="laptop")[0].text == "The ship 👍 sank."
+    assert baselines.closest_sentence(TEST)[0].text == "The ship 👍 sank."
     assert baselines.overlapping_sentence(TEST)[1].start == CONTEXT.index("A cat")
 
 

@@ -18,16 +18,18 @@ def rows(*prompts: str) -> Dataset:
 
 
 def test_copying_returns_the_prompts():
-    assert baselines.copied(rows("a b", "c")) == ["a b", "c"]
+    assert baselines.copied_prompt(rows("a b", "c")) == ["a b", "c"]
 
 
 def test_the_memory_returns_what_stands_beside_the_nearest_prompt():
-    found = baselines.memory(TRAIN, rows("Low battery", "Open the door of the garage", "Restart the server now."))
+    found = baselines.translation_memory(
+        TRAIN, rows("Low battery", "Open the door of the garage", "Restart the server now.")
+    )
     assert found == [TRAIN["completion"][i] for i in (2, 0, 1)]
 
 
 def test_the_memory_answers_even_where_nothing_is_similar():
-    assert baselines.memory(TRAIN, rows("zzz")) == [TRAIN["completion"][0]]
+    assert baselines.translation_memory(TRAIN, rows("zzz")) == [TRAIN["completion"][0]]
 
 
 def test_lead_takes_the_first_sentence():
@@ -36,7 +38,7 @@ def test_lead_takes_the_first_sentence():
 
 def test_the_central_sentence_shares_most_with_the_others():
     train = rows(BODY, "Something else is said here.", "Errors are rare. Words differ.")
-    assert baselines.central(train, rows(BODY, "Only one sentence.")) == [
+    assert baselines.centroid_sentence(train, rows(BODY, "Only one sentence.")) == [
         "The file is read line by line, and the lines of the file are kept.",
         "Only one sentence.",
     ]

@@ -6,7 +6,7 @@ import pytest
 import tiny_decoder as tiny
 from transformers import AutoModelForCausalLM
 
-from helpers.cli import main
+from helpers.cli.main import main
 from helpers.errors import InputError
 from helpers.tasks.generation import files
 
@@ -96,7 +96,7 @@ def base(tmp_path):
 def test_the_shell_trains_evaluates_and_predicts(tmp_path, base, capsys, form, more):
     file, output = write(tmp_path / "rows.jsonl", map(form, pairs())), str(tmp_path / "model")
     words = ["train", "--task", "generation", "--data", str(file), "--model", str(base), "--output", output]
-    assert main.main([*words, "--max-new-tokens", "4", "--epochs", "1", *more]) == 0
+    assert main([*words, "--max-new-tokens", "4", "--epochs", "1", *more]) == 0
     shown = capsys.readouterr().out
     assert "chrf" in shown and shown.count("\n") == 5
     assert [line.split()[0] for line in shown.splitlines()[2:]] == ["copy", "nearest", "fine-tuned"]
@@ -105,9 +105,9 @@ def test_the_shell_trains_evaluates_and_predicts(tmp_path, base, capsys, form, m
     assert {"chrf", "bleu", "exact_match", "n"} <= scores.keys()
     assert scores["signature"].startswith("nrefs:1|case:mixed")
 
-    assert main.main(["evaluate", output, "--data", str(file)]) == 0
+    assert main(["evaluate", output, "--data", str(file)]) == 0
     assert capsys.readouterr().out.startswith("chrf ")
-    assert main.main(["predict", output, "--data", str(file)]) == 0
+    assert main(["predict", output, "--data", str(file)]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == 40 and all(list(line) == ["completion"] for line in lines)
 
@@ -117,10 +117,10 @@ def test_the_shell_says_what_is_wrong_with_a_chat(tmp_path, base, capsys):
     rows[4]["messages"][0]["role"] = "bot"
     file = write(tmp_path / "rows.jsonl", rows)
     words = ["train", "--task", "generation", "--data", str(file), "--model", str(base), "--output"]
-    assert main.main([*words, str(tmp_path / "model")]) == 2
+    assert main([*words, str(tmp_path / "model")]) == 2
     assert f"role 'bot' in row 5 of '{file}' is not one of system, user, assistant" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"role 'bot' in row 5 of '.*rows.jsonl'"):
-        files.askable(file, "prompt", "messages")
+        files.unlabelled(file, "prompt", "messages")
 
 
 MORE = [{"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"}]
@@ -134,13 +134,13 @@ def test_chats_that_end_alike_are_different_prompts(tmp_path):
 
 def test_an_answer_that_a_chat_has_is_not_shown_when_it_is_asked_for(tmp_path):
     path = write(tmp_path / "a.jsonl", [{"messages": MORE}, {"messages": MORE[:1]}])
-    assert files.askable(path, "prompt", "messages")["messages"][:] == [MORE[:1]] * 2
+    assert files.unlabelled(path, "prompt", "messages")["messages"][:] == [MORE[:1]] * 2
 
 
 def test_a_length_without_room_for_a_prompt_is_refused(tmp_path, capsys):
     data = str(write(tmp_path / "rows.jsonl", pairs()))
     words = ["--task", "generation", "--data", data, "--output", str(tmp_path / "model"), "--max-length", "64"]
-    assert main.main(["train", *words]) == 2
+    assert main(["train", *words]) == 2
     assert "--max-length 64 leaves no token for a prompt beside --max-new-tokens 64" in capsys.readouterr().err
 
 
@@ -148,6 +148,6 @@ def test_a_prompt_that_does_not_fit_is_named_by_its_row_of_the_file(tmp_path, ba
     rows = pairs()
     rows[32]["prompt"] = "a" * 500
     words = ["--task", "generation", "--model", str(base), "--output", str(tmp_path / "model"), "--epochs", "1"]
-    assert main.main(["train", "--data", str(write(tmp_path / "rows.jsonl", rows)), *words]) == 2
+    assert main(["train", "--data", str(write(tmp_path / "rows.jsonl", rows)), *words]) == 2
     said = capsys.readouterr().err
     assert "prompt in row 33 needs" in said and "Token indices" not in said

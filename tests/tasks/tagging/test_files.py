@@ -1,24 +1,13 @@
-"""Tagged sentences: the Brown corpus is split as its card says, and a reader's files are read or refused."""
+"""A reader's tagged sentences become a corpus, or are refused in one sentence."""
 
 import json
-from itertools import pairwise
 
-import pandas as pd
 import pytest
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Sequence, Value
 
-from helpers import corpora
-from helpers.corpora import brown
-from helpers.data import splits
 from helpers.errors import InputError
 from helpers.tasks.tagging import files
 
 CONLL = "-DOCSTART- O\n\nRome NNP B-LOC\nfell VBD O\n\nMary NNP B-PER\nAnn NNP I-PER\n"
-
-
-@pytest.fixture(scope="module")
-def found():
-    return corpora.load("brown")
 
 
 def write(path, text: str):
@@ -35,60 +24,11 @@ def jsonl(path, rows: list[dict]):
     return write(path, "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def test_the_brown_corpus_is_as_counted(found):
-    assert sum(found.card.rows.values()) + sum(found.card.removed.values()) == 57_340
-    words = sum(sum(counts.values()) for counts in found.card.labels.values())
-    assert 1_130_000 < words < 1_161_192
-    assert found.labels == ("O", "B-NAME", "I-NAME")
-
-
-def test_no_document_and_no_sentence_stands_in_two_splits(found):
-    documents = [set(part["group"]) for part in found.data.values()]
-    texts = [set(splits.normalised(pd.Series(part["tokens"][:]).str.join(" "))) for part in found.data.values()]
-    for sets in (documents, texts):
-        assert sum(map(len, sets)) == len(set.union(*sets))
-
-
-def test_no_genre_of_the_test_set_is_seen_in_training(found):
-    letters = {name: {document[1] for document in part["group"]} for name, part in found.data.items()}
-    assert letters["test"] == set("klmnpr")
-    assert letters["train"] == letters["validation"] == letters["in_genre"] == set("abcdefghj")
-
-
-def test_a_name_is_a_run_of_proper_nouns(found):
-    assert brown.names(["np", "np-tl", "nn", "np$", "jj-tl", "fw-np"]) == [
-        "B-NAME", "I-NAME", "O", "B-NAME", "O", "B-NAME",
-    ]  # fmt: skip
-    for row in found.data["validation"]["tags"]:
-        assert all(now != 2 or before in (1, 2) for before, now in pairwise([0, *row]))
-
-
-def test_conll_2003_is_read_from_the_hub_s_layout(tmp_path):
-    kinds = ["O", "B-PER", "I-PER"]
-    features = Features({"tokens": Sequence(Value("string")), "ner_tags": Sequence(ClassLabel(names=kinds))})
-    part = Dataset.from_dict({"tokens": [["Mary", "Ann"], ["ran"]], "ner_tags": [[1, 2], [0]]}, features=features)
-    read = brown.conll2003(DatasetDict({name: part for name in ("train", "validation", "test")}))
-    assert read.labels == tuple(kinds) and read.data["test"]["tags"][0] == [1, 2]
-
-
 def test_columns_and_documents_of_a_conll_file_are_read(tmp_path):
     rows = files.read(write(tmp_path / "a.conll", CONLL.replace("\n", "\r\n") + "\n-DOCSTART- O\n\nGo\tB-X\n"))
     assert rows["tokens"].tolist() == [["Rome", "fell"], ["Mary", "Ann"], ["Go"]]
     assert rows["tags"].tolist() == [["B-LOC", "O"], ["B-PER", "I-PER"], ["B-X"]]
     assert rows["group"].nunique() == 2
-
-
-@pytest.mark.parametrize(
-    ("tags", "expected"),
-    [
-        (["I-PER", "I-PER", "I-LOC", "O", "I-LOC"], ["B-PER", "I-PER", "B-LOC", "O", "B-LOC"]),
-        (["B-PER", "I-PER", "E-PER", "S-LOC"], ["B-PER", "I-PER", "I-PER", "B-LOC"]),
-        (["B-PER", "L-PER", "U-LOC", "B-LOC"], ["B-PER", "I-PER", "B-LOC", "B-LOC"]),
-        (["NOUN", "VERB"], ["NOUN", "VERB"]),
-    ],
-)
-def test_other_schemes_become_bio(tags, expected):
-    assert files.bio(tags) == expected
 
 
 def test_a_file_without_splits_is_split_and_each_document_stays_whole(tmp_path):
@@ -100,8 +40,8 @@ def test_a_file_without_splits_is_split_and_each_document_stays_whole(tmp_path):
 
 
 def test_given_splits_stay_as_they_are(tmp_path):
-    files = [jsonl(tmp_path / f"{name}.jsonl", rows) for name, rows in zip("abc", _parts(), strict=True)]
-    read = files.corpus(files[0], validation=files[1], test=files[2])
+    paths = [jsonl(tmp_path / f"{name}.jsonl", rows) for name, rows in zip("abc", _parts(), strict=True)]
+    read = files.corpus(paths[0], validation=paths[1], test=paths[2])
     assert read.card.rows == {"train": 8, "validation": 4, "test": 4}
 
 
@@ -136,9 +76,9 @@ def test_each_mistake_is_one_sentence(tmp_path):
 
 def test_a_long_sentence_in_two_splits_is_a_leak(tmp_path):
     long = [{"tokens": [f"w{i}" for i in range(12)], "tags": ["O"] * 12}]
-    files = [jsonl(tmp_path / f"{name}.jsonl", rows + long) for name, rows in zip("abc", _parts(), strict=True)]
+    paths = [jsonl(tmp_path / f"{name}.jsonl", rows + long) for name, rows in zip("abc", _parts(), strict=True)]
     with pytest.raises(InputError, match=r"stand in .*a.jsonl' too \(1 of them\), the first is sentence 5"):
-        files.corpus(files[0], validation=files[1], test=files[2])
+        files.corpus(paths[0], validation=paths[1], test=paths[2])
 
 
 def test_odd_lines_of_a_conll_file(tmp_path):
@@ -162,10 +102,10 @@ def test_a_named_group_stays_in_one_split(tmp_path):
 def test_a_named_group_in_two_files_is_a_leak_and_the_numbers_of_documents_are_not(tmp_path):
     rows = [[row | {"doc": f"{name}{i // 4}"} for i, row in enumerate(sentences(16))] for name in "abc"]
     rows[2][5]["doc"] = "a1"
-    files = [jsonl(tmp_path / f"{name}.jsonl", part) for name, part in zip("abc", rows, strict=True)]
+    paths = [jsonl(tmp_path / f"{name}.jsonl", part) for name, part in zip("abc", rows, strict=True)]
     with pytest.raises(InputError, match=r"groups of '.*c.jsonl' stand in '.*a.jsonl' too \(1 of them.* 'a1'\)"):
-        files.corpus(files[0], validation=files[1], test=files[2], group="doc")
-    assert files.corpus(files[0], validation=files[1], test=files[2]).card.rows["test"] == 16
+        files.corpus(paths[0], validation=paths[1], test=paths[2], group="doc")
+    assert files.corpus(paths[0], validation=paths[1], test=paths[2]).card.rows["test"] == 16
     text = "Go O\nRome B-X\n\n-DOCSTART- O\n\nB B-X\n"
     conll = [write(tmp_path / f"{name}.conll", text) for name in "abc"]
     found = files.corpus(conll[0], validation=conll[1], test=conll[2])

@@ -395,7 +395,7 @@ def test_fit_takes_the_task_and_learns_rows_by_heart():
 def test_a_saved_model_answers_the_same_and_loads_with_plain_transformers(tmp_path):
     words, rows = tiny.tokenizer(), encode(tiny.CHAT, tiny.rows(6))
     run = loop.fit(tiny.CHAT, tiny.model(), words, tiny.rows(), None, tiny.recipe(epochs=1))
-    folder = saving.save(tmp_path / "model", tiny.CHAT, run, words, CARD)
+    folder = run.save(tmp_path / "model", CARD)
     loaded = saving.load(folder)
     task, model, again = loaded.task, loaded.model, loaded.tokenizer
     assert task == tiny.CHAT

@@ -1,4 +1,4 @@
-"""Tagging: words are read at their first piece, the two heads agree where they must, and spans are counted right."""
+"""Tagging: words are read at their first piece, the heads agree where they must, and rows count what they should."""
 
 from itertools import pairwise
 
@@ -8,13 +8,11 @@ import tiny
 import torch
 from datasets import ClassLabel, Dataset, Features, Sequence, Value
 from safetensors.torch import load_file
-from seqeval.metrics import f1_score, precision_score, recall_score
 from transformers import AutoModelForTokenClassification, BertForTokenClassification
 
-from helpers import Tagging, fit, metrics, models, saving
+from helpers import Tagging, fit, models, saving
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
-from helpers.tasks.tagging import baselines
 from helpers.training.optimizer import parameter_groups
 
 TAGS = ("O", "B-x", "I-x")
@@ -120,7 +118,7 @@ def test_a_few_sentences_are_learnt_by_heart_and_come_back_after_saving(task, bo
     assert all((tiny.weights(model)[name] != value).any() for name, value in before.items() if "crf" in name)
 
     card = DataCard("x", "x", "x", "x", "x", {}, {}, {})
-    folder = saving.save(tmp_path / "model", task, run, words, card)
+    folder = run.save(tmp_path / "model", card)
     loaded = saving.load(folder)
     again, loaded, tokenizer = loaded.task, loaded.model, loaded.tokenizer
     assert again == task
@@ -165,19 +163,6 @@ def test_constrained_decoding_never_begins_inside(head, body):
     assert illegal(bound) == 0
 
 
-def test_eq_span_f1_is_that_of_seqeval():
-    random = np.random.default_rng(0)
-    names = ["O", "B-x", "I-x", "B-y", "I-y"]
-    found, true = ([list(random.choice(names, size=12)) for _ in range(300)] for _ in range(2))
-    right, predicted, real = np.sum([metrics.span_counts(a, b) for a, b in zip(found, true, strict=True)], axis=0)
-    assert right / predicted == pytest.approx(precision_score(true, found))
-    assert right / real == pytest.approx(recall_score(true, found))
-    assert metrics.f1_of([right, predicted, real]) == pytest.approx(f1_score(true, found))
-    scores = metrics.load("span_f1").compute(predictions=found, references=true)
-    assert scores["span_f1"] == pytest.approx(f1_score(true, found))
-    assert metrics.f1_of([0, 0, 0]) == 0
-
-
 def test_counts_of_rows_make_the_score():
     data = rows(40)
     true = [np.array(row) for row in data["tags"]]
@@ -200,26 +185,3 @@ def test_bad_settings_are_named():
         Tagging(TAGS, "mlp")
     with pytest.raises(InputError, match="not BIO"):
         Tagging(("A", "B"), constrain=True)
-
-
-def test_the_classical_crf_learns_what_the_most_frequent_tag_cannot():
-    """A word is a name only after `w0`: no tag of the word alone can know."""
-    random, tokens, tags = np.random.default_rng(0), [], []
-    for _ in range(120):
-        places = random.integers(6, size=8)
-        tokens.append([tiny.WORDS[place] for place in places])
-        tags.append([int(before == 0) for before in [1, *places[:-1]]])
-    features = Features({"tokens": Sequence(Value("string")), "tags": Sequence(ClassLabel(names=list(TAGS)))})
-    data = Dataset.from_dict({"tokens": tokens, "tags": tags}, features=features)
-    train, validation, test = data.select(range(60)), data.select(range(60, 90)), data.select(range(90, 120))
-    true = [np.array(row) for row in test["tags"]]
-    simple = SOFTMAX.score(baselines.most_frequent(train, test), true)["span_f1"]
-    classical = SOFTMAX.score(baselines.crfsuite(train, validation, test, SOFTMAX), true)["span_f1"]
-    assert classical > 0.98 and simple < 0.5
-
-
-def test_the_most_frequent_tag_is_the_word_s_own():
-    train = Dataset.from_dict({"tokens": [["Rome", "fell"], ["Rome"], ["Rome"]], "tags": [[1, 0], [1], [0]]})
-    found = baselines.most_frequent(train, Dataset.from_dict({"tokens": [["Rome", "fell", "unheard"]]}))
-    assert found[0].tolist()[:2] == [1, 0]
-    assert found[0][2] in (0, 1)  # both tags are equally frequent over all

@@ -1,15 +1,13 @@
-"""The classification task: rows to features, the loss, predictions in order, and the fast path of the last layer."""
+"""The classification task: rows to features, the loss, predictions in order."""
 
 import numpy as np
 import pytest
 import tiny
 import torch
 from datasets import Dataset
-from torch import nn
 
 from helpers import Classification
 from helpers.errors import InputError
-from helpers.models.fast import first_token_only
 from helpers.tasks.registry import from_dict
 
 
@@ -74,32 +72,6 @@ def test_predicting_leaves_the_mode_of_the_model():
         model = tiny.model().train(training)
         tiny.TASK.predict(model, tiny.TASK.encode(tiny.tokenizer(), tiny.rows(3)))
         assert model.training == training
-
-
-@pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_the_fast_path_changes_neither_logits_nor_gradients(attention):
-    made, found = batch(), []
-    for fast in (False, True):
-        model = tiny.model(dropout=0.0, attn_implementation=attention).double()
-        calls = []
-        model.bert.encoder.layer[-1].output.register_forward_hook(lambda *a, c=calls: c.append(a[2].shape[1]))
-        with first_token_only(model) if fast else torch.enable_grad():
-            logits = model(input_ids=made["input_ids"], attention_mask=made["attention_mask"]).logits
-            nn.functional.cross_entropy(logits, made["labels"]).backward()
-        found.append((logits, {name: parameter.grad for name, parameter in model.named_parameters()}, calls))
-    torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=1e-12)
-    for name, gradient in found[0][1].items():
-        torch.testing.assert_close(gradient, found[1][1][name], rtol=0, atol=1e-12)
-    assert found[0][2] == [made["input_ids"].shape[1]]
-    assert found[1][2] == [1], "the last layer must have computed the first position alone"
-
-
-def test_the_fast_path_may_be_nested_and_ends():
-    model = tiny.model()
-    last = model.bert.encoder.layer[-1]
-    with first_token_only(model), first_token_only(model):
-        pass
-    assert "forward" not in vars(last)
 
 
 def test_scores_by_hand():

@@ -14,8 +14,17 @@ from transformers import AutoModelForQuestionAnswering
 
 from helpers import Extraction, Recipe, corpora, fit, models
 from helpers.errors import InputError
-from helpers.tasks.extraction import task
-from helpers.tasks.extraction.spans import NOTHING, Span, answering_curve, unpack_offsets, whole_graphemes
+from helpers.tasks.extraction import task as module
+from helpers.tasks.extraction.spans import (
+    NOTHING,
+    Span,
+    answering_curve,
+    best_spans,
+    cropped_contexts,
+    legal_spans,
+    unpack_offsets,
+    whole_graphemes,
+)
 from helpers.tasks.registry import from_dict
 
 LONG = (
@@ -137,7 +146,7 @@ def test_eq_span_margin_the_best_legal_span_is_found_as_by_trying_all():
                 margin = start[first + i] + end[first + j] - start[0] - end[0]
                 tried[place] = max(margin, tried.get(place, -np.inf))
         best = sorted(tried, key=tried.get, reverse=True)[:5]
-        found = task._best(task._spans(start, end, window, 5), 5)
+        found = best_spans(legal_spans(start, end, window, 3, 5), 5)
         assert [(span.start, span.end) for span in found] == best
         assert [span.margin for span in found] == pytest.approx([tried[place] for place in best])
 
@@ -170,7 +179,7 @@ def test_every_answer_to_the_book_s_questions_is_a_piece_of_its_context():
     found = task.predict(tiny.Dice(), task.encode(tiny.tokenizer(), rows))
     assert len(rows) > 700 and len(set(rows["source"])) > 1
     for row, span in zip(rows, found, strict=True):
-        assert task.answer(span) == row["context"][span.start : span.end] != ""
+        assert task.answer_text(span) == row["context"][span.start : span.end] != ""
 
 
 @pytest.mark.parametrize("role", ["encoder", "decoder"])
@@ -204,7 +213,7 @@ def test_windows_keep_their_examples_apart_and_in_order():
 def test_a_level_that_a_window_adds_to_its_logits_changes_nothing():
     windows = encode(tiny.row("Who paid?", LONG)).to_list()
     start, end = np.random.default_rng(0).normal(size=(2, len(windows[0]["input_ids"])))
-    plain, shifted = tiny.TASK._spans(start, end, windows[0], 1), tiny.TASK._spans(start + 5, end - 3, windows[0], 1)
+    plain, shifted = (legal_spans(*both, windows[0], 8, 1) for both in ((start, end), (start + 5, end - 3)))
     assert plain[0].text == shifted[0].text
     assert plain[0].margin == pytest.approx(shifted[0].margin)
 
@@ -220,8 +229,8 @@ def spans(*margins: float, text: str = "cat") -> list[Span]:
 
 def test_the_threshold_decides_between_span_and_no_answer():
     task = Extraction(threshold=1.0)
-    assert [task.answer(span) for span in spans(2.0, 1.0, 0.0)] == ["cat", "", ""]
-    assert [Extraction().answer(span) for span in spans(-9.0)] == ["cat"]
+    assert [task.answer_text(span) for span in spans(2.0, 1.0, 0.0)] == ["cat", "", ""]
+    assert [Extraction().answer_text(span) for span in spans(-9.0)] == ["cat"]
     assert task.score(spans(2.0, 0.0, 2.0), [["cat"], [], ["a cat", "x"]]) == {"f1": 1.0, "exact_match": 1.0}
     assert task.per_row(spans(2.0, 2.0), [["cat tail"], []]).tolist() == pytest.approx([2 / 3, 0])
 
@@ -248,10 +257,10 @@ def test_the_curve_by_hand():
     assert curve["threshold"].tolist() == [1e30, 2.5, 1.5, -np.inf]
 
 
-def test_stretches_hold_the_answer_or_touch_none():
+def test_cropped_contexts_hold_the_answer_or_touch_none():
     rows = [tiny.row(f"Who {i}?", LONG, "40,000", "Zoë", "Reykjavík") for i in range(60)] + [tiny.row("Why?", LONG)]
     data = Dataset.from_list([*rows, tiny.row("Short?", "a b c", "b")])
-    made = task.cropped_contexts(data, 12, empty=0.5, seed=1)
+    made = cropped_contexts(data, 12, empty=0.5, seed=1)
     assert made.to_list()[-1] == data.to_list()[-1]
     held = 0
     for row in made.to_list()[:-1]:
@@ -310,7 +319,7 @@ def test_settings_that_cannot_work_are_refused(settings, message):
 def test_rows_keep_their_numbers_over_batches_and_predicting_keeps_the_mode(monkeypatch):
     rows, model = tiny.rows(7), tiny.model().train()
     expected = tiny.TASK.encode(tiny.tokenizer(), rows).to_list()
-    monkeypatch.setattr(task, "BATCH", 3)
+    monkeypatch.setattr(module, "BATCH", 3)
     encoded = tiny.TASK.encode(tiny.tokenizer(), rows)
     assert encoded.to_list() == expected
     tiny.TASK.predict(model, encoded)
