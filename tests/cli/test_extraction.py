@@ -39,8 +39,7 @@ def finder(tmp_path_factory):
 
 
 def test_training_chooses_a_threshold_and_saves_the_ladder(finder):
-    loaded = saving.load(finder / "model")
-    task, _, _ = loaded.task, loaded.model, loaded.tokenizer
+    task = saving.load(finder / "model").task
     assert task.max_length == 48 and task.threshold is not None
     scores = json.loads((finder / "model" / "scores.json").read_text(encoding="utf-8"))
     systems = ["no answer", "random span", "overlapping sentence", "fine-tuned"]

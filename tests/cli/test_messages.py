@@ -6,11 +6,12 @@ import tiny_decoder
 from safetensors import SafetensorError
 
 from helpers import Classification, Recipe, __version__, saving
-from helpers.cli import options
 from helpers.cli.main import main
 from helpers.data.corpus import text_corpus
 from helpers.errors import InputError
 from helpers.models import lora
+from helpers.tasks import registry
+from helpers.tasks.base import Predictor
 from helpers.training import checkpoints
 from helpers.training.optimizer import parameter_groups
 
@@ -93,15 +94,14 @@ def test_a_disk_that_fills_while_a_model_is_saved_is_told(tmp_path, monkeypatch)
     def full(*_args, **_options):
         raise SafetensorError("No space left on device")
 
-    model = tiny.model()
-    monkeypatch.setattr(type(model), "save_pretrained", full)
+    predictor = Predictor(tiny.TASK, tiny.model(), tiny.tokenizer())
+    monkeypatch.setattr(type(predictor.model), "save_pretrained", full)
     frame = tiny.rows(4).to_pandas().assign(label=["no", "yes", "no", "yes"])
     card = text_corpus(
         {"train": frame}, ["no", "yes"], name="x", source="y", licence="z", unit="row", split_rule="-"
     ).card
-    run = type("Run", (), {"model": model})()
     with pytest.raises(OSError, match=r"No space left on device.*free some space"):
-        saving.save(tmp_path / "model", tiny.TASK, run, tiny.tokenizer(), card)
+        saving.save(tmp_path / "model", predictor, recipe={}, history=frame, card=card)
     assert not (tmp_path / "model").exists()
 
 
@@ -113,5 +113,5 @@ def test_a_head_alone_and_lora_exclude_each_other():
 
 
 def test_a_task_without_a_command_is_named():
-    with pytest.raises(InputError, match=r"the task 'rewriting' is for Python, helpers\.tasks\.rewriting"):
-        options.of("rewriting")
+    with pytest.raises(InputError, match=r"the task 'seq2seq' is for Python alone \(helpers\.tasks\.seq2seq\)"):
+        registry.wing("seq2seq", "options")

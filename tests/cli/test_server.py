@@ -17,12 +17,14 @@ from starlette.testclient import TestClient
 
 from helpers.cli import server
 from helpers.errors import InputError
+from helpers.tasks.base import Predictor
 
 
 @pytest.fixture(scope="module")
 def client():
     return TestClient(
-        server.app(tiny.TASK, tiny.model().eval(), tiny.tokenizer(), "a <model>"), base_url="http://127.0.0.1"
+        server.app(Predictor(tiny.TASK, tiny.model().eval(), tiny.tokenizer()), "a <model>"),
+        base_url="http://127.0.0.1",
     )
 
 
@@ -44,7 +46,8 @@ def test_a_row_gets_an_answer_and_a_list_gets_a_list(client):
 
 
 def test_answers_are_found_with_their_place():
-    app = server.app(tiny_extraction.TASK, tiny_extraction.model(), tiny_extraction.tokenizer(), "finder")
+    finder = Predictor(tiny_extraction.TASK, tiny_extraction.model(), tiny_extraction.tokenizer())
+    app = server.app(finder, "finder")
     context = "Zoë went to 👩‍👩‍👧‍👦."
     found = TestClient(app, base_url="http://localhost").post("/predict", json={"question": "Who?", "context": context})
     assert found.json()["answer"] == context[found.json()["start"] : found.json()["end"]]
@@ -108,20 +111,16 @@ def test_the_page_asks_for_the_fields_and_loads_nothing_from_elsewhere(client):
 def test_concurrent_requests_all_get_their_own_answer_and_too_many_are_told_to_wait(monkeypatch):
     active, most = [], []
 
-    class Slow:
-        name, labels = "classification", ("no", "yes")
-
-        def encode(self, tokenizer, data):
-            return data
-
-        def predict(self, model, data, pad_id):
+    class Slow(Predictor):
+        def answers(self, rows):
             active.append(1)
             most.append(len(active))
             time.sleep(0.05)
             active.pop()
-            return tiny.TASK.predict(tiny.model().eval(), tiny.TASK.encode(tiny.tokenizer(), data))
+            return super().answers(rows)
 
-    client = TestClient(server.app(Slow(), None, tiny.tokenizer(), "slow"), base_url="http://127.0.0.1")
+    slow = Slow(tiny.TASK, tiny.model().eval(), tiny.tokenizer())
+    client = TestClient(server.app(slow, "slow"), base_url="http://127.0.0.1")
     start = threading.Barrier(30)
 
     def ask(i):
@@ -139,19 +138,23 @@ def test_concurrent_requests_all_get_their_own_answer_and_too_many_are_told_to_w
 
 
 def test_a_taken_or_impossible_port_is_one_sentence():
+    predictor = Predictor(tiny.TASK, tiny.model(), tiny.tokenizer())
     with socket.socket() as taken:
         taken.bind((server.HOST, 0))
         taken.listen()
         with pytest.raises(InputError, match=r"port \d+ cannot be used \(Address already in use\); choose another"):
-            server.run(tiny.TASK, None, None, name="x", port=taken.getsockname()[1])
+            server.run(predictor, name="x", port=taken.getsockname()[1])
     with pytest.raises(InputError, match="port 70000 must lie from 1 to 65535"):
-        server.run(tiny.TASK, None, None, name="x", port=70000)
+        server.run(predictor, name="x", port=70000)
 
 
 SERVER = """
 import sys, tiny
-from helpers import serve
-server.run(tiny.TASK, tiny.model().eval(), tiny.tokenizer(), name="tiny", port=int(sys.argv[1]))
+from helpers.cli import server
+from helpers.tasks.base import Predictor
+
+predictor = Predictor(tiny.TASK, tiny.model().eval(), tiny.tokenizer())
+server.run(predictor, name="tiny", port=int(sys.argv[1]))
 """
 
 

@@ -1,6 +1,7 @@
 """A saved model is complete, loads without this package, and overwrites nothing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def run(tmp_path):
 
 def test_a_saved_model_predicts_the_same_and_loads_with_plain_transformers(tmp_path, run):
     data = tiny.rows(20, 3)
-    folder = saving.save(tmp_path / "model", tiny.TASK, run, tiny.tokenizer(), CARD, {"accuracy": 0.5})
+    folder = replace(run, scores={"accuracy": 0.5}).save(tmp_path / "model", CARD)
     expected = tiny.TASK.predict(run.model.cpu(), tiny.TASK.encode(tiny.tokenizer(), data))  # where loading puts it
     loaded = saving.load(folder)
     task, model, tokenizer = loaded.task, loaded.model, loaded.tokenizer
@@ -45,7 +46,7 @@ def test_a_saved_model_predicts_the_same_and_loads_with_plain_transformers(tmp_p
 
 
 def test_a_saved_model_carries_how_it_came_to_be(tmp_path, run):
-    folder = saving.save(tmp_path / "model", tiny.TASK, run, tiny.tokenizer(), CARD, {"accuracy": 0.5})
+    folder = replace(run, scores={"accuracy": 0.5}).save(tmp_path / "model", CARD)
     told = {
         path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.suffix in (".json", ".csv")
     }
@@ -61,7 +62,7 @@ def test_an_output_that_exists_is_not_touched(tmp_path, run):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"the output folder '.*model' exists already; choose another name"):
-        saving.save(tmp_path / "model", tiny.TASK, run, tiny.tokenizer(), CARD)
+        run.save(tmp_path / "model", CARD)
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["mine.txt"]
     assert checkpoints.newest(tmp_path / "model.training") is not None
 
@@ -72,7 +73,7 @@ def test_a_folder_without_a_model_is_one_sentence(tmp_path):
 
 
 def test_a_model_without_weights_is_one_sentence(tmp_path, run):
-    folder = saving.save(tmp_path / "model", tiny.TASK, run, tiny.tokenizer(), CARD)
+    folder = run.save(tmp_path / "model", CARD)
     (folder / "model.safetensors").unlink()
     with pytest.raises(InputError, match=r"the model in '.*' cannot be read .*train it again"):
         saving.load(folder)

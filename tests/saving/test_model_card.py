@@ -9,7 +9,6 @@ import tiny_decoder
 import tiny_extraction
 from huggingface_hub import ModelCard
 
-from helpers.cli import options
 from helpers.cli.main import main
 from helpers.saving import model_card
 from helpers.tasks import registry
@@ -38,6 +37,13 @@ TASKS = {
         ("text-generation", "AutoModelForCausalLM"),
         ["nearest prompt", "supervise", "It writes at most 4 tokens"],
     ),
+    "multilabel": (
+        tiny,
+        [{"text": row["text"], "labels": ["a", "b"][: 2 * row["label"]]} for row in tiny.rows(48)],
+        ["--max-length", "32"],
+        ("text-classification", "AutoModelForSequenceClassification"),
+        ["most frequent", "tf-idf", "thresholds", "Each label is decided for itself"],
+    ),
     "tagging": (
         tiny,
         [{"tokens": row["text"].split(), "tags": ["B-x"] + ["O"] * row["text"].count(" ")} for row in tiny.rows(48)],
@@ -49,8 +55,9 @@ TASKS = {
 
 
 def test_every_task_of_the_shell_is_here():
-    assert set(TASKS) == set(options.NAMES)
-    assert set(model_card.PIPELINES) == set(registry.TASKS)
+    assert set(TASKS) == set(registry.WINGS)
+    for task in map(registry.task_class, registry.TASKS):
+        assert task.pipeline_tag and task.auto_class.__name__.startswith("AutoModelFor")
 
 
 @pytest.fixture(scope="module", params=TASKS)

@@ -141,7 +141,7 @@ def test_a_length_without_room_for_a_prompt_is_refused(tmp_path, capsys):
     data = str(write(tmp_path / "rows.jsonl", pairs()))
     words = ["--task", "generation", "--data", data, "--output", str(tmp_path / "model"), "--max-length", "64"]
     assert main(["train", *words]) == 2
-    assert "--max-length 64 leaves no token for a prompt beside --max-new-tokens 64" in capsys.readouterr().err
+    assert "max_length 64 leaves no token for a prompt beside max_new_tokens 64" in capsys.readouterr().err
 
 
 def test_a_prompt_that_does_not_fit_is_named_by_its_row_of_the_file(tmp_path, base, capsys):
