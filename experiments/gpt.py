@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 from datasets import Dataset
 
+from experiments import recording
 from helpers import Generation, Recipe, corpora, fit, models, sample
 from helpers.corpora import parameters
 from helpers.data import framed
@@ -94,10 +95,9 @@ def _tuned(about: dict) -> dict:
     model = task.build(seed=about["seed"])
     trained = lora.trained_share(model)
     run = fit(task, model, tokenizer, data["train"], data["validation"], settings)
-    answers = task.generate(run.model, tokenizer, task.encode(tokenizer, data["test"]))
-    cost = {"seconds": run.seconds, "tokens_per_second": float(run.tokens_per_second), "trained_share": trained}
-    cost |= {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": settings.to_dict()}
-    cost |= {"finished": float(answers.finished.mean()), "epoch": run.best["epoch"]}
+    answers = task.generate(run.model, tokenizer, run.encode(data["test"]))
+    cost = recording.cost(run) | {"trained_share": trained, "epoch": run.best["epoch"]}
+    cost |= {"finished": float(answers.finished.mean())}
     return _scored(answers.texts, data["test"]) | _remembered(run.model, tokenizer) | cost
 
 

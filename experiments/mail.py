@@ -7,8 +7,10 @@ import numpy as np
 from datasets import Dataset
 from transformers import AutoModel
 
+from experiments.recording import probability_counts
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
 from helpers.book import misspelling
+from helpers.models.embedding import embed
 from helpers.tasks.classification import baselines, long_texts
 
 CORPUS, MODEL = "mail", "encoder"
@@ -60,24 +62,22 @@ def _scores(system: str, train_rows: int, seed: int, split: str, misspelled: flo
     if system == "frozen":
         spam = _frozen(train_rows, seed).predict_proba(_features(split, misspelled))[:, 1]
     else:
-        trained = _trained("hardened" if system == "hardened" else "fine-tuned", train_rows, seed)
-        run = trained[-1]
+        run = _trained("hardened" if system == "hardened" else "fine-tuned", train_rows, seed)
         cost = {"seconds": run.seconds, "precision": run.precision, "recipe": run.recipe.to_dict()}
-        spam = READERS.get(system, _head)(*trained, rows)
-    return {"n": len(spam), "counts": np.round(spam[:, None] * 65535)} | cost
+        spam = READERS.get(system, _head)(run, rows)
+    return {"n": len(spam), "counts": probability_counts(spam)} | cost
 
 
-def _head(task: Classification, tokenizer, run: Run, rows: Dataset, piece=long_texts.head) -> np.ndarray:
-    pieces = long_texts.shortened(rows, tokenizer, TOKENS, piece)
-    return task.predict(run.model, task.encode(tokenizer, pieces))[:, 1]
+def _head(run: Run, rows: Dataset, piece=long_texts.head) -> np.ndarray:
+    return run.predict(long_texts.shortened(rows, run.tokenizer, TOKENS, piece))[:, 1]
 
 
-def _windows(task: Classification, tokenizer, run: Run, rows: Dataset) -> np.ndarray:
+def _windows(run: Run, rows: Dataset) -> np.ndarray:
     """The mean over the first three windows of each text."""
-    pieces = long_texts.windows(tokenizer, rows["text"], TOKENS, most=3)
+    pieces = long_texts.windows(run.tokenizer, rows["text"], TOKENS, most=3)
     flat = Dataset.from_dict({"text": [text for found in pieces for text in found]})
     ends = np.cumsum([len(found) for found in pieces])
-    return np.array([part.mean() for part in np.split(_head(task, tokenizer, run, flat), ends[:-1])])
+    return np.array([part.mean() for part in np.split(_head(run, flat), ends[:-1])])
 
 
 # How the model that was trained on heads reads a mail; all others read the head.
@@ -85,7 +85,7 @@ READERS = {"windows": _windows, "head and tail": partial(_head, piece=long_texts
 
 
 @lru_cache(maxsize=1)
-def _trained(system: str, rows: int, seed: int) -> tuple[Classification, object, Run]:
+def _trained(system: str, rows: int, seed: int) -> Run:
     train, tokenizer = sample(mails("train"), rows, seed), models.tokenizer()
     if system == "hardened":
         changed = misspelling.misspelled(train["text"], LEARNED_RATE, seed=seed)
@@ -94,7 +94,7 @@ def _trained(system: str, rows: int, seed: int) -> tuple[Classification, object,
     task = Classification(corpora.load("mail").labels, TOKENS)
     settings = Recipe(**recipe({"train_rows": rows, "seed": seed}))
     pieces = long_texts.shortened(train, tokenizer, TOKENS, long_texts.head)
-    return task, tokenizer, fit(task, task.build(seed=seed), tokenizer, pieces, recipe=settings)
+    return fit(task, task.build(seed=seed), tokenizer, pieces, recipe=settings)
 
 
 @cache
@@ -109,4 +109,4 @@ def _features(split: str, misspelled: float) -> np.ndarray:
 
 
 def _embedded(rows: Dataset) -> np.ndarray:
-    return baselines.embed(models.load(AutoModel), models.tokenizer(), rows["text"], max_length=TOKENS)
+    return embed(models.load(AutoModel), models.tokenizer(), rows["text"], max_length=TOKENS)

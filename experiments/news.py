@@ -7,8 +7,10 @@ import numpy as np
 from datasets import Dataset
 from transformers import AutoModel
 
+from experiments import recording
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
 from helpers.corpora import news
+from helpers.models.embedding import embed
 from helpers.tasks.classification import baselines, long_texts
 
 CORPUS, MODEL = "news", "encoder"
@@ -84,20 +86,17 @@ def _cheap(system: str, rows: int, seed: int, split: str) -> np.ndarray:
 
 @cache
 def _features(part: str) -> np.ndarray:
-    return baselines.embed(models.load(AutoModel), models.tokenizer(), pieces()[part]["text"])
+    return embed(models.load(AutoModel), models.tokenizer(), pieces()[part]["text"])
 
 
 def _tuned(rows: int, seed: int, split: str) -> tuple[np.ndarray, dict]:
-    task, tokenizer, run = _trained(rows, seed)
-    probabilities = task.predict(run.model, task.encode(tokenizer, pieces()[split]))
-    cost = {"seconds": run.seconds, "rows_per_second": run.rows_per_second, "precision": run.precision}
-    return probabilities, cost | {"recipe": run.recipe.to_dict()}
+    run = _trained(rows, seed)
+    return run.predict(pieces()[split]), recording.cost(run)
 
 
 @lru_cache(maxsize=1)
-def _trained(rows: int, seed: int) -> tuple[Classification, object, Run]:
-    data, tokenizer = pieces(), models.tokenizer()
-    task = Classification(tuple(data["train"].features["label"].names), TOKENS)
+def _trained(rows: int, seed: int) -> Run:
+    train = sample(pieces()["train"], rows, seed)
+    task = Classification(tuple(train.features["label"].names), TOKENS)
     settings = Recipe(**recipe({"train_rows": rows, "seed": seed}))
-    train = sample(data["train"], rows, seed)
-    return task, tokenizer, fit(task, task.build(seed=seed), tokenizer, train, recipe=settings)
+    return fit(task, task.build(seed=seed), models.tokenizer(), train, recipe=settings)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from datasets import Dataset
 
+from experiments import recording
 from helpers import Generation, Recipe, Run, fit, models
-
-UNIT = 10_000  # values of a row that are no whole numbers are recorded in ten-thousandths
 
 
 def scored(scores: Sequence, texts: list[str], test: Dataset) -> dict:
@@ -36,8 +35,6 @@ def tuned(task: Generation, train: Dataset, test: Dataset, scores: Sequence, rec
 
 def answered(task: Generation, run: Run, test: Dataset, scores: Sequence) -> dict:
     """What the decoder of a run answers, and what the run took."""
-    tokenizer = models.tokenizer("decoder")
-    answers = task.generate(run.model, tokenizer, task.encode(tokenizer, test))
-    cost = {"seconds": run.seconds, "tokens_per_second": float(run.tokens_per_second)}
-    cost |= {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": run.recipe.to_dict()}
-    return scored(scores, answers.texts, test) | cost | {"generation_seconds": answers.seconds}
+    answers = task.generate(run.model, run.tokenizer, run.encode(test))
+    cost = recording.cost(run) | {"generation_seconds": answers.seconds}
+    return scored(scores, answers.texts, test) | cost

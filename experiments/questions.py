@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
+from datasets import Dataset
 from transformers import AutoModel
 
-from experiments.recording import span_counts
+from experiments import recording
 from helpers import Classification, Extraction, Recipe, corpora, fit, models, sample
+from helpers.models.embedding import embed
 from helpers.tasks.classification import baselines
 from helpers.tasks.extraction.baselines import closest_sentence
 from helpers.tasks.extraction.spans import cropped_contexts
@@ -40,7 +42,7 @@ EXPERIMENTS = {"questions": questions, "yes-no": yes_no}
 
 
 def _spans(about: dict) -> dict:
-    data, tokenizer, seed = corpora.load(CORPUS).data, models.tokenizer(), about["seed"]
+    data, seed = corpora.load(CORPUS).data, about["seed"]
     train = cropped_contexts(sample(data["train"], about["train_rows"], seed), WORDS, seed=seed)
     recipe = Recipe(**RECIPE, seed=seed)
     run = fit(TASK, TASK.build(seed=seed), tokenizer, train, None, recipe)
@@ -51,7 +53,7 @@ def _spans(about: dict) -> dict:
     task = TASK.calibrated(*found[0])
     spans, references = found[1]
     scores = {f"always_{name}": value for name, value in TASK.score(spans, references).items()}
-    return task.score(spans, references) | scores | {"threshold": task.threshold} | _kept(spans) | _cost(run)
+    return task.score(spans, references) | scores | {"threshold": task.threshold} | _kept(spans) | recording.cost(run)
 
 
 def _closest() -> dict:
@@ -61,12 +63,11 @@ def _closest() -> dict:
 
 
 def _kept(spans: list) -> dict:
-    return {"counts": span_counts(spans), "n": len(spans)}
+    return {"counts": recording.span_counts(spans), "n": len(spans)}
 
 
-def _cost(run) -> dict:
-    cost = {"seconds": run.seconds, "tokens_per_second": run.tokens_per_second, "peak_memory_gb": run.peak_memory_gb}
-    return cost | {"precision": run.precision, "recipe": run.recipe.to_dict()}
+def _references(rows: Dataset) -> list[list[str]]:
+    return [answers["text"] for answers in rows["answers"]]
 
 
 @cache
@@ -83,15 +84,14 @@ def _classical(about: dict) -> np.ndarray:
 
 def _frozen(about: dict) -> np.ndarray:
     tokenizer, body, parts = models.tokenizer(), models.load(AutoModel), _parts(about["train_rows"])
-    features = [baselines.embed(body, tokenizer, part["text"], max_length=YES_NO.max_length) for part in parts]
+    features = [embed(body, tokenizer, part["text"], max_length=YES_NO.max_length) for part in parts]
     return baselines.regression(features, *parts[:2])
 
 
 def _tuned(about: dict) -> np.ndarray:
     train, choosing, test = _parts(about["train_rows"])
-    tokenizer, recipe = models.tokenizer(), Recipe(learning_rate=1e-4, epochs=2, attention_dropout=0.0)
-    run = fit(YES_NO, YES_NO.build(), tokenizer, train, choosing, recipe)
-    return YES_NO.predict(run.model, YES_NO.encode(tokenizer, test))
+    recipe = Recipe(learning_rate=1e-4, epochs=2, attention_dropout=0.0)
+    return fit(YES_NO, YES_NO.build(), models.tokenizer(), train, choosing, recipe).predict(test)
 
 
 def _scored(probabilities: np.ndarray) -> dict:

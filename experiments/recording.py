@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from helpers import Run
 from helpers.book.ledger import HIGHEST, SCORE_STEPS, ZERO_MARGIN
 from helpers.errors import InputError
 from helpers.tasks.extraction.spans import Span
@@ -36,6 +37,13 @@ def record(folder: Path, experiment: str, **result) -> None:
     line = json.dumps(result | provenance(folder), ensure_ascii=False, sort_keys=True)
     with (folder / f"{experiment}.jsonl").open("a", encoding="utf-8", newline="\n") as stream:
         stream.write(line + "\n")
+
+
+def cost(run: Run) -> dict:
+    """What a training run took, and how it was made."""
+    speed = {"rows_per_second": float(run.rows_per_second), "tokens_per_second": float(run.tokens_per_second)}
+    memory = {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision}
+    return {"seconds": run.seconds} | speed | memory | {"recipe": run.recipe.to_dict()}
 
 
 def probability_counts(probabilities: np.ndarray) -> np.ndarray:

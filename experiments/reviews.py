@@ -7,7 +7,9 @@ import numpy as np
 from datasets import DatasetDict
 from transformers import AutoModel
 
+from experiments import recording
 from helpers import Classification, Recipe, corpora, fit, models, sample
+from helpers.models.embedding import embed
 from helpers.tasks.classification import baselines
 
 CORPUS, MODEL = "reviews", "encoder"
@@ -20,7 +22,7 @@ CHOOSE_ON = 400  # validation rows that choose; the rest of validation is what a
 def reviews() -> DatasetDict:
     """The reviews with `choosing`, the part of validation that chooses, and `validation`, the rest of it."""
     data = corpora.load("reviews").data
-    shuffled = data["validation"].shuffle(seed=0)
+    shuffled = sample(data["validation"], len(data["validation"]))
     data["train"] = data["train"].add_column("place", list(range(len(data["train"]))))
     data["choosing"] = shuffled.select(range(CHOOSE_ON))
     data["validation"] = shuffled.select(range(CHOOSE_ON, len(shuffled)))
@@ -77,20 +79,17 @@ def _frozen(data, rows: int, seed: int) -> dict:
 def _embedded() -> dict[str, np.ndarray]:
     """The frozen encoder's features of every split, shape (rows, D)."""
     tokenizer, body, data = models.tokenizer(), models.load(AutoModel), reviews()
-    return {part: baselines.embed(body, tokenizer, data[part]["text"]) for part in ("train", "choosing", "test")}
+    return {part: embed(body, tokenizer, data[part]["text"]) for part in ("train", "choosing", "test")}
 
 
 def _tuned(data, split: str, about: dict, settings: dict) -> dict:
     task = Classification(tuple(data["train"].features["label"].names))
-    tokenizer = models.tokenizer()
     model = task.build(pretrained=about["system"] != "random init", seed=about["seed"])
     recipe = Recipe(**settings, seed=about["seed"])
     train, held_out = sample(data["train"], about["train_rows"], about["seed"]), data[split]
-    run = fit(task, model, tokenizer, train, data["choosing"], recipe)
-    probabilities = task.predict(run.model, task.encode(tokenizer, held_out))
-    cost = {"seconds": run.seconds, "rows_per_second": run.rows_per_second, "peak_memory_gb": run.peak_memory_gb}
-    cost |= {"epoch": run.best["epoch"], "precision": run.precision, "recipe": recipe.to_dict()}
-    return _scored(probabilities, held_out) | cost | {"split": split}
+    run = fit(task, model, models.tokenizer(), train, data["choosing"], recipe)
+    cost = recording.cost(run) | {"epoch": run.best["epoch"]}
+    return _scored(run.predict(held_out), held_out) | cost | {"split": split}
 
 
 def _scored(probabilities: np.ndarray, held_out) -> dict:

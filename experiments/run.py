@@ -52,8 +52,8 @@ def run(name: str, module, until: float = float("inf"), *, stale: bool = False) 
         if old:
             _forget(name, about)
         recording.record(RESULTS, name, **about, **result, **origin)
-        shown = {key: round(value, 3) for key, value in result.items() if isinstance(value, float)}
-        print(f"{name} {about} {shown} ({time.perf_counter() - began:.0f} s)", flush=True)
+        scores = {key: round(value, 3) for key, value in result.items() if isinstance(value, float)}
+        print(f"{name} {about} {scores} ({time.perf_counter() - began:.0f} s)", flush=True)
 
 
 def _module(name: str):
@@ -86,8 +86,8 @@ def _forget(name: str, about: dict) -> None:
     """Take a result out of its file, whose other lines stay as they are."""
     file, scratch = RESULTS / f"{name}.jsonl", RESULTS / f"{name}.writing"
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not _is(json.loads(line), about)]
-    scratch.write_text("".join(kept), encoding="utf-8", newline="\n")
+    others = [line for line in lines if not _is(json.loads(line), about)]
+    scratch.write_text("".join(others), encoding="utf-8", newline="\n")
     scratch.replace(file)
 
 

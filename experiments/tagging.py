@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from experiments import recording
 from helpers import Recipe, Tagging, corpora, fit, models, sample
 from helpers.corpora.brown import TAGS
 from helpers.tasks.tagging import baselines
@@ -54,18 +55,17 @@ def _classical(data: dict, about: dict) -> dict:
 
 
 def _tuned(data: dict, about: dict) -> dict:
-    tokenizer = models.tokenizer()
     task = Tagging(TAGS, about["system"])
     recipe = Recipe(**RECIPE, seed=about["seed"])
     train = sample(data["train"], about["train_rows"], about["seed"])
-    run = fit(task, task.build(seed=about["seed"]), tokenizer, train, data["validation"], recipe)
+    run = fit(task, task.build(seed=about["seed"]), models.tokenizer(), train, data["validation"], recipe)
     found = {"": {}, " constrained": {}}
     for name in HELD_OUT:
-        encoded = task.encode(tokenizer, data[name])
-        emitted = task.emitted(run.model, encoded)
+        encoded = run.encode(data[name])
+        emissions = task.infer(run.model, encoded)
         for suffix in found:
             decoder = Tagging(TAGS, about["system"], constrain=bool(suffix))
-            found[suffix][name] = decoder.decode(run.model, emitted, encoded["length"])
+            found[suffix][name] = decoder.predictions(run.model, emissions, encoded)
     cost = {"seconds": run.seconds, "rows_per_second": float(run.rows_per_second), "peak_memory_gb": run.peak_memory_gb}
     cost |= {"precision": run.precision, "recipe": recipe.to_dict()}
     if about["system"] == "crf":
