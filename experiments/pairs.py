@@ -15,8 +15,8 @@ def scored(scores: Sequence, texts: list[str], test: Dataset) -> dict:
     result, counts = {}, []
     for metric in scores:
         result |= metric.compute(predictions=texts, references=references)
-        found = metric.per_row(texts, references)
-        counts.append(found if found.ndim == 2 else np.rint(found[:, None] * UNIT))
+        values = metric.per_row(texts, references)
+        counts.append(values if values.ndim == 2 else recording.score_counts(values))
     return result | {"n": len(texts), "counts": np.concatenate(counts, axis=1)}
 
 

@@ -45,24 +45,22 @@ def _spans(about: dict) -> dict:
     data, seed = corpora.load(CORPUS).data, about["seed"]
     train = cropped_contexts(sample(data["train"], about["train_rows"], seed), WORDS, seed=seed)
     recipe = Recipe(**RECIPE, seed=seed)
-    run = fit(TASK, TASK.build(seed=seed), tokenizer, train, None, recipe)
-    found = []
-    for part in (sample(data["validation"], CHOOSE_ON, 0), data["test"]):
-        encoded = TASK.encode(tokenizer, part)
-        found.append((TASK.predict(run.model, encoded), TASK.references(encoded)))
-    task = TASK.calibrated(*found[0])
-    spans, references = found[1]
+    run = fit(TASK, TASK.build(seed=seed), models.tokenizer(), train, None, recipe)
+    choosing, test = sample(data["validation"], CHOOSE_ON), data["test"]
+    task = TASK.calibrated(run.predict(choosing), _references(choosing))
+    spans, references = run.predict(test), _references(test)
     scores = {f"always_{name}": value for name, value in TASK.score(spans, references).items()}
-    return task.score(spans, references) | scores | {"threshold": task.threshold} | _kept(spans) | recording.cost(run)
+    scores |= task.score(spans, references) | {"threshold": task.threshold}
+    return scores | _span_record(spans) | recording.cost(run)
 
 
 def _closest() -> dict:
     test = corpora.load(CORPUS).data["test"]
-    found = closest_sentence(test)
-    return TASK.score(found, [given["text"] for given in test["answers"]]) | _kept(found)
+    spans = closest_sentence(test)
+    return TASK.score(spans, _references(test)) | _span_record(spans)
 
 
-def _kept(spans: list) -> dict:
+def _span_record(spans: list) -> dict:
     return {"counts": recording.span_counts(spans), "n": len(spans)}
 
 

@@ -45,13 +45,13 @@ EXPERIMENTS = {"brown-crf": brown_crf}
 def _classical(data: dict, about: dict) -> dict:
     train = sample(data["train"], about["train_rows"], about["seed"])
     task = Tagging(TAGS)
-    found = {}
+    predictions = {}
     for name in HELD_OUT:
         if about["system"] == "most frequent":
-            found[name] = baselines.most_frequent(train, data[name])
+            predictions[name] = baselines.most_frequent(train, data[name])
         else:
-            found[name] = baselines.crfsuite(train, data["validation"], data[name], task)
-    return _scored(task, {"": found}, data)
+            predictions[name] = baselines.crfsuite(train, data["validation"], data[name], task)
+    return _scored(task, {"": predictions}, data)
 
 
 def _tuned(data: dict, about: dict) -> dict:
@@ -59,29 +59,26 @@ def _tuned(data: dict, about: dict) -> dict:
     recipe = Recipe(**RECIPE, seed=about["seed"])
     train = sample(data["train"], about["train_rows"], about["seed"])
     run = fit(task, task.build(seed=about["seed"]), models.tokenizer(), train, data["validation"], recipe)
-    found = {"": {}, " constrained": {}}
+    decodings = {"": {}, " constrained": {}}
     for name in HELD_OUT:
         encoded = run.encode(data[name])
         emissions = task.infer(run.model, encoded)
-        for suffix in found:
+        for suffix in decodings:
             decoder = Tagging(TAGS, about["system"], constrain=bool(suffix))
-            found[suffix][name] = decoder.predictions(run.model, emissions, encoded)
-    cost = {"seconds": run.seconds, "rows_per_second": float(run.rows_per_second), "peak_memory_gb": run.peak_memory_gb}
-    cost |= {"precision": run.precision, "recipe": recipe.to_dict()}
-    if about["system"] == "crf":
-        cost["transitions"] = run.model.crf.between.tolist()
-    return _scored(task, found, data) | cost
+            decodings[suffix][name] = decoder.predictions(run.model, emissions, encoded)
+    learned = {"transitions": run.model.crf.between.tolist()} if about["system"] == "crf" else {}
+    return _scored(task, decodings, data) | recording.cost(run) | learned
 
 
-def _scored(task: Tagging, found: dict, data: dict) -> dict:
+def _scored(task: Tagging, decodings: dict, data: dict) -> dict:
     """Span F1 by held-out set and decoding, and the counts of both sets' rows, one set after the other, (N, 3) each."""
     result, counts = {}, []
-    for suffix, predictions in found.items():
+    for suffix, predictions in decodings.items():
         for name in HELD_OUT:
             true = [np.array(row) for row in data[name]["tags"]]
             counts.append(task.per_row(predictions[name], true))
             result[f"{name}{suffix}"] = float(task.from_counts(counts[-1].sum(0)))
     stacked = np.concatenate(counts[: len(HELD_OUT)])
-    if len(found) > 1:
+    if len(decodings) > 1:
         stacked = np.concatenate([stacked, np.concatenate(counts[len(HELD_OUT) :])], axis=1)  # (N, 6)
     return result | {"n": len(stacked), "rows_of": list(HELD_OUT), "counts": stacked}
