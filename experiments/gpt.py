@@ -39,8 +39,8 @@ def gpt_json() -> Iterator[tuple[dict, callable]]:
     """Validity, field F1, cost and forgetting of each way to get JSON out of an entry; the two main ways with seeds."""
     yield {"system": "rule"}, lambda: _untrained("rule")
     changes = [{}, {"lora_rank": 8}, {"supervise": "all"}, {"lora_rank": 2}, {"lora_rank": 32}, {"packed": 512}]
-    for place, change in enumerate(changes):
-        if place == 2:
+    for number, change in enumerate(changes):
+        if number == 2:
             yield {"system": "instruction"}, lambda: _untrained("instruction")
         yield _trained(change, 0)
     yield {"system": "examples"}, lambda: _untrained("examples")
@@ -72,14 +72,14 @@ def _untrained(system: str) -> dict:
     model = TASK.build()
     if system == "instruction":
         task = Generation(max_new_tokens=TASK.max_new_tokens)
-        asked = framed(data["test"], parameters.INSTRUCTION)
+        prompts = framed(data["test"], parameters.INSTRUCTION)
     else:
-        shown = "\n\n".join(row["prompt"] + row["completion"] for row in data["train"].select(range(3)))
-        task, asked = TASK, data["test"].map(lambda row: {"prompt": f"{shown}\n\n{row['prompt']}"})
-    answers = task.generate(model, tokenizer, task.encode(tokenizer, asked)).texts
+        examples = "\n\n".join(row["prompt"] + row["completion"] for row in data["train"].select(range(3)))
+        task, prompts = TASK, data["test"].map(lambda row: {"prompt": f"{examples}\n\n{row['prompt']}"})
+    answers = task.generate(model, tokenizer, task.encode(tokenizer, prompts)).texts
     if system == "examples":  # it has never learnt to stop after a line
         answers = [(answer.strip().splitlines() or [""])[0] for answer in answers]
-    return _scored(answers, data["test"]) | _remembered(model, tokenizer)
+    return _scored(answers, data["test"]) | _general_perplexity(model, tokenizer)
 
 
 def _alone(about: dict) -> dict:
@@ -98,15 +98,15 @@ def _tuned(about: dict) -> dict:
     answers = task.generate(run.model, tokenizer, run.encode(data["test"]))
     cost = recording.cost(run) | {"trained_share": trained, "epoch": run.best["epoch"]}
     cost |= {"finished": float(answers.finished.mean())}
-    return _scored(answers.texts, data["test"]) | _remembered(run.model, tokenizer) | cost
+    return _scored(answers.texts, data["test"]) | _general_perplexity(run.model, tokenizer) | cost
 
 
 def _scored(answers: list[str], test: Dataset) -> dict:
-    found = json_fields.counts(answers, test["completion"], parameters.FIELDS)
-    shown = {"valid": float(found[:, 3].mean()), "field_f1": float(json_fields.f1(found.sum(0)))}
-    return shown | {"n": len(found), "counts": found, "some_answers": answers[:5]}
+    counts = json_fields.counts(answers, test["completion"], parameters.FIELDS)
+    scores = {"valid": float(counts[:, 3].mean()), "field_f1": float(json_fields.f1(counts.sum(0)))}
+    return scores | {"n": len(counts), "counts": counts, "some_answers": answers[:5]}
 
 
-def _remembered(model, tokenizer) -> dict:
-    found = likelihood(model, tokenizer, general())
-    return {"general_perplexity": float(np.exp(-Generation.from_counts(found.sum(0)))), "general_n": len(found)}
+def _general_perplexity(model, tokenizer) -> dict:
+    counts = likelihood(model, tokenizer, general())
+    return {"general_perplexity": float(np.exp(-Generation.from_counts(counts.sum(0)))), "general_n": len(counts)}

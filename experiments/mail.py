@@ -41,8 +41,8 @@ def _splits(
 ) -> Iterator[tuple[dict, callable]]:
     about = {"system": system, "train_rows": rows, "seed": seed}
     for split in splits:
-        told = {"split": "test", "misspelled": split} if split in RATES else {"split": split, "misspelled": 0.0}
-        yield about | told, lambda told=told: _scores(**about, **told)
+        part = {"split": "test", "misspelled": split} if split in RATES else {"split": split, "misspelled": 0.0}
+        yield about | part, lambda part=part: _scores(**about, **part)
 
 
 @cache
@@ -74,9 +74,9 @@ def _head(run: Run, rows: Dataset, piece=long_texts.head) -> np.ndarray:
 
 def _windows(run: Run, rows: Dataset) -> np.ndarray:
     """The mean over the first three windows of each text."""
-    pieces = long_texts.windows(run.tokenizer, rows["text"], TOKENS, most=3)
-    flat = Dataset.from_dict({"text": [text for found in pieces for text in found]})
-    ends = np.cumsum([len(found) for found in pieces])
+    windows = long_texts.windows(run.tokenizer, rows["text"], TOKENS, most=3)
+    flat = Dataset.from_dict({"text": [text for texts in windows for text in texts]})
+    ends = np.cumsum([len(texts) for texts in windows])
     return np.array([part.mean() for part in np.split(_head(run, flat), ends[:-1])])
 
 
@@ -89,7 +89,7 @@ def _trained(system: str, rows: int, seed: int) -> Run:
     train, tokenizer = sample(mails("train"), rows, seed), models.tokenizer()
     if system == "hardened":
         changed = misspelling.misspelled(train["text"], LEARNED_RATE, seed=seed)
-        texts = [new if place % 2 else old for place, (old, new) in enumerate(zip(train["text"], changed, strict=True))]
+        texts = [new if number % 2 else old for number, (old, new) in enumerate(zip(train["text"], changed, strict=True))]
         train = long_texts.with_texts(train, texts)
     task = Classification(corpora.load("mail").labels, TOKENS)
     settings = Recipe(**recipe({"train_rows": rows, "seed": seed}))
