@@ -24,6 +24,8 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.bert.modeling_bert import BertForSequenceClassification, BertLayer, eager_attention_forward
 from transformers.models.llama.modeling_llama import LlamaMLP, LlamaRMSNorm
 
+from helpers.errors import InputError
+
 
 @contextmanager
 def first_token_only(model: nn.Module) -> Iterator[None]:
@@ -105,7 +107,14 @@ class CheapDropout(nn.Dropout):
 
 @contextmanager
 def cheap_dropout(model: nn.Module, bits: RandomBits) -> Iterator[None]:
-    """Replace every `nn.Dropout` of the model while the context lasts; parameters and their names stay."""
+    """Replace every `nn.Dropout` of the model while the context lasts; parameters and their names stay.
+
+    A model that computes its layers a second time in backward keeps its own: torch brings back its random state for
+    that, and would not bring back `bits`.
+    """
+    if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
+        yield
+        return
     found = [
         (parent, name, child)
         for parent in model.modules()
@@ -126,10 +135,19 @@ def dropout_rates(model: nn.Module, hidden: float | None, attention: float | Non
     """Other rates of hidden and attention dropout while the context lasts; None leaves a rate as it is.
 
     Attention dropout is kept apart because any rate above zero makes PyTorch leave its fused attention kernel.
+    Raises InputError if a rate reaches nothing in the model.
     """
-    before = [(module, name, getattr(module, name), rate) for module, name, rate in _rates(model, hidden, attention)]
+    places = list(_dropouts(model))
+    rates = {"hidden": hidden, "attention": attention}
+    for kind, rate in rates.items():
+        if rate is not None and kind not in {own for own, *_ in places}:
+            name = "dropout" if kind == "hidden" else "attention_dropout"
+            family = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
+            raise InputError(f"{name} of the recipe reaches nothing in this model ({family}); leave it out")
+    before = [(module, name, getattr(module, name), rates[kind]) for kind, module, name in places]
     for module, name, _, rate in before:
-        setattr(module, name, rate)
+        if rate is not None:
+            setattr(module, name, rate)
     try:
         yield
     finally:
@@ -137,14 +155,26 @@ def dropout_rates(model: nn.Module, hidden: float | None, attention: float | Non
             setattr(module, name, rate)
 
 
-def _rates(model: nn.Module, hidden: float | None, attention: float | None) -> Iterator[tuple[nn.Module, str, float]]:
-    """Every place of the model that holds a dropout rate to be changed, with its new value."""
+def _dropouts(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
+    """Every place that holds a dropout rate: hidden or attention, the module, and the name of its rate.
+
+    A family says which it is by the name of the rate (`attn_dropout`), or keeps a plain `dropout` for the weights of
+    attention inside the module that computes them.
+    """
     for module in model.modules():
-        rate = attention if type(module).__name__.endswith("SelfAttention") else hidden
-        if rate is not None:
-            yield from ((child, "p", rate) for child in module.children() if isinstance(child, nn.Dropout))
-        if attention is not None and isinstance(getattr(module, "attention_dropout", None), float):
-            yield module, "attention_dropout", attention
+        inside = type(module).__name__.endswith(("SelfAttention", "Attention"))
+        for name, child in module.named_children():
+            if isinstance(child, nn.Dropout):
+                yield _kind(name, inside), child, "p"
+        for name, value in vars(module).items():
+            if isinstance(value, float) and "dropout" in name and "layer" not in name:
+                yield _kind(name, inside), module, name
+
+
+def _kind(name: str, inside: bool) -> str:
+    if any(mark in name for mark in ("resid", "output", "hidden", "activation", "proj")):
+        return "hidden"
+    return "attention" if inside or "attn" in name or "attention" in name else "hidden"
 
 
 @contextmanager

@@ -224,6 +224,7 @@ def _weights(auto_class: type, model: str, where: str, settings: PreTrainedConfi
             f"the weights of '{model}' do not fit its configuration: '{missing[0]}' and {len(missing) - 1} more of the "
             f"body are missing or of another shape; pass a complete {settings.model_type} model"
         )
+    loaded.drawn_parameters = frozenset(new)  # `helpers.training.optimizer` trains them as a head
     if new and loaded.get_output_embeddings() is not None:
         warnings.warn(
             f"'{model}' brings no language-model head; a new one is drawn, whose predictions mean nothing until it is "

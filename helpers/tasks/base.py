@@ -37,7 +37,7 @@ class Task(ABC):
         pipeline_tag: what the Hub calls it.
         default_model: the role of the pretrained model that suits it.
         fields: what a person types for one prediction, such as ("text",).
-        new_layers: name prefixes of the layers that the pretrained body lacks.
+        new_head: whether the pretrained body lacks the output layer, so that it is drawn anew.
         selection_metric: the score on validation rows that chooses the best weights; higher is better.
         from_counts: for a score that is no mean over rows, the method that makes it from mean counts (..., K); else
             None.
@@ -49,7 +49,7 @@ class Task(ABC):
     pipeline_tag: ClassVar[str]
     default_model: ClassVar[str] = "encoder"
     fields: ClassVar[tuple[str, ...]] = ("text",)
-    new_layers: ClassVar[tuple[str, ...]] = ()
+    new_head: ClassVar[bool] = True
     selection_metric: ClassVar[str]
     from_counts = None
     learning_rates: ClassVar[Mapping[str, float]] = {}

@@ -17,7 +17,7 @@ TASKS = {
     "generation": "helpers.tasks.generation.task:Generation",
     "seq2seq": "helpers.tasks.seq2seq:Seq2Seq",
 }
-WINGS = tuple(name for name, place in TASKS.items() if place.startswith(f"helpers.tasks.{name}."))
+WINGS = tuple(name for name, path in TASKS.items() if path.startswith(f"helpers.tasks.{name}."))
 
 
 def task_class(name: str) -> type:

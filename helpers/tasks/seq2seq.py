@@ -122,12 +122,6 @@ class Seq2Seq(WritingTask):
         """log p of each row's completion, summed over its tokens, in nats, shape (B,), float64."""
         return -token_losses(model, batch).cpu().double().sum(dim=1).numpy()
 
-    def infer(self, model: PreTrainedModel, encoded: Dataset, *, batch_tokens: int = BATCH_TOKENS) -> list:
-        """As for all tasks. Raises InputError if the rows hold no completions."""
-        if not self.loss_terms(encoded).all():
-            raise InputError("the rows hold no completions, which likelihoods are of; add them, or call generate")
-        return super().infer(model, encoded, batch_tokens=batch_tokens)
-
     def generate(
         self,
         model: PreTrainedModel,

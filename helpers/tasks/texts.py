@@ -21,7 +21,6 @@ class TextTask(Task):
 
     auto_class = AutoModelForSequenceClassification
     pipeline_tag = "text-classification"
-    new_layers = ("classifier",)
     labels: tuple[str, ...]
     max_length: int
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import metrics
+from helpers.errors import InputError
 from helpers.models.inference import BATCH_TOKENS
 from helpers.tasks.base import Task
 
@@ -69,6 +70,7 @@ class WritingTask(Task):
     """
 
     fields = ("prompt",)
+    new_head = False
     selection_metric = "log_likelihood"
     max_new_tokens: int
 
@@ -79,6 +81,12 @@ class WritingTask(Task):
     def loss_terms(self, encoded: Dataset) -> np.ndarray:
         """One term a token that counts, shape (N,)."""
         return np.array([sum(row) for row in encoded["counts"]], dtype=np.int64)
+
+    def infer(self, model: PreTrainedModel, encoded: Dataset, *, batch_tokens: int = BATCH_TOKENS) -> list:
+        """As for all tasks. Raises InputError if a row holds no completion."""
+        if not self.loss_terms(encoded).all():
+            raise InputError("the rows hold no completions, which likelihoods are of; add them, or call generate")
+        return super().infer(model, encoded, batch_tokens=batch_tokens)
 
     def per_row(self, predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
         """log p of each row and the number of tokens behind it, shape (N, 2); `from_counts` makes the score of them."""

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, GradientState
+from accelerate.utils import GradientAccumulationPlugin
 
 from helpers.training.recipe import Recipe
 
@@ -37,14 +38,37 @@ def peak_memory_gb(device: torch.device) -> float:
 
 
 def accelerator(recipe: Recipe) -> tuple[Accelerator, str]:
-    """A fresh accelerator and the precision that it computes in."""
-    AcceleratorState._reset_state()  # it is one for the whole process and else keeps the last run's precision
-    device = Accelerator().device
-    precision = recipe.precision
-    if precision == "auto":
-        precision = "bf16" if native_bf16(device) else "fp32"
-    AcceleratorState._reset_state()
-    return Accelerator(mixed_precision="bf16" if precision == "bf16" else "no"), precision
+    """A fresh accelerator and the precision that it computes in.
+
+    A run inherits nothing: accelerate keeps its state for the whole process, where another loop that ended between two
+    updates would leave `step` without effect, and it reads variables that would divide all gradients.
+    """
+    with _own_environment():
+        device = _accelerator("no").device
+        precision = recipe.precision
+        if precision == "auto":
+            precision = "bf16" if native_bf16(device) else "fp32"
+        return _accelerator("bf16" if precision == "bf16" else "no"), precision
+
+
+def _accelerator(mixed_precision: str) -> Accelerator:
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+    one_step = GradientAccumulationPlugin(num_steps=1)  # pieces of a step are added up by the loop itself
+    return Accelerator(mixed_precision=mixed_precision, gradient_accumulation_plugin=one_step)
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """While this lasts, accelerate sees no variable of its own but which processor to use."""
+    hidden = {name: value for name, value in os.environ.items() if name.startswith("ACCELERATE_")}
+    hidden.pop("ACCELERATE_USE_CPU", None)
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 @contextmanager

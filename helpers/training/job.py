@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -20,7 +21,7 @@ from helpers.tasks.base import Task
 from helpers.training import checkpoints
 from helpers.training.checkpoints import State
 from helpers.training.device import accelerator, keep_freed, out_of_memory
-from helpers.training.optimizer import check_reach, parameter_groups
+from helpers.training.optimizer import check_reach, new_parameters, parameter_groups
 from helpers.training.recipe import Recipe
 
 
@@ -35,6 +36,7 @@ class Job:
         plan: the epoch and the rows of every step.
         evaluate_after: the numbers of the steps after which the validation rows are scored.
         work: the folder of checkpoints, if there is one.
+        trainable: which parameters required a gradient before the run, by name.
     """
 
     task: Task
@@ -53,6 +55,7 @@ class Job:
     validation: Dataset | None
     pad_id: int
     work: Path | None
+    trainable: dict[str, bool]
     bits: RandomBits = field(default_factory=RandomBits)
 
     def weights(self) -> dict[str, Tensor]:
@@ -65,6 +68,11 @@ class Job:
         with torch.no_grad():
             for name, tensor in self.weights().items():
                 tensor.copy_(weights[name])
+
+    def restore_trainable(self) -> None:
+        """Let those parameters require a gradient that did before the run, so that the next run can choose anew."""
+        for name, parameter in self.body.named_parameters():
+            parameter.requires_grad_(self.trainable[name])
 
     @cached_property
     def identity(self) -> dict:
@@ -79,12 +87,12 @@ class Job:
         }
 
     def _model_digest(self) -> str:
-        """Names and shapes of all weights, and the beginnings of those that do not train."""
+        """Configuration, names and shapes of all weights, and the beginnings of those that do not train."""
         seen = [
             (name, tuple(tensor.shape), [] if tensor.requires_grad else tensor.detach().flatten()[:16].tolist())
             for name, tensor in self.body.named_parameters()
         ]
-        return checkpoints.digest(repr(seen))
+        return checkpoints.digest(repr([self.body.config.to_dict(), *seen]))
 
 
 def prepare(
@@ -98,12 +106,13 @@ def prepare(
 ) -> Job:
     """Encode the rows, plan the steps, and bring the model to its device; InputError for what cannot be trained."""
     encoded = task.encode(tokenizer, train)
-    validation = None if validation is None else task.encode(tokenizer, validation)
+    validation = None if validation is None else _labelled(task, tokenizer, validation)
     lengths = np.array([len(ids) for ids in encoded["input_ids"]])
     plan, evaluate_after = _plan(lengths, recipe)
     terms = task.loss_terms(encoded)
     _check_terms(terms, plan)
     check_reach(model, recipe)
+    trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     machine, precision = accelerator(recipe)
     model, optimizer, peaks = _on_device(machine, model, recipe, task)
     return Job(
@@ -123,12 +132,25 @@ def prepare(
         validation=validation,
         pad_id=tokenizer.pad_token_id,
         work=work,
+        trainable=trainable,
     )
+
+
+def _labelled(task: Task, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
+    """Validation rows as tokens; InputError if there are none, or if they hold nothing to compare with."""
+    if len(rows) == 0:
+        raise InputError("the validation data hold no rows; give at least one, or leave validation out")
+    encoded = task.encode(tokenizer, rows)
+    try:
+        task.references(encoded)
+    except (KeyError, ValueError) as error:
+        raise InputError(f"the validation rows hold no labels ({error}); add them, or leave validation out") from error
+    return encoded
 
 
 def _on_device(machine: Accelerator, model: PreTrainedModel, recipe: Recipe, task: Task) -> tuple:
     """The model and its optimiser as accelerate prepares them, and the highest learning rate of each group."""
-    groups = parameter_groups(model, recipe, task.new_layers, task.learning_rates)
+    groups = parameter_groups(model, recipe, new_parameters(model, task), task.learning_rates)
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=machine.device.type in ("cpu", "cuda"))
     peaks = [group["lr"] for group in optimizer.param_groups]
     return *machine.prepare(model, optimizer), peaks
@@ -194,8 +216,19 @@ def check_finite(job: Job, step: int, rows: list[int], loss: float, norm: float)
 
 
 def evaluate(job: Job, state: State) -> dict[str, float]:
-    """Score the validation rows, write the scores into the history, and keep the weights if they are the best."""
+    """Score the validation rows, write the scores into the history, and keep the weights if they are the best.
+
+    Several processes go by the scores of the first, as theirs may differ in the last digits. Raises TrainingError if
+    the score that chooses is not finite.
+    """
     scores = job.task.score(job.task.predict(job.body, job.validation), job.task.references(job.validation))
+    (scores,) = broadcast_object_list([scores])
+    chosen = scores[job.task.selection_metric]
+    if not np.isfinite(chosen):
+        raise TrainingError(
+            f"{job.task.selection_metric} on the validation rows is {chosen} after step {state.step} and cannot choose "
+            "weights; look at these rows, or leave validation out"
+        )
     state.history[-1] |= {f"validation_{name}": value for name, value in scores.items()}
     key = f"validation_{job.task.selection_metric}"
     if state.best is None or state.history[-1][key] > state.best[key]:

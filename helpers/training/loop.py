@@ -41,7 +41,8 @@ class Run(Predictor):
         history: one row a step: step (from 1), epoch, loss (mean over supervised terms), learning_rate,
             gradient_norm, rows, tokens (without padding), seconds since the start of training, and, at evaluations,
             `validation_<score>`.
-        best: the history's row whose weights the model now has, or None without validation rows.
+        best: the history's row whose weights the model now has, or None without validation rows. Its scores were
+            computed in `precision`; `predict` computes in fp32, so the last digits may differ.
         seconds: spent on training steps, without validation and checkpoints.
         peak_memory_gb: of this process since it started, or of the GPU since training began.
         precision: fp32 or bf16.
@@ -102,10 +103,13 @@ def fit(
         raise InputError("the training data hold no rows; give at least one")
     work = checkpoints.work_folder(output) if output else None
     run = job.prepare(task, model, tokenizer, train, validation, recipe or Recipe(), work)
-    with torch.random.fork_rng(), interruptible() as interrupt:
-        state = job.opened(run, resume)
-        with job.memory_errors(run, state):
-            _train(run, state, interrupt)
+    try:
+        with torch.random.fork_rng(), interruptible() as interrupt:
+            state = job.opened(run, resume)
+            with job.memory_errors(run, state):
+                _train(run, state, interrupt)
+    finally:
+        run.restore_trainable()
     return _result(run, state, tokenizer)
 
 

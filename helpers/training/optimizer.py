@@ -4,43 +4,61 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from helpers.errors import InputError
+from helpers.tasks.base import Task
 from helpers.training.recipe import Recipe
 
 
+def new_parameters(model: PreTrainedModel, task: Task) -> frozenset[str]:
+    """The names of the parameters that the pretrained body lacks: the head, and a pooler that was drawn anew.
+
+    They are what stands outside of the body, whatever a family calls it; a task whose output layer comes with the
+    pretrained model has none.
+    """
+    if not task.new_head:
+        return frozenset()
+    body = {id(parameter) for parameter in model.base_model.parameters()} if model.base_model is not model else set()
+    drawn = getattr(model, "drawn_parameters", frozenset())
+    return frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in body or name in drawn)
+
+
 def parameter_groups(
-    model: nn.Module, recipe: Recipe, new_layers: tuple[str, ...], rates: Mapping[str, float] | None = None
+    model: nn.Module, recipe: Recipe, new: frozenset[str], rates: Mapping[str, float] | None = None
 ) -> list[dict]:
     """Freeze what the recipe does not train, and sort the rest by learning rate and weight decay.
 
+    What does not require a gradient before stays as it is.
+
     Args:
-        new_layers: name prefixes of the layers that the pretrained body lacks.
+        new: names of the parameters that the pretrained body lacks.
         rates: peak step sizes of parameters that a task lets learn at their own pace, by name prefix.
 
     Raises InputError if the recipe asks for more layers than the model has or for a head where there is none, and if
     weights to be trained are not in float32.
     """
-    if hasattr(model, "peft_config") and recipe.trainable != "all":
+    adapters = hasattr(model, "peft_config")  # they have chosen what trains
+    if adapters and recipe.trainable != "all":
         raise InputError(
             f"trainable {recipe.trainable} of the recipe has no meaning with LoRA, where its matrices alone train; "
             "leave it at all, or leave LoRA out"
         )
-    trained = _trained_prefixes(model, recipe.trainable, new_layers)
+    layers = _trained_layers(model, recipe.trainable)
     groups: dict[tuple, list] = {}
     for name, parameter in model.named_parameters():
-        if not hasattr(model, "peft_config"):  # adapters have chosen what trains
-            parameter.requires_grad_(trained is None or name.startswith(trained))
+        if layers is not None and not (name in new or name.startswith(layers)):
+            parameter.requires_grad_(False)
         if parameter.requires_grad:
             _check_precision(name, parameter)
             own = [rate for prefix, rate in (rates or {}).items() if name.startswith(prefix)]
-            rate = own[0] if own else recipe.head_learning_rate if name.startswith(new_layers) else None
+            rate = own[0] if own else recipe.head_learning_rate if name in new else None
             # Biases and norms are vectors; decaying them pulls activations to zero and helps nothing.
             decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((rate or recipe.learning_rate, decay), []).append(parameter)
     if not groups:
         raise InputError(f"trainable {recipe.trainable} of the recipe leaves nothing to train in this model; take all")
-    return [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
+    return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
 
 
 def check_reach(model: nn.Module, recipe: Recipe) -> None:
@@ -59,13 +77,20 @@ def _check_precision(name: str, parameter: Tensor) -> None:
         )
 
 
-def _trained_prefixes(model: nn.Module, trainable: str | int, new_layers: tuple[str, ...]) -> tuple[str, ...] | None:
+def _trained_layers(model: nn.Module, trainable: str | int) -> tuple[str, ...] | None:
+    """Name prefixes of the layers that train beside the new parameters; None for all weights."""
     if trainable == "all":
         return None
     if trainable == "head":
-        return new_layers
-    layers = next(name for name, child in model.named_modules() if isinstance(child, nn.ModuleList))
-    count = len(model.get_submodule(layers))
+        return ()
+    count = model.config.num_hidden_layers
+    stacks = [name for name, child in model.named_modules() if isinstance(child, nn.ModuleList) and len(child) == count]
+    # Some families keep several lists of that length, the parts of each layer apart: no prefix is a whole layer there.
+    if len(stacks) != 1:
+        raise InputError(
+            f"the layers of this model ({model.config.model_type}) are not one list of {count}, so trainable "
+            f"{trainable} of the recipe cannot tell which to train; take all or head"
+        )
     if trainable > count:
         raise InputError(f"trainable {trainable} of the recipe is more than the model's {count} layers; lower it")
-    return (*new_layers, *(f"{layers}.{i}." for i in range(count - trainable, count)))
+    return tuple(f"{stacks[0]}.{i}." for i in range(count - trainable, count))

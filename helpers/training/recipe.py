@@ -56,7 +56,8 @@ class Recipe:
         attention_dropout: rate on attention weights, 0 to 0.1; None keeps the model's own, which is 0.1 in BERT (Devlin
             et al. 2019). At 0 PyTorch can use its fused attention kernel, which saves time and memory on long rows.
         trainable: `all`, `head` (the new layers alone), or how many top layers to train beside the head; with a
-            quarter of them BERT keeps nine tenths of its quality (Lee, Tang and Lin 2019).
+            quarter of them BERT keeps nine tenths of its quality (Lee, Tang and Lin 2019). What the caller froze
+            (`requires_grad_(False)`) stays frozen in any case.
         head_learning_rate: peak step size of the new layers, 1 to 10 times that of the body (our choice; that upper
             layers take larger steps is from Howard and Ruder 2018). None means that of the body.
         precision: `auto` takes `bf16` (Kalamkar et al. 2019) where the processor computes it natively, else `fp32`;

@@ -108,8 +108,8 @@ def test_a_disk_that_fills_while_a_model_is_saved_is_told(tmp_path, monkeypatch)
 def test_a_head_alone_and_lora_exclude_each_other():
     adapted = lora.add(tiny_decoder.model(), 2)
     with pytest.raises(InputError, match="trainable head of the recipe has no meaning with LoRA"):
-        parameter_groups(adapted, Recipe(trainable="head"), ())
-    assert parameter_groups(adapted, Recipe(), ())
+        parameter_groups(adapted, Recipe(trainable="head"), frozenset())
+    assert parameter_groups(adapted, Recipe(), frozenset())
 
 
 def test_a_task_without_a_command_is_named():

@@ -25,7 +25,6 @@ class Stars(Task):
     name = "stars"
     auto_class = AutoModelForSequenceClassification
     pipeline_tag = "text-classification"
-    new_layers = ("classifier",)
     selection_metric = "closeness"
 
     def configuration(self):

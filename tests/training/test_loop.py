@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from helpers import Classification, Recipe
 from helpers.errors import InputError, TrainingError
 from helpers.training import checkpoints, device, job, loop
-from helpers.training.optimizer import parameter_groups
+from helpers.training.optimizer import new_parameters, parameter_groups
 
 KILLABLE = """
 import sys, time
@@ -346,7 +346,8 @@ def test_only_the_layers_that_the_recipe_names_are_trained():
 
 
 def test_the_head_takes_its_own_learning_rate_and_vectors_are_not_decayed():
-    groups = parameter_groups(tiny.model(), tiny.recipe(head_learning_rate=0.1), ("classifier",))
+    model = tiny.model()
+    groups = parameter_groups(model, tiny.recipe(head_learning_rate=0.1), new_parameters(model, tiny.TASK))
     found = {(group["lr"], group["weight_decay"]): {p.ndim for p in group["params"]} for group in groups}
     assert found == {(0.003, 0.01): {2}, (0.003, 0.0): {1}, (0.1, 0.01): {2}, (0.1, 0.0): {1}}
 

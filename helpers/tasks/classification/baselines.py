@@ -49,9 +49,9 @@ def naive_bayes(train: Dataset, validation: Dataset, test: Dataset) -> np.ndarra
     """Multinomial naive Bayes on the counts of words, with the smoothing that is most accurate on validation."""
     vectorizer = CountVectorizer(token_pattern=r"(?u)\b\w+\b")
     counts = vectorizer.fit_transform(train["text"])
-    fitted = [MultinomialNB(alpha=alpha).fit(counts, train["label"]) for alpha in SMOOTHING]
+    candidates = [MultinomialNB(alpha=alpha).fit(counts, train["label"]) for alpha in SMOOTHING]
     chosen_on = vectorizer.transform(validation["text"])
-    best = max(fitted, key=lambda model: model.score(chosen_on, validation["label"]))
+    best = max(candidates, key=lambda model: model.score(chosen_on, validation["label"]))
     return _of_all_classes(best, vectorizer.transform(test["text"]), train)
 
 
@@ -113,8 +113,8 @@ def regression(features: Sequence, train: Dataset, validation: Dataset) -> np.nd
 
 def best_regression(features, labels: Sequence[int], chosen_on, answers: Sequence[int]) -> LogisticRegression:
     """Logistic regression on features (rows, D), with the regularisation that is most accurate on other rows."""
-    fitted = [LogisticRegression(C=c, max_iter=2000).fit(features, labels) for c in STRENGTHS]
-    return max(fitted, key=lambda model: model.score(chosen_on, answers))
+    candidates = [LogisticRegression(C=c, max_iter=2000).fit(features, labels) for c in STRENGTHS]
+    return max(candidates, key=lambda model: model.score(chosen_on, answers))
 
 
 def _of_all_classes(model, features, train: Dataset) -> np.ndarray:

@@ -35,10 +35,10 @@ def corpus(
     """
 
     def cut(rows: pd.DataFrame) -> tuple[dict, dict, str]:
-        kept, removed = deduplicated(rows)
-        _check_two_labels(kept, data)
+        unique, removed = deduplicated(rows)
+        _check_two_labels(unique, data)
         rule = f"stratified by label, seed {seed}" + (f", by {group}" if group else "")
-        return split(kept, seed=seed), removed, rule
+        return split(unique, seed=seed), removed, rule
 
     frames, about = files.in_splits(
         data, validation, test, read=partial(read, text=text, label=label, group=group), cut=cut, check=_check_splits

@@ -34,11 +34,11 @@ def windows(
 ) -> list[list[str]]:
     """Each text as pieces of at most `max_length` tokens that follow each other, `most` of them, from its beginning."""
     room = max_length - tokenizer.num_special_tokens_to_add()
-    found = []
+    pieces = []
     for text, starts, ends in _bounds(tokenizer, texts):
-        places = range(0, max(1, min(len(ends), most * room)), room)
-        found.append([text[starts[i] : ends[min(i + room, len(ends)) - 1]] for i in places] if ends else [text])
-    return found
+        offsets = range(0, max(1, min(len(ends), most * room)), room)
+        pieces.append([text[starts[i] : ends[min(i + room, len(ends)) - 1]] for i in offsets] if ends else [text])
+    return pieces
 
 
 def _bounds(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]):

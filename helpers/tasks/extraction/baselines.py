@@ -34,22 +34,22 @@ def no_answer(test: Dataset) -> list[Span]:
 def random_span(train: Dataset, test: Dataset, *, seed: int = 0) -> list[Span]:
     """Words in a row anywhere in the context, as many as a random answer of the training rows has."""
     random = np.random.default_rng(seed)
-    lengths = [len(text.split()) for given in train["answers"] for text in given["text"]] or [1]
-    found = []
+    lengths = [len(text.split()) for answers in train["answers"] for text in answers["text"]] or [1]
+    spans = []
     for context in test["context"]:
         words = [match.span() for match in re.finditer(r"\S+", context)]
         length = min(int(random.choice(lengths)), len(words))
         first = int(random.integers(len(words) - length + 1))
-        found.append(_span(context, words[first][0], words[first + length - 1][1]) if words else NOTHING)
-    return found
+        spans.append(_span(context, words[first][0], words[first + length - 1][1]) if words else NOTHING)
+    return spans
 
 
 def overlapping_sentence(test: Dataset) -> list[Span]:
     """The sentence that shares most different words with the question, the first of several."""
 
     def shared(question: str, parts: Sequence[str]) -> list[int]:
-        asked = _words(question)
-        return [len(asked & _words(part)) for part in parts]
+        question_words = _words(question)
+        return [len(question_words & _words(part)) for part in parts]
 
     return _best_sentences(test, shared)
 
@@ -59,37 +59,37 @@ def closest_sentence(test: Dataset, *, model: str = "encoder") -> list[Span]:
     tokenizer, body = models.tokenizer(model), models.load(AutoModel, model)
     parts = {part for context in dict.fromkeys(test["context"]) for _, part in _sentences(context)}
     texts = sorted({*test["question"], *parts})
-    places = {text: place for place, text in enumerate(texts)}
+    rows = {text: row for row, text in enumerate(texts)}
     features = embed(body, tokenizer, texts, max_length=128)  # (texts, D), of length one
 
     def cosines(question: str, parts: Sequence[str]) -> np.ndarray:
-        return features[[places[part] for part in parts]] @ features[places[question]]
+        return features[[rows[part] for part in parts]] @ features[rows[question]]
 
     return _best_sentences(test, cosines)
 
 
 def _best_sentences(test: Dataset, score: Callable) -> list[Span]:
-    found = []
+    spans = []
     for question, context in zip(test["question"], test["context"], strict=True):
         parts = _sentences(context)
         if not parts:
-            found.append(NOTHING)
+            spans.append(NOTHING)
             continue
         start, text = parts[int(np.argmax(score(question, [text for _, text in parts])))]
-        found.append(_span(context, start, start + len(text)))
-    return found
+        spans.append(_span(context, start, start + len(text)))
+    return spans
 
 
 def _sentences(context: str) -> list[tuple[int, str]]:
     """The lines' sentences and where each starts."""
-    found, start = [], 0
+    pairs, start = [], 0
     for line in context.splitlines():
         for text in sentences(line):
-            place = context.find(text, start)
-            if place >= 0:
-                found.append((place, text))
-                start = place + len(text)
-    return found
+            offset = context.find(text, start)
+            if offset >= 0:
+                pairs.append((offset, text))
+                start = offset + len(text)
+    return pairs
 
 
 def _words(text: str) -> set[str]:

@@ -41,15 +41,15 @@ def answering_curve(predictions: Sequence[Span], references: Sequence[list[str]]
     example without answer scores 1 if none is given).
     """
     margins = np.array([span.margin for span in predictions])
-    given = np.array([squad.f1(span.text, right) for span, right in zip(predictions, references, strict=True)])
-    withheld = np.array([squad.f1("", right) for right in references])
+    scores = np.array([squad.f1(span.text, right) for span, right in zip(predictions, references, strict=True)])
+    empty_scores = np.array([squad.f1("", right) for right in references])
     order = np.argsort(-margins, kind="stable")
-    margins, given, withheld = margins[order], given[order], withheld[order]
+    margins, scores, empty_scores = margins[order], scores[order], empty_scores[order]
     count = np.arange(len(order) + 1)
-    hits = np.concatenate([[0.0], np.cumsum(given)])  # (N + 1,) sum of F1 when the first `count` are answered
-    spared = withheld.sum() - np.concatenate([[0.0], np.cumsum(withheld)])
+    hits = np.concatenate([[0.0], np.cumsum(scores)])  # (N + 1,) sum of F1 when the first `count` are answered
+    spared = empty_scores.sum() - np.concatenate([[0.0], np.cumsum(empty_scores)])
     with np.errstate(divide="ignore", invalid="ignore"):
-        precision, recall = hits / count, hits / (len(order) - withheld.sum())
+        precision, recall = hits / count, hits / (len(order) - empty_scores.sum())
     # Halfway between two margins; those that are equal cannot be parted.
     edges = np.concatenate([[NEVER], (margins[:-1] + margins[1:]) / 2, [-np.inf]])
     curve = pd.DataFrame({"threshold": edges, "answered": count / len(order), "precision": precision, "recall": recall})
@@ -66,11 +66,11 @@ def cropped_contexts(data: Dataset, words: int, *, empty: float = 0.25, seed: in
     answer, since most windows of a long context are such. Rows of up to `words` words stay as they are.
     """
     random = np.random.default_rng(seed)
-    rows = [row if (cut := _stretch(row, words, empty, random)) is None else row | cut for row in data]
+    rows = [row if (crop := _excerpt(row, words, empty, random)) is None else row | crop for row in data]
     return Dataset.from_list(rows, features=data.features)
 
 
-def _stretch(row: dict, words: int, empty: float, random: np.random.Generator) -> dict | None:
+def _excerpt(row: dict, words: int, empty: float, random: np.random.Generator) -> dict | None:
     """A context and its answers cut out of those of a row, or None if its context is short enough."""
     edges = np.array([match.span() for match in regex.finditer(r"\S+", row["context"])]).reshape(-1, 2)
     begins = np.arange(len(edges) - words + 1)  # the first word of every possible stretch
@@ -84,11 +84,11 @@ def _stretch(row: dict, words: int, empty: float, random: np.random.Generator) -
     chosen = apart if texts and random.random() < empty and apart.any() else around
     if not chosen.any():  # an answer longer than a stretch
         return None
-    place = int(random.choice(np.flatnonzero(chosen)))
-    inside = (left[place] <= starts) & (ends <= right[place])
-    kept = [text for text, fits in zip(texts, inside, strict=True) if fits]
-    answers = {"text": kept, "answer_start": (starts[inside] - left[place]).tolist()}
-    return {"context": row["context"][left[place] : right[place]], "answers": answers}
+    index = int(random.choice(np.flatnonzero(chosen)))
+    inside = (left[index] <= starts) & (ends <= right[index])
+    texts_inside = [text for text, fits in zip(texts, inside, strict=True) if fits]
+    answers = {"text": texts_inside, "answer_start": (starts[inside] - left[index]).tolist()}
+    return {"context": row["context"][left[index] : right[index]], "answers": answers}
 
 
 def whole_graphemes(text: str, start: int, end: int) -> tuple[int, int]:
@@ -134,11 +134,11 @@ def unpack_offsets(content: bytes) -> np.ndarray:
 
 def window_labels(given: dict, context: str, offsets: np.ndarray, first: int, row: int) -> dict:
     """The right texts, and the positions of the first of them in a window, 0 and 0 if it is not wholly inside."""
-    texts, places = list(given["text"]), list(given["answer_start"])
+    texts, starts = list(given["text"]), list(given["answer_start"])
     labels = {"answers": texts, "start": 0, "end": 0}
     if not texts:
         return labels
-    begin, stop = places[0], places[0] + len(texts[0])
+    begin, stop = starts[0], starts[0] + len(texts[0])
     if not texts[0].strip() or context[begin:stop] != texts[0]:
         raise InputError(
             f"answer '{texts[0][:40]}' in row {row + 1} does not stand in its context at character {begin}; "
@@ -172,14 +172,14 @@ def _highest(scores: np.ndarray, most: int) -> list[tuple[int, int]]:
     """Row and column of the `most` highest finite scores, the highest first."""
     flat = scores.ravel()
     most = min(most, flat.size)
-    places = np.argpartition(-flat, most - 1)[:most] if most else np.empty(0, int)
-    places = places[np.lexsort((places, -flat[places]))]
-    return [divmod(int(place), scores.shape[1]) for place in places if np.isfinite(flat[place])]
+    order = np.argpartition(-flat, most - 1)[:most] if most else np.empty(0, int)
+    order = order[np.lexsort((order, -flat[order]))]
+    return [divmod(int(index), scores.shape[1]) for index in order if np.isfinite(flat[index])]
 
 
 def best_spans(spans: list[Span], k: int) -> list[Span]:
     """The `k` spans with the highest margins, each stretch of characters once."""
-    kept: dict[tuple[int, int], Span] = {}
+    best: dict[tuple[int, int], Span] = {}
     for span in sorted(spans, key=lambda span: -span.margin):
-        kept.setdefault((span.start, span.end), span)
-    return list(kept.values())[:k] or [NOTHING]
+        best.setdefault((span.start, span.end), span)
+    return list(best.values())[:k] or [NOTHING]

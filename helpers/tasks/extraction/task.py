@@ -60,7 +60,6 @@ class Extraction(Task):
     auto_class = AutoModelForQuestionAnswering
     pipeline_tag = "question-answering"
     fields = ("question", "context")
-    new_layers = ("qa_outputs",)
     selection_metric = "f1"
 
     def __post_init__(self):

@@ -38,14 +38,14 @@ def shorten(segments: list[Segment], window: int, max_length: int | None, max_ne
     left = excess
     while left > 0:
         longest = max(segments, key=lambda segment: len(segment.ids) * segment.may_be_cut)
-        going = min(left, len(longest.ids) - 1) if longest.may_be_cut else 0
-        if going <= 0:
+        count = min(left, len(longest.ids) - 1) if longest.may_be_cut else 0
+        if count <= 0:
             raise InputError(
                 f"row {number} does not fit into {limit:,} tokens without cutting its completion; raise max_length "
                 "or leave the row out"
             )
-        longest.ids = longest.ids[:-going]
-        left -= going
+        longest.ids = longest.ids[:-count]
+        left -= count
     return max(0, excess)
 
 
@@ -82,9 +82,9 @@ class ChatTemplate:
 
     def _end_of_turn(self, frame: list[int]) -> list[int]:
         """The tokens of a frame up to its first special one; a frame without any gets the end token."""
-        for place, token in enumerate(frame):
+        for position, token in enumerate(frame):
             if token in self.special:
-                return frame[: place + 1]
+                return frame[: position + 1]
         if self.tokenizer.eos_token_id is None:
             raise InputError(
                 f"the tokenizer of '{self.tokenizer.name_or_path}' has no end token, so a model could not learn to "

@@ -39,11 +39,11 @@ def corpus(
     """
 
     def cut(rows: pd.DataFrame) -> tuple[dict, dict, str]:
-        kept, removed = one_completion_each(rows)
-        if len(kept) < 3:
-            raise InputError(f"'{data}' holds {len(kept)} different prompts; three splits need at least three")
+        unique, removed = one_completion_each(rows)
+        if len(unique) < 3:
+            raise InputError(f"'{data}' holds {len(unique)} different prompts; three splits need at least three")
         rule = f"at random, seed {seed}" + (f", by {group}" if group else "")
-        return split_groups(kept, seed=seed), removed, rule
+        return split_groups(unique, seed=seed), removed, rule
 
     names = {"prompt": prompt, "completion": completion, "messages": messages, "group": group}
     frames, about = files.in_splits(data, validation, test, read=partial(read, **names), cut=cut, check=check_apart)
@@ -61,19 +61,19 @@ def read(
     """The rows of a file: prompt, completion and group as strings, their number `row`, and for chats `messages`."""
     rows = files.read(path)
     if messages in rows and prompt not in rows:
-        turns = [_turns(given, number, path) for number, given in enumerate(rows[messages], start=1)]
-        for number, given in enumerate(turns, start=1):
-            if given[-1]["role"] != "assistant" or len(given) < 2:
+        chats = [_turns(chat, number, path) for number, chat in enumerate(rows[messages], start=1)]
+        for number, chat in enumerate(chats, start=1):
+            if chat[-1]["role"] != "assistant" or len(chat) < 2:
                 raise InputError(
                     f"messages in row {number} of '{path}' end without an answer; add the assistant's turn"
                 )
-            check_turns(given, f"row {number} of '{path}'", True)
-        before = ["\n".join(turn["content"] for turn in given[:-1]) for given in turns]
-        found = {"prompt": before, "completion": [given[-1]["content"] for given in turns], "messages": turns}
+            check_turns(chat, f"row {number} of '{path}'", True)
+        before = ["\n".join(turn["content"] for turn in chat[:-1]) for chat in chats]
+        columns = {"prompt": before, "completion": [chat[-1]["content"] for chat in chats], "messages": chats}
     else:
-        found = {"prompt": files.texts(rows, prompt, path), "completion": files.texts(rows, completion, path)}
-    found["group"] = files.texts(rows, group, path) if group else found["prompt"]
-    return pd.DataFrame(found).assign(row=range(1, len(rows) + 1))
+        columns = {"prompt": files.texts(rows, prompt, path), "completion": files.texts(rows, completion, path)}
+    columns["group"] = files.texts(rows, group, path) if group else columns["prompt"]
+    return pd.DataFrame(columns).assign(row=range(1, len(rows) + 1))
 
 
 def labelled(path: str | Path, task, **columns: str | None) -> Dataset:
@@ -95,11 +95,11 @@ def unlabelled(path: str | Path, prompt: str = "prompt", messages: str = "messag
     """Rows to be answered: a column `prompt`, or `messages` without the assistant's last turn."""
     rows = files.read(path)
     if messages in rows and prompt not in rows:
-        turns = [_turns(given, number, path) for number, given in enumerate(rows[messages], start=1)]
-        turns = [given[:-1] if _answered(given) else given for given in turns]
-        for number, given in enumerate(turns, start=1):
-            check_turns(given, f"row {number} of '{path}'", False)
-        return Dataset.from_dict({"messages": turns})
+        chats = [_turns(chat, number, path) for number, chat in enumerate(rows[messages], start=1)]
+        chats = [chat[:-1] if _answered(chat) else chat for chat in chats]
+        for number, chat in enumerate(chats, start=1):
+            check_turns(chat, f"row {number} of '{path}'", False)
+        return Dataset.from_dict({"messages": chats})
     return Dataset.from_dict({"prompt": files.texts(rows, prompt, path).tolist()})
 
 
@@ -109,15 +109,15 @@ def _rows(frame: pd.DataFrame) -> Dataset:
     return Dataset.from_dict({name: frame[name].tolist() for name in columns})
 
 
-def _turns(given, number: int, path: str | Path) -> list[dict]:
-    given = given.tolist() if isinstance(given, np.ndarray) else given  # as Parquet files are read
-    good = isinstance(given, list) and given and all(isinstance(turn, dict) for turn in given)
-    if not good or not all(isinstance(turn.get(key), str) for turn in given for key in ("role", "content")):
+def _turns(chat, number: int, path: str | Path) -> list[dict]:
+    chat = chat.tolist() if isinstance(chat, np.ndarray) else chat  # as Parquet files are read
+    good = isinstance(chat, list) and chat and all(isinstance(turn, dict) for turn in chat)
+    if not good or not all(isinstance(turn.get(key), str) for turn in chat for key in ("role", "content")):
         raise InputError(
             f"messages in row {number} of '{path}' are no list of turns; write "
             '[{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]'
         )
-    return [{"role": turn["role"], "content": turn["content"]} for turn in given]
+    return [{"role": turn["role"], "content": turn["content"]} for turn in chat]
 
 
 def _answered(turns: list[dict]) -> bool:

@@ -107,8 +107,8 @@ class Generation(WritingTask):
         window, encoded = tokenizer.model_max_length, []
         for number, turns in zip(row_numbers(data), conversations, strict=True):
             segments = template.around([turn["role"] for turn in turns], [next(tokens) for _ in turns], number)
-            cut = shorten(segments, window, self.max_length, self.max_new_tokens, number)
-            encoded.append(self._row(segments) | {"cut": cut})
+            excess = shorten(segments, window, self.max_length, self.max_new_tokens, number)
+            encoded.append(self._row(segments) | {"cut": excess})
         warn_of_cuts(data, [row["cut"] for row in encoded], self.max_length)
         return Dataset.from_list(encoded)
 
@@ -215,14 +215,14 @@ def token_losses(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 
 
 @contextmanager
-def _logits_at(model: nn.Module, places: Tensor) -> Iterator[None]:
+def _logits_at(model: nn.Module, mask: Tensor) -> Iterator[None]:
     """While this lasts, the output layer keeps of hidden states (B, T, D) those at `places` (B, T - 1): (n, D).
 
     A hook, and not a call of body and head, because autocast and data parallelism live in the model's own `forward`.
     """
     body = model.module if hasattr(model, "module") else model
     head = body.get_output_embeddings()
-    hook = head.register_forward_pre_hook(lambda _, given: (given[0][:, :-1][places], *given[1:]))
+    hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0][:, :-1][mask], *inputs[1:]))
     try:
         yield
     finally:

@@ -40,8 +40,8 @@ def corpus(
     """
 
     def cut(rows: pd.DataFrame) -> tuple[dict, dict, str]:
-        kept, removed = deduplicated(rows)
-        own = kept if group else kept.assign(group=[str(place) for place in range(len(kept))])
+        unique, removed = deduplicated(rows)
+        own = unique if group else unique.assign(group=[str(row) for row in range(len(unique))])
         frames = split_groups(own, seed=seed)
         frames = frames if group else {name: frame.drop(columns="group") for name, frame in frames.items()}
         _check_known(frames, dict.fromkeys(SPLITS, data))
@@ -144,7 +144,7 @@ def _check_splits(frames: files.Frames, paths: files.Paths) -> None:
 
 def _rows(frame: pd.DataFrame, labels: Sequence[str]) -> Dataset:
     """The rows of a frame with the ids of their labels, and their group where there is one."""
-    ids = {label: place for place, label in enumerate(labels)}
+    ids = {label: index for index, label in enumerate(labels)}
     columns = {"text": frame["text"].tolist(), "labels": [[ids[label] for label in own] for own in frame["labels"]]}
     features = {"text": Value("string"), "labels": List(ClassLabel(names=list(labels)))}
     if "group" in frame:

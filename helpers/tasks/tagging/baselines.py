@@ -29,7 +29,7 @@ def most_frequent(train: Dataset, test: Dataset) -> list[np.ndarray]:
         overall.update(tags)
         for word, tag in zip(words, tags, strict=True):
             counts[word][tag] += 1
-    best = {word: found.most_common(1)[0][0] for word, found in counts.items()}
+    best = {word: tag_counts.most_common(1)[0][0] for word, tag_counts in counts.items()}
     rest = overall.most_common(1)[0][0]
     return [np.array([best.get(word, rest) for word in words]) for words in test["tokens"]]
 
@@ -44,13 +44,13 @@ def crfsuite(train: Dataset, validation: Dataset, test: Dataset, task, iteration
     parts = {"train": train, "validation": validation, "test": test}
     features = {name: [features_of(words) for words in data["tokens"]] for name, data in parts.items()}
     true = [np.array(row) for row in validation["tags"]]
-    found = []
+    results = []
     with tempfile.TemporaryDirectory() as folder:
         for strength in STRENGTHS:
             tagger = _fitted(features["train"], train["tags"], strength, iterations, Path(folder) / f"{strength}")
             guesses = [_tagged(tagger, row) for row in features["validation"]]
-            found.append((task.score(guesses, true)[task.selection_metric], strength, tagger))
-        best = max(found, key=lambda entry: entry[:2])[2]
+            results.append((task.score(guesses, true)[task.selection_metric], strength, tagger))
+        best = max(results, key=lambda entry: entry[:2])[2]
         return [_tagged(best, row) for row in features["test"]]
 
 

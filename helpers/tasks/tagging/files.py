@@ -47,9 +47,9 @@ def corpus(
 
     def cut(rows: pd.DataFrame) -> tuple[dict, dict, str]:
         tag_names(rows, data)
-        kept, removed = deduplicated_sentences(rows)
-        rule = "by document" if "group" in kept else "by sentence"
-        return split(kept.assign(label=""), seed=seed), removed, f"at random {rule}, seed {seed}"
+        unique, removed = deduplicated_sentences(rows)
+        rule = "by document" if "group" in unique else "by sentence"
+        return split(unique.assign(label=""), seed=seed), removed, f"at random {rule}, seed {seed}"
 
     frames, about = files.in_splits(
         data, validation, test, read=partial(read, tokens=tokens, tags=tags, group=group), cut=cut, check=_check_splits
@@ -81,10 +81,10 @@ def read(path: str | Path, tokens: str = "tokens", tags: str = "tags", group: st
         if rows["group"].nunique() < 2:
             rows = rows.drop(columns="group")
     else:
-        found = files.read(path)
-        rows = _fields(found, tokens, tags, path)
+        table = files.read(path)
+        rows = _fields(table, tokens, tags, path)
         if group is not None:
-            rows["group"] = files.texts(found, group, path)
+            rows["group"] = files.texts(table, group, path)
     rows["tags"] = [bio(row) for row in rows["tags"]]
     return rows
 
@@ -149,22 +149,22 @@ def _conll(path: Path, tagged: bool = True) -> Iterator[dict]:
             sentence.append((cells[0], cells[-1]))
             continue
         if sentence:
-            found, tags = zip(*sentence, strict=True)
-            yield {"tokens": list(found), "tags": list(tags), "group": str(document)}
+            words, tags = zip(*sentence, strict=True)
+            yield {"tokens": list(words), "tags": list(tags), "group": str(document)}
             sentence = []
         document += cells[0] == DOCUMENT
 
 
 def _fields(rows: pd.DataFrame, tokens: str, tags: str, path: Path) -> pd.DataFrame:
-    found = pd.DataFrame({"tokens": _lists(rows, tokens, path), "tags": _lists(rows, tags, path)})
-    lengths = found["tokens"].str.len(), found["tags"].str.len()
+    frame = pd.DataFrame({"tokens": _lists(rows, tokens, path), "tags": _lists(rows, tags, path)})
+    lengths = frame["tokens"].str.len(), frame["tags"].str.len()
     differ = lengths[0] != lengths[1]
     if differ.any():
         row = int(differ.argmax())
         raise InputError(
             f"row {row + 1} of '{path}' has {lengths[0][row]} words and {lengths[1][row]} tags; give each word one tag"
         )
-    return found
+    return frame
 
 
 def _lists(rows: pd.DataFrame, column: str, path: Path) -> list[list[str]]:

@@ -51,7 +51,6 @@ class Tagging(Task):
     name = "tagging"
     auto_class = AutoModelForTokenClassification
     pipeline_tag = "token-classification"
-    new_layers = ("classifier", "crf")
 
     def __post_init__(self):
         if self.max_length < 3:

@@ -26,6 +26,7 @@ from helpers.tasks.extraction.spans import (
     whole_graphemes,
 )
 from helpers.tasks.registry import from_dict
+from helpers.training.optimizer import new_parameters
 
 LONG = (
     "One two three. " * 6
@@ -295,7 +296,7 @@ def test_the_head_is_drawn_under_the_seed_on_the_pretrained_body():
     assert first.qa_outputs.weight.shape == (2, first.config.hidden_size)
     assert torch.equal(first.qa_outputs.weight, again.qa_outputs.weight)
     assert not torch.equal(first.qa_outputs.weight, other.qa_outputs.weight)
-    assert all(name.startswith(Extraction.new_layers) for name, _ in first.named_parameters() if "bert." not in name)
+    assert new_parameters(first, tiny.TASK) == {name for name, _ in first.named_parameters() if "bert." not in name}
 
 
 def test_a_task_is_what_its_dictionary_says():

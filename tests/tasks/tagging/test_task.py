@@ -13,7 +13,7 @@ from transformers import AutoModelForTokenClassification, BertForTokenClassifica
 from helpers import Tagging, fit, models, saving
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
-from helpers.training.optimizer import parameter_groups
+from helpers.training.optimizer import new_parameters, parameter_groups
 
 TAGS = ("O", "B-x", "I-x")
 SOFTMAX, CRF = Tagging(TAGS, max_length=32), Tagging(TAGS, "crf", max_length=32)
@@ -140,7 +140,8 @@ def test_saved_transitions_stand_beside_the_weights(body, tmp_path):
 
 def test_transitions_learn_at_a_pace_of_their_own(body):
     model = CRF.build(str(body))
-    groups = parameter_groups(model, tiny.recipe(head_learning_rate=0.5), CRF.new_layers, CRF.learning_rates)
+    new = new_parameters(model, CRF)
+    groups = parameter_groups(model, tiny.recipe(head_learning_rate=0.5), new, CRF.learning_rates)
     rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
     assert {rates[id(p)] for p in model.crf.parameters()} == {1e-2}
     assert {rates[id(p)] for p in model.classifier.parameters()} == {0.5}
