@@ -89,7 +89,7 @@ def _trained(system: str, rows: int, seed: int) -> Run:
     train, tokenizer = sample(mails("train"), rows, seed), models.tokenizer()
     if system == "hardened":
         changed = misspelling.misspelled(train["text"], LEARNED_RATE, seed=seed)
-        texts = [new if number % 2 else old for number, (old, new) in enumerate(zip(train["text"], changed, strict=True))]
+        texts = [new if i % 2 else old for i, (old, new) in enumerate(zip(train["text"], changed, strict=True))]
         train = long_texts.with_texts(train, texts)
     task = Classification(corpora.load("mail").labels, TOKENS)
     settings = Recipe(**recipe({"train_rows": rows, "seed": seed}))
