@@ -32,10 +32,10 @@ def words(text: str) -> list[str]:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text: cut after a full stop, `!`, `?` or their Chinese kin, not after an abbreviation."""
-    found = []
+    result = []
     for piece in filter(None, map(str.strip, _END.sub(r"\g<0>\0", text).split("\0"))):
-        if found and _SHORT.search(found[-1]):
-            found[-1] += f" {piece}"
+        if result and _SHORT.search(result[-1]):
+            result[-1] += f" {piece}"
         else:
-            found.append(piece)
-    return found
+            result.append(piece)
+    return result

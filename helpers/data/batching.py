@@ -43,13 +43,13 @@ def length_batches(
     for start in range(0, len(order), pool):
         rows = order[start : start + pool]
         rows = rows[np.argsort(lengths[rows], kind="stable")]
-        batches += _cut(rows.tolist(), lengths, batch_rows, batch_tokens)
+        batches += _sorted_batches(rows.tolist(), lengths, batch_rows, batch_tokens)
     if shuffle:
         batches = [batches[i] for i in random.permutation(len(batches))]
     return batches
 
 
-def _cut(rows: list[int], lengths: np.ndarray, batch_rows: int, batch_tokens: int) -> list[list[int]]:
+def _sorted_batches(rows: list[int], lengths: np.ndarray, batch_rows: int, batch_tokens: int) -> list[list[int]]:
     """Cut rows sorted by length; the last row of a batch is its longest, so its length is the padded length."""
     batches, batch = [], []
     for row in rows:
@@ -71,13 +71,13 @@ def pack(lengths: Sequence[int], width: int) -> list[list[int]]:
     """
     sequences, room = [], []
     for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        place = next((i for i, left in enumerate(room) if lengths[row] <= left), None)
-        if place is None:
+        index = next((i for i, left in enumerate(room) if lengths[row] <= left), None)
+        if index is None:
             sequences.append([])
             room.append(width)
-            place = len(room) - 1
-        sequences[place].append(row)
-        room[place] -= lengths[row]
+            index = len(room) - 1
+        sequences[index].append(row)
+        room[index] -= lengths[row]
     return sequences
 
 

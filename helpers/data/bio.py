@@ -8,14 +8,14 @@ _INSIDE = "IELM"  # the marks of a word that continues a span
 
 def spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     """The spans that BIO tags mark, as (kind, first word, word after the last), by the rule of conlleval."""
-    marked, kind, start = set(), None, 0
-    for place, tag in enumerate([*tags, "O"]):
+    result, kind, start = set(), None, 0
+    for position, tag in enumerate([*tags, "O"]):
         if kind is not None and tag != f"I-{kind}":
-            marked.add((kind, start, place))
+            result.add((kind, start, position))
             kind = None
         if kind is None and tag != "O":
-            kind, start = tag[2:], place
-    return marked
+            kind, start = tag[2:], position
+    return result
 
 
 def bio(tags: Sequence[str]) -> list[str]:
@@ -24,8 +24,8 @@ def bio(tags: Sequence[str]) -> list[str]:
         return list(tags)
     result, inside = [], None
     for tag in tags:
-        place, kind = (tag[0], tag[2:]) if tag != "O" else ("O", None)
-        continues = place in _INSIDE and kind == inside
+        prefix, kind = (tag[0], tag[2:]) if tag != "O" else ("O", None)
+        continues = prefix in _INSIDE and kind == inside
         result.append("O" if kind is None else f"{'I' if continues else 'B'}-{kind}")
         inside = kind
     return result

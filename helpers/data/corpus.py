@@ -55,11 +55,11 @@ class DataCard:
 
     def table(self) -> pd.DataFrame:
         """The card as two columns to show in a notebook."""
-        shown = asdict(self) | {f"words in a {column}": found for column, found in self.words.items()}
-        shown |= {"sha256": self.sha256[:12]}
+        fields = asdict(self) | {f"words in a {column}": quantiles for column, quantiles in self.words.items()}
+        fields |= {"sha256": self.sha256[:12]}
         for name in ("words",) if self.labels else ("words", "labels"):
-            del shown[name]
-        pairs = [(key.replace("_", " "), _flat(value)) for key, value in shown.items()]
+            del fields[name]
+        pairs = [(key.replace("_", " "), _flat(value)) for key, value in fields.items()]
         return pd.DataFrame(pairs, columns=["data card", ""]).set_index("data card")
 
 
@@ -78,8 +78,8 @@ class Corpus:
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of the classes or tags, in the order of their ids; none for rows without labels."""
-        found = label_feature(self.data["train"])
-        return tuple(found[1].names) if found else ()
+        label = label_feature(self.data["train"])
+        return tuple(label[1].names) if label else ()
 
     def drawn(self, rows: int, seed: int = 0) -> "Corpus":
         """The corpus with so many of its training rows, at random; the other splits, and the hash, are as before.
@@ -89,10 +89,10 @@ class Corpus:
         train = self.data["train"]
         if not 1 <= rows <= len(train):
             raise InputError(f"there are {len(train):,} rows to train on, not {rows:,}; draw from 1 to so many of them")
-        kept = train.shuffle(seed=seed).select(range(rows))
+        subset = train.shuffle(seed=seed).select(range(rows))
         counts, others = (
-            count_labels(kept),
-            {name: found for name, found in self.card.labels.items() if name != "train"},
+            count_labels(subset),
+            {name: frequencies for name, frequencies in self.card.labels.items() if name != "train"},
         )
         if len(counts) == 1 and "label" in train.column_names:
             raise InputError(f"all {rows:,} rows that are drawn for training have the label '{min(counts)}'; draw more")
@@ -102,7 +102,7 @@ class Corpus:
             labels=({"train": counts} if counts else {}) | others,
             removed=self.card.removed | {"not drawn for training": len(train) - rows},
         )
-        return replace(self, data=DatasetDict(self.data | {"train": kept}), card=card)
+        return replace(self, data=DatasetDict(self.data | {"train": subset}), card=card)
 
 
 def text_corpus(frames: Frames, labels: Sequence[str], **about) -> Corpus:
@@ -154,7 +154,7 @@ def question_corpus(frames: Frames, **about) -> Corpus:
 
 def text_rows(frame: pd.DataFrame, labels: Sequence[str]) -> Dataset:
     """The rows of a frame of labelled texts, with the ids of their labels."""
-    ids = {label: place for place, label in enumerate(labels)}
+    ids = {label: index for index, label in enumerate(labels)}
     columns = {"text": frame["text"].tolist(), "label": [ids[label] for label in frame["label"]]}
     features = {"text": Value("string"), "label": ClassLabel(names=list(labels))}
     for name in ("group", "date"):
@@ -165,7 +165,7 @@ def text_rows(frame: pd.DataFrame, labels: Sequence[str]) -> Dataset:
 
 def tag_rows(frame: pd.DataFrame, tags: Sequence[str]) -> Dataset:
     """The rows of a frame of tagged sentences, with the ids of their tags and, where there is one, their group."""
-    ids = {tag: place for place, tag in enumerate(tags)}
+    ids = {tag: index for index, tag in enumerate(tags)}
     columns = {"tokens": frame["tokens"].tolist(), "tags": [[ids[tag] for tag in row] for row in frame["tags"]]}
     features = {"tokens": List(Value("string")), "tags": List(ClassLabel(names=list(tags)))}
     if "group" in frame:
@@ -200,10 +200,10 @@ def label_feature(rows: Dataset) -> tuple[str, ClassLabel] | None:
 
 def count_labels(rows: Dataset) -> dict[str, int]:
     """How often each label stands in rows, the most frequent first; nothing for rows without labels."""
-    found = label_feature(rows)
-    if found is None:
+    label_column = label_feature(rows)
+    if label_column is None:
         return {}
-    column, feature = found
+    column, feature = label_column
     ids = rows[column][:]
     ids = ids if isinstance(rows.features[column], ClassLabel) else [label for row in ids for label in row]
     return {feature.names[number]: count for number, count in Counter(ids).most_common()}

@@ -123,8 +123,8 @@ def texts(rows: pd.DataFrame, column: str, path: str | Path) -> pd.Series:
 def check_pair(validation: str | Path | None, test: str | Path | None) -> None:
     """InputError if only one of the two files is given."""
     if (validation is None) != (test is None):
-        given, lacking = ("test", "validation") if validation is None else ("validation", "test")
-        raise InputError(f"a {given} file is given but no {lacking} file; give both, or neither to have data split")
+        present, missing = ("test", "validation") if validation is None else ("validation", "test")
+        raise InputError(f"a {present} file is given but no {missing} file; give both, or neither to have data split")
 
 
 def _parse(path: Path) -> pd.DataFrame:

@@ -30,12 +30,12 @@ def published(data: DatasetDict, **about: str) -> Corpus:
     """
     frames = {name: _named(data[name]) for name in ("train", "test")}
     rows = pd.concat(frames, names=["part"]).reset_index("part").reset_index(drop=True)
-    kept, removed = deduplicated(rows)
-    parts = split(kept[kept["part"] == "train"], test=0.1, validation=0.1)
+    unique, removed = deduplicated(rows)
+    parts = split(unique[unique["part"] == "train"], test=0.1, validation=0.1)
     # The published test set stays what others report on; both cuts of train serve to choose.
-    chosen = pd.concat([parts["validation"], parts["test"]])
-    frames = {"train": parts["train"], "validation": chosen, "test": kept[kept["part"] == "test"]}
-    names = getattr(data["train"].features["label"], "names", None) or sorted(set(kept["label"]))
+    validation = pd.concat([parts["validation"], parts["test"]])
+    frames = {"train": parts["train"], "validation": validation, "test": unique[unique["part"] == "test"]}
+    names = getattr(data["train"].features["label"], "names", None) or sorted(set(unique["label"]))
     return text_corpus(
         {name: frame[["text", "label"]] for name, frame in frames.items()},
         names,

@@ -31,7 +31,7 @@ def corpus(
     Raises AssetError if a library is not installed.
     """
     names = sorted(library for part in libraries.values() for library in part)
-    told = _versions(names)
+    versions = _versions(names)
 
     def make(folder: Path) -> Path:
         rows = [row | {"group": library} for library in names for row in read(library)]
@@ -39,15 +39,15 @@ def corpus(
         file.write_text(json.dumps(rows), encoding="utf-8")
         return file
 
-    file = assets.keep(f"{name}-{version}-" + re.sub(r"[^\w.]+", "-", told), make)
-    kept, removed = one_completion_each(pd.DataFrame(json.loads(file.read_text(encoding="utf-8"))))
+    file = assets.keep(f"{name}-{version}-" + re.sub(r"[^\w.]+", "-", versions), make)
+    pairs, removed = one_completion_each(pd.DataFrame(json.loads(file.read_text(encoding="utf-8"))))
     return pair_corpus(
-        {part: kept[kept["group"].isin(found)].reset_index(drop=True) for part, found in libraries.items()},
+        {part: pairs[pairs["group"].isin(members)].reset_index(drop=True) for part, members in libraries.items()},
         name=name,
-        source=f"docstrings of {told}",
+        source=f"docstrings of {versions}",
         licence="each library's own, BSD-3-Clause or Apache-2.0 and alike",
         unit=unit,
-        split_rule="; ".join(f"{part}: {', '.join(found)}" for part, found in libraries.items()),
+        split_rule="; ".join(f"{part}: {', '.join(members)}" for part, members in libraries.items()),
         removed=removed,
     )
 

@@ -52,8 +52,8 @@ def one_completion_each(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, in
     key = normalised(frame["prompt"])
     votes = frame.groupby([key, frame["completion"]])["prompt"].transform("size")
     order = votes.sort_values(ascending=False, kind="stable").index
-    kept = order[~key[order].duplicated()]
-    return frame.loc[kept.sort_values()], {"prompt seen before": len(frame) - len(kept)}
+    rows = order[~key[order].duplicated()]
+    return frame.loc[rows.sort_values()], {"prompt seen before": len(frame) - len(rows)}
 
 
 def published_pairs(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
@@ -61,16 +61,16 @@ def published_pairs(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataF
 
     A prompt of several splits stays where others will look for it: in test, else in validation.
     """
-    kept, removed, later = {}, {}, set()
+    splits, removed, later = {}, {}, set()
     for name in reversed(SPLITS):
-        frame, found = one_completion_each(frames[name])
+        frame, repeated = one_completion_each(frames[name])
         key = normalised(frame["prompt"])
         leaks = key.isin(later)
         later |= set(key)
-        kept[name] = frame[~leaks]
-        removed |= {f"prompt seen before in {name}": found["prompt seen before"]}
+        splits[name] = frame[~leaks]
+        removed |= {f"prompt seen before in {name}": repeated["prompt seen before"]}
         removed |= {f"{name} row that stands in a later split": int(leaks.sum())}
-    return {name: kept[name] for name in SPLITS}, removed
+    return {name: splits[name] for name in SPLITS}, removed
 
 
 def linked_groups(frame: pd.DataFrame, min_words: int = 4) -> pd.Series:
@@ -112,8 +112,8 @@ def split(
             f"{what} too few rows after removing duplicates ({smallest.min()}); a split into train, validation and "
             f"test needs three{of_each}: add rows" + (" or drop the label" if of_each else "")
         )
-    rest, held_out = _cut(frame, test, seed)
-    train, chosen = _cut(rest, validation / (1 - test), seed)
+    rest, held_out = _split_off(frame, test, seed)
+    train, chosen = _split_off(rest, validation / (1 - test), seed)
     parts = dict(zip(SPLITS, (train, chosen, held_out), strict=True))
     for name, part in parts.items():
         missing = set(labels) - set(_labels(part))
@@ -148,8 +148,8 @@ def split_groups(
 
 def joined(keys: Sequence[Iterable[Hashable]]) -> np.ndarray:
     """The number of each row's component, shape (N,): rows that share a key are joined, also through other rows."""
-    rows = [row for row, found in enumerate(keys) for _ in found]
-    names = pd.factorize(np.array([key for found in keys for key in found], dtype=object))[0]
+    rows = [row for row, row_keys in enumerate(keys) for _ in row_keys]
+    names = pd.factorize(np.array([key for row_keys in keys for key in row_keys], dtype=object))[0]
     size = len(keys) + len(names)
     edges = coo_matrix((np.ones(len(rows), dtype=int), (rows, len(keys) + names)), shape=(size, size))
     return connected_components(edges, directed=False)[1][: len(keys)]
@@ -181,11 +181,11 @@ def _shingles(texts: pd.Series, words: int) -> tuple[np.ndarray, np.ndarray]:
     """Every different run of `words` words of each text: the text's place and the run's number, one pair a run."""
     lists = texts.str.split()
     text = np.repeat(np.arange(len(lists)), lists.str.len())
-    ids = pd.factorize(np.concatenate([np.array(found, dtype=object) for found in lists]))[0].astype(np.uint64)
+    ids = pd.factorize(np.concatenate([np.array(tokens, dtype=object) for tokens in lists]))[0].astype(np.uint64)
     runs = max(0, len(ids) - words + 1)
     mixed = np.zeros(runs, dtype=np.uint64)
-    for place in range(words):  # a polynomial in a large odd number, modulo 2^64
-        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + ids[place : place + runs] + np.uint64(1)
+    for offset in range(words):  # a polynomial in a large odd number, modulo 2^64
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + ids[offset : offset + runs] + np.uint64(1)
     inside = text[:runs] == text[words - 1 :]
     pairs = pd.DataFrame({"text": text[:runs][inside], "run": pd.factorize(mixed[inside])[0]}).drop_duplicates()
     return pairs["text"].to_numpy(), pairs["run"].to_numpy()
@@ -223,7 +223,7 @@ def ordered_split(
     side = np.searchsorted(cuts, dates, side="right")  # 0, 1 or 2
     first = rows.groupby("group")["date"].transform("first").to_numpy()
     late = side != np.searchsorted(cuts, first, side="right")
-    parts = {name: rows[(side == place) & ~late] for place, name in enumerate(SPLITS)}
+    parts = {name: rows[(side == number) & ~late] for number, name in enumerate(SPLITS)}
     for name, part in parts.items():
         missing = set(frame["label"]) - set(part["label"])
         if missing:
@@ -231,7 +231,7 @@ def ordered_split(
     return parts, {"later row of an earlier group": int(late.sum())}
 
 
-def _cut(frame: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _split_off(frame: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Two parts of the rows, the second with about the given share."""
     labels = _labels(frame)
     parts, counts = round(1 / share), labels.value_counts()
@@ -239,17 +239,17 @@ def _cut(frame: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd
         parts = min(parts, counts.min(), frame["group"].nunique())
         if parts < 2:
             raise InputError(f"only the group '{frame['group'].iloc[0]}' is left to split; split without groups")
-        cut = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
-        kept, taken = next(cut.split(frame, labels, frame["group"]))
-        return frame.iloc[sorted(kept)], frame.iloc[sorted(taken)]
+        splitter = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=seed)
+        rest, selected = next(splitter.split(frame, labels, frame["group"]))
+        return frame.iloc[sorted(rest)], frame.iloc[sorted(selected)]
     rare = labels.isin(counts[counts < parts].index).to_numpy()  # fewer rows than folds: one row of each is taken
-    taken = frame[rare].groupby(labels[rare]).sample(1, random_state=seed).index
+    selected = frame[rare].groupby(labels[rare]).sample(1, random_state=seed).index
     if not rare.all():
         common = np.flatnonzero(~rare)
-        cut = StratifiedKFold(n_splits=parts, shuffle=True, random_state=seed)
-        _, fold = next(cut.split(frame[~rare], labels[~rare]))
-        taken = taken.append(frame.index[common[fold]])
-    chosen = frame.index.isin(taken)
+        splitter = StratifiedKFold(n_splits=parts, shuffle=True, random_state=seed)
+        _, fold = next(splitter.split(frame[~rare], labels[~rare]))
+        selected = selected.append(frame.index[common[fold]])
+    chosen = frame.index.isin(selected)
     return frame[~chosen], frame[chosen]
 
 

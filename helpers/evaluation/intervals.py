@@ -62,9 +62,9 @@ def interval(
     Raises InputError if there are no rows, if `groups` differ from them in number, or if all rows are of one group.
     """
     counts = _counts(values, score)  # (S, N, K)
-    found = _score_of(counts.mean(1), score)
+    value = _score_of(counts.mean(1), score)
     low, high = np.quantile(_resampled([counts], score, groups, resamples, seed)[0], [0.025, 0.975])
-    return Interval(found, float(low), float(high), counts.shape[1])
+    return Interval(value, float(low), float(high), counts.shape[1])
 
 
 def paired(
@@ -120,14 +120,14 @@ def _resampled(
     systems, sizes = _by_group(systems, groups)  # (S, G, K) each, (G,)
     random = np.random.default_rng(seed)
     seeds, units, _ = systems[0].shape
-    drawn = [np.empty((resamples, seeds, counts.shape[2])) for counts in systems]
+    samples = [np.empty((resamples, seeds, counts.shape[2])) for counts in systems]
     for i in range(resamples):
         chosen = random.integers(seeds, size=seeds)
         times = np.bincount(random.integers(units, size=units), minlength=units)  # how often each group is drawn
         weights = times / (times @ sizes)  # of the sum of each group, so that all drawn rows weigh the same
-        for counts, means in zip(systems, drawn, strict=True):
+        for counts, means in zip(systems, samples, strict=True):
             means[i] = (weights @ counts)[chosen]  # (S, K)
-    return [(means[..., 0] if score is None else score(means)).mean(-1) for means in drawn]
+    return [(means[..., 0] if score is None else score(means)).mean(-1) for means in samples]
 
 
 def _by_group(systems: list[np.ndarray], groups: Groups) -> tuple[list[np.ndarray], np.ndarray]:

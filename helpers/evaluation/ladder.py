@@ -26,9 +26,9 @@ def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray, *, g
     best = list(quality.values())[-1]
     rows = []
     for name, values in quality.items():
-        found = interval(values, score=score, groups=groups)
+        mean = interval(values, score=score, groups=groups)
         gain = paired(best, values, score=score, groups=groups)
-        row = {"system": name, task.selection_metric: found.value, "low": found.low, "high": found.high, "n": found.n}
+        row = {"system": name, task.selection_metric: mean.value, "low": mean.low, "high": mean.high, "n": mean.n}
         rows.append(row | {"last minus this": gain.value, "gain low": gain.low, "gain high": gain.high})
     return pd.DataFrame(rows).set_index("system")
 
@@ -66,4 +66,4 @@ def confusion(references: np.ndarray, predicted: np.ndarray, labels: tuple[str, 
 
 def table(intervals: Mapping[str, Interval]) -> pd.DataFrame:
     """One row a name: value, low and high of its interval, and n."""
-    return pd.DataFrame({name: vars(found) for name, found in intervals.items()}).T
+    return pd.DataFrame({name: vars(estimate) for name, estimate in intervals.items()}).T

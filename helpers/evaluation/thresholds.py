@@ -59,8 +59,8 @@ def rates(scores: np.ndarray, positive: np.ndarray, threshold: float) -> dict[st
     is flagged.
     """
     flagged = scores >= threshold
-    found = {"recall": interval(flagged[positive]), "false-positive rate": interval(flagged[~positive])}
-    return ({"precision": interval(positive[flagged])} if flagged.any() else {}) | found
+    result = {"recall": interval(flagged[positive]), "false-positive rate": interval(flagged[~positive])}
+    return ({"precision": interval(positive[flagged])} if flagged.any() else {}) | result
 
 
 def precision_at(recall: float, false_positive_rate: float, share: float) -> float:

@@ -106,10 +106,10 @@ def prompt_labels(input_ids: Tensor, prompt_lengths: Tensor, attention_mask: Ten
     `prompt_lengths` (B,) counts the tokens of each prompt. The mask, not the padding id, tells what is padding: with
     many decoders the padding id is the end token, and masking by id would teach the model never to stop.
     """
-    place = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(
+    position = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(
         input_ids
     )  # (B, T), for padding at the right
-    keep = (place >= prompt_lengths.unsqueeze(1)) & attention_mask.bool()
+    keep = (position >= prompt_lengths.unsqueeze(1)) & attention_mask.bool()
     return input_ids.where(keep, IGNORE)
 
 

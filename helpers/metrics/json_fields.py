@@ -9,11 +9,11 @@ import numpy as np
 def read(answer: str, fields: Sequence[str]) -> dict | None:
     """The object that an answer holds, if it is strict JSON with exactly these fields, texts or null; else None."""
     try:
-        found = json.loads(answer)
+        parsed = json.loads(answer)
     except ValueError:
         return None
-    good = isinstance(found, dict) and sorted(found) == sorted(fields)
-    return found if good and all(value is None or isinstance(value, str) for value in found.values()) else None
+    good = isinstance(parsed, dict) and sorted(parsed) == sorted(fields)
+    return parsed if good and all(value is None or isinstance(value, str) for value in parsed.values()) else None
 
 
 def counts(answers: Sequence[str], references: Sequence[str], fields: Sequence[str]) -> np.ndarray:
@@ -23,9 +23,9 @@ def counts(answers: Sequence[str], references: Sequence[str], fields: Sequence[s
     """
     rows = []
     for answer, reference in zip(answers, references, strict=True):
-        said, true = read(answer, fields), read(reference, fields)
-        right = sum(said[field] == true[field] for field in fields) if said else 0
-        rows.append((right, len(said or ()), len(true), said is not None))
+        predicted, true = read(answer, fields), read(reference, fields)
+        right = sum(predicted[field] == true[field] for field in fields) if predicted else 0
+        rows.append((right, len(predicted or ()), len(true), predicted is not None))
     return np.array(rows, dtype=float).reshape(-1, 4)
 
 

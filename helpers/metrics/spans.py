@@ -27,8 +27,8 @@ class SpanF1(Metric):
 
 def span_counts(predicted: Sequence[str], reference: Sequence[str]) -> tuple[int, int, int]:
     """Spans of one row that are right, predicted and true; from their sums over rows `f1_of` makes the F1."""
-    found, true = spans(predicted), spans(reference)
-    return len(found & true), len(found), len(true)
+    predicted_spans, true_spans = spans(predicted), spans(reference)
+    return len(predicted_spans & true_spans), len(predicted_spans), len(true_spans)
 
 
 def f1_of(counts: np.ndarray) -> np.ndarray:
