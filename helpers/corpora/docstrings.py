@@ -69,7 +69,7 @@ def _line(block: str) -> str | None:
     lines = block.splitlines()
     if any(_SECTION.match(line.strip()) for line in lines) or block.startswith((" ", "\t")):
         return None
-    text = _ROLE.sub(lambda found: f"`{found[1] or found[2]}`", " ".join(map(str.strip, lines))).replace("``", "`")
+    text = _ROLE.sub(lambda match: f"`{match[1] or match[2]}`", " ".join(map(str.strip, lines))).replace("``", "`")
     return None if _ODD.search(text) else text
 
 
@@ -95,9 +95,9 @@ def _pairs(source: str) -> Iterator[tuple[str, str]]:
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            found = pair(ast.get_docstring(node, clean=False) or "")
-            if found:
-                yield found
+            entry = pair(ast.get_docstring(node, clean=False) or "")
+            if entry:
+                yield entry
 
 
 def _news(name: str, *, config: str | None) -> Corpus:

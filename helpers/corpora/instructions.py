@@ -70,11 +70,11 @@ def load(*, scale: str | None = None, path: str | None = None, seed: int = 0) ->
     for task, (corpus, rows_of) in _tasks().items():
         cards.append(corpus.card)
         for name in SPLITS:
-            rows = _asked(task, rows_of(corpus.data[name]), ROWS[name], random.Random(f"{seed} {task} {name}"))
+            rows = _instructions(task, rows_of(corpus.data[name]), ROWS[name], random.Random(f"{seed} {task} {name}"))
             frames[name] = pd.concat([frames[name], rows], ignore_index=True)
-    kept, removed = _apart(frames)
+    splits, removed = _apart(frames)
     return pair_corpus(
-        {name: rows.drop(columns="text").sample(frac=1, random_state=seed) for name, rows in kept.items()},
+        {name: rows.drop(columns="text").sample(frac=1, random_state=seed) for name, rows in splits.items()},
         name="instructions",
         source="; ".join(card.source for card in cards),
         licence="; ".join(dict.fromkeys(card.licence for card in cards)),
@@ -117,11 +117,11 @@ def _mark(text: str) -> str:
 def _names(data: Dataset) -> pd.DataFrame:
     """Sentences of Brown with their tagged names."""
     tags = data.features["tags"].feature.names
-    found = [
+    name_lists = [
         [" ".join(tokens[start:end]) for _, start, end in sorted(spans([tags[i] for i in ids]), key=itemgetter(1))]
         for tokens, ids in zip(data["tokens"], data["tags"], strict=True)
     ]
-    answers = ["; ".join(dict.fromkeys(names)) or NOTHING for names in found]
+    answers = ["; ".join(dict.fromkeys(names)) or NOTHING for names in name_lists]
     texts = [" ".join(tokens) for tokens in data["tokens"]]
     return pd.DataFrame({"text": texts, "answer": answers, "belongs": data["group"][:]})
 
@@ -137,7 +137,7 @@ def _written(data: Dataset) -> pd.DataFrame:
     return pd.DataFrame({"text": data["prompt"][:], "answer": data["completion"][:], "belongs": data["group"][:]})
 
 
-def _asked(task: str, rows: pd.DataFrame, most: int, chance: random.Random) -> pd.DataFrame:
+def _instructions(task: str, rows: pd.DataFrame, most: int, chance: random.Random) -> pd.DataFrame:
     """At most so many rows whose text is short, each in one of the task's wordings."""
     rows = rows[rows["text"].str.split().str.len() <= MOST_WORDS]
     rows = rows.iloc[chance.sample(range(len(rows)), min(most, len(rows)))]
@@ -150,7 +150,7 @@ def _asked(task: str, rows: pd.DataFrame, most: int, chance: random.Random) -> p
 
 def _apart(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
     """Rows whose text or library no later split has, the test first, and how many others there were."""
-    kept, removed = {}, {"held out by another task": 0, "text seen before": 0}
+    splits, removed = {}, {"held out by another task": 0, "text seen before": 0}
     libraries, texts = set(), set()
     for name in reversed(SPLITS):
         rows = frames[name]
@@ -160,7 +160,7 @@ def _apart(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], di
         seen = ~shared & (key.isin(texts) | key.duplicated())
         removed["held out by another task"] += int(shared.sum())
         removed["text seen before"] += int(seen.sum())
-        kept[name] = rows[~shared & ~seen]
+        splits[name] = rows[~shared & ~seen]
         libraries |= set(source[of_library])
         texts |= set(key)
-    return {name: kept[name] for name in SPLITS}, removed
+    return {name: splits[name] for name in SPLITS}, removed

@@ -99,19 +99,19 @@ def read(raw: bytes) -> dict:
     lines = [message.get_unixfrom() or "", *(f"{name}: {_decoded(value)}" for name, value in message.items())]
     answered = " ".join(str(message[name] or "") for name in ("Message-ID", "In-Reply-To", "References"))
     ids = sorted(set(re.findall(r"<[^<>\s]+@[^<>\s]+>", answered)))
-    told = {"headers": "\n".join(lines), "subject": subject, "body": written, "text": f"{subject}\n{written}"}
-    return told | {"date": _date(message), "ids": ids}
+    fields = {"headers": "\n".join(lines), "subject": subject, "body": written, "text": f"{subject}\n{written}"}
+    return fields | {"date": _date(message), "ids": ids}
 
 
 def body(message: Message) -> str:
     """What a reader sees: the plain parts of a mail, or if they say nothing its HTML without tags; blanks are one."""
-    found = {"text/plain": [], "text/html": []}
+    parts = {"text/plain": [], "text/html": []}
     for part in message.walk():
-        if part.get_content_type() in found and part.get_content_disposition() != "attachment":
-            found[part.get_content_type()].append(_content(part))
-    plain = " ".join(found["text/plain"]).strip()
+        if part.get_content_type() in parts and part.get_content_disposition() != "attachment":
+            parts[part.get_content_type()].append(_content(part))
+    plain = " ".join(parts["text/plain"]).strip()
     if not plain or re.search(r"(?i)<(html|body)\b", plain):
-        plain = without_tags(plain + " ".join(found["text/html"]))
+        plain = without_tags(plain + " ".join(parts["text/html"]))
     return " ".join(plain.replace("\0", " ").split())
 
 
@@ -134,9 +134,9 @@ def threads(rows: pd.DataFrame) -> list[str]:
     )
     telling = subject.str.split().str.len() >= 3
     keys = [[*ids, *([name] if long else [])] for ids, name, long in zip(rows["ids"], subject, telling, strict=True)]
-    found = joined(keys)
-    first = np.unique(found, return_index=True)[1]
-    return [f"{place}: {rows['subject'].iloc[place]}" for place in first[found]]
+    components = joined(keys)
+    first = np.unique(components, return_index=True)[1]
+    return [f"{row}: {rows['subject'].iloc[row]}" for row in first[components]]
 
 
 def _content(part: Message) -> str:

