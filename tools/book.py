@@ -59,10 +59,10 @@ def _files(entry: dict) -> list[str]:
 
 def notebooks(root: Path) -> list[str]:
     """The notebooks under book/ in reading order, as paths: `book/03-five-steps.ipynb`."""
-    place = {f"{name}.ipynb": number for number, name in enumerate(documents(root))}
-    found = [path.relative_to(root) for path in (root / "book").rglob("*.ipynb")]
-    names = [path.as_posix() for path in found if ".ipynb_checkpoints" not in path.parts]
-    return sorted(names, key=lambda name: (place.get(name, len(place)), name))
+    order = {f"{name}.ipynb": number for number, name in enumerate(documents(root))}
+    paths = [path.relative_to(root) for path in (root / "book").rglob("*.ipynb")]
+    names = [path.as_posix() for path in paths if ".ipynb_checkpoints" not in path.parts]
+    return sorted(names, key=lambda name: (order.get(name, len(order)), name))
 
 
 def digest(root: Path, files: Iterable[Path]) -> str:
@@ -75,8 +75,8 @@ def digest(root: Path, files: Iterable[Path]) -> str:
 
 def key(root: Path, notebook: str) -> str:
     """What the outputs of a notebook depend on, as one hash."""
-    found = [file for file in (root / "helpers").rglob("*") if file.is_file() and not file.name.startswith(".")]
-    package = [file for file in found if file.parent.name != "__pycache__"]
+    paths = [file for file in (root / "helpers").rglob("*") if file.is_file() and not file.name.startswith(".")]
+    package = [file for file in paths if file.parent.name != "__pycache__"]
     scale = os.environ.get("SFT_SCALE", "laptop")
     return f"{scale} {digest(root, [root / notebook, root / 'requirements.lock', *package])}"
 
@@ -117,8 +117,8 @@ def run(notebook: Path) -> str:
     # The kernel itself chooses the backend that puts figures into the page.
     environment.pop("MPLBACKEND", None)
     options = ["--nbmake", "--overwrite", f"--nbmake-timeout={CELL_SECONDS}", "--quiet", "--no-header"]
-    place = ["-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={notebook.parent}"]
-    command = [sys.executable, "-m", "pytest", *options, *place, str(notebook)]
+    location = ["-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={notebook.parent}"]
+    command = [sys.executable, "-m", "pytest", *options, *location, str(notebook)]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
     try:
         done = subprocess.run(

@@ -35,17 +35,17 @@ class Equation(NamedTuple):
 
 def equations(root: Path = ROOT) -> list[Equation]:
     """The numbered equations in the order of the chapters' paths; raises ValueError if two have the same label."""
-    places = [(label, chapter) for chapter, text in _texts(root) for label in LABEL.findall(text)]
-    labels = [label for label, _ in places]
+    pairs = [(label, chapter) for chapter, text in _texts(root) for label in LABEL.findall(text)]
+    labels = [label for label, _ in pairs]
     twice = {label for label in labels if labels.count(label) > 1}
     if twice:
         raise ValueError(f"more than one equation has the label {min(twice)}; rename one of them")
-    found: dict[str, list[str]] = {label: [] for label in labels}
+    tests: dict[str, list[str]] = {label: [] for label in labels}
     for name, test in _tests(root):
         names = [label for label in labels if f"{name}_".startswith(f"test_{label.replace('-', '_')}_")]
         if names:  # a label may begin with another: the longest one is meant
-            found[max(names, key=len)].append(test)
-    return [Equation(label, chapter, found[label]) for label, chapter in places]
+            tests[max(names, key=len)].append(test)
+    return [Equation(label, chapter, tests[label]) for label, chapter in pairs]
 
 
 def page(root: Path = ROOT) -> str:

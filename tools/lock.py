@@ -55,15 +55,15 @@ def pins(frozen: list[str]) -> list[str]:
 
     Raises ValueError where torch brought CUDA's libraries.
     """
-    kept = [line for line in frozen if not line.startswith("pip==")]
-    cuda = [line for line in kept if line.startswith(CUDA)]
+    lines = [line for line in frozen if not line.startswith("pip==")]
+    cuda = [line for line in lines if line.startswith(CUDA)]
     if cuda:
         remedy = "set PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu and try again"
         raise ValueError(f"torch came with CUDA ({cuda[0]} and {len(cuda) - 1} more); {remedy}")
-    inexact = [line for line in kept if line.count("==") != 1]
+    inexact = [line for line in lines if line.count("==") != 1]
     if inexact:
         raise ValueError(f"'{inexact[0]}' names no exact version; install it from a registry")
-    return [line.partition("+")[0] + "\n" for line in sorted(kept, key=str.lower)]
+    return [line.partition("+")[0] + "\n" for line in sorted(lines, key=str.lower)]
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ ADDRESS = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 
 def main(arguments: list[str]) -> str | None:
     if len(arguments) != 1 or not (match := ADDRESS.fullmatch(arguments[0])):
-        given = " ".join(arguments) or "nothing"
-        return f"the address must look like https://github.com/OWNER/REPO, not {given}; make repository URL=..."
+        address = " ".join(arguments) or "nothing"
+        return f"the address must look like https://github.com/OWNER/REPO, not {address}; make repository URL=..."
     old = ADDRESS.fullmatch(notebook.repository()).groups()
     # pyproject.toml is the last of the places: an interrupted run still knows the old address and can be repeated.
-    for path in [ROOT / place for place in PLACES]:
+    for path in [ROOT / file for file in PLACES]:
         text = path.read_text(encoding="utf-8")
         path.write_text(renamed(text, old, match.groups()), encoding="utf-8", newline="\n")
     for path in [ROOT / name for name in book.notebooks(ROOT)]:

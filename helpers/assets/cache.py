@@ -92,14 +92,14 @@ def _stamp(entry: Path, content: Path, sha256: str) -> None:
 
 
 def _sizes_and_times(content: Path) -> dict[str, list[int]]:
-    found = {"": content} if content.is_file() else _files(content)
-    return {name: [file.stat().st_size, file.stat().st_mtime_ns] for name, file in found.items()}
+    files = {"": content} if content.is_file() else _files(content)
+    return {name: [file.stat().st_size, file.stat().st_mtime_ns] for name, file in files.items()}
 
 
 def _files(folder: Path) -> dict[str, Path]:
     """All files below a folder by their relative path with forward slashes, sorted by it."""
-    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
-    return dict(sorted(found.items()))
+    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    return dict(sorted(files.items()))
 
 
 def _make(entry: Path, make: Callable[[Path], Path], scratch: Path) -> Path:
@@ -107,8 +107,8 @@ def _make(entry: Path, make: Callable[[Path], Path], scratch: Path) -> Path:
     making, fresh = scratch / "making", scratch / "fresh"
     making.mkdir()
     fresh.mkdir()
-    made = make(making)
-    content = made.rename(fresh / made.name)
+    output = make(making)
+    content = output.rename(fresh / output.name)
     _stamp(fresh, content, digest(content))
     if entry.exists():
         entry.rename(scratch / "damaged")

@@ -133,6 +133,6 @@ def _from_source(asset: Asset, source: Source, folder: Path) -> Path:
 
 
 def _check(path: Path, sha256: str, what: str) -> None:
-    found = digest(path)
-    if found != sha256:
-        raise AssetError(f"{what} has the sha256 {found[:12]}... and not the pinned {sha256[:12]}...")
+    actual = digest(path)
+    if actual != sha256:
+        raise AssetError(f"{what} has the sha256 {actual[:12]}... and not the pinned {sha256[:12]}...")

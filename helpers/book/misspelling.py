@@ -14,21 +14,21 @@ def misspelled(texts: Sequence[str], rate: float, *, seed: int = 0) -> list[str]
     one that looks like it, or a dot comes between two letters. The first letter stays. The same seed gives the same
     texts, and a word that changes at one rate changes at every higher rate.
     """
-    return [_text(text, rate, np.random.default_rng([seed, place])) for place, text in enumerate(texts)]
+    return [_text(text, rate, np.random.default_rng([seed, number])) for number, text in enumerate(texts)]
 
 
 def _text(text: str, rate: float, random: np.random.Generator) -> str:
     words = text.split(" ")
-    draws, places, kinds = random.random((3, len(words)))
+    draws, positions, kinds = random.random((3, len(words)))
     for i, word in enumerate(words):
         if draws[i] < rate and len(word) >= 4 and word.isalpha():
-            words[i] = _word(word, 1 + int(places[i] * (len(word) - 2)), int(kinds[i] * 5))
+            words[i] = _word(word, 1 + int(positions[i] * (len(word) - 2)), int(kinds[i] * 5))
     return " ".join(words)
 
 
-def _word(word: str, place: int, kind: int) -> str:
+def _word(word: str, position: int, kind: int) -> str:
     """Change a word at a place from 1 to its last letter but one."""
-    before, letter, after = word[:place], word[place], word[place + 1 :]
+    before, letter, after = word[:position], word[position], word[position + 1 :]
     changed = (after[0] + letter + after[1:], after, letter * 2 + after, None, letter + "." + after)[kind]
     if changed is None:  # the first letter from here on that another one looks like, else a star
         alike = letter.translate(LOOK_ALIKES)

@@ -22,11 +22,11 @@ def peak_bytes(run: Callable[[], object]) -> int:
 @contextmanager
 def _silent() -> Iterator[None]:
     """The profiler's C++ part writes to file descriptor 2, and no option stops it."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)

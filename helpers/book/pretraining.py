@@ -34,16 +34,16 @@ def word_vectors(texts: Sequence[str], *, words: int = 4000, window: int = 4, wi
     Returns one row a word, most frequent first, of length one: (words, width).
     """
     split = [_words(text) for text in texts]
-    found = pd.Series([word for text in split for word in text]).value_counts(sort=True)
-    found = found.sort_index().sort_values(ascending=False, kind="stable").head(words)
-    place = {word: i for i, word in enumerate(found.index)}
-    counts = _pair_counts([[place.get(word, -1) for word in text] for text in split], len(place), window)
+    frequencies = pd.Series([word for text in split for word in text]).value_counts(sort=True)
+    frequencies = frequencies.sort_index().sort_values(ascending=False, kind="stable").head(words)
+    index = {word: i for i, word in enumerate(frequencies.index)}
+    counts = _pair_counts([[index.get(word, -1) for word in text] for text in split], len(index), window)
     information = _positive_information(counts)
-    start = np.ones(len(place))  # svds would draw it at random
-    left, strength, _ = svds(information, k=min(width, len(place) - 1), v0=start)
+    start = np.ones(len(index))  # svds would draw it at random
+    left, strength, _ = svds(information, k=min(width, len(index) - 1), v0=start)
     vectors = left * np.sqrt(strength)  # (words, width)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return pd.DataFrame(vectors / np.maximum(lengths, 1e-12), index=found.index)
+    return pd.DataFrame(vectors / np.maximum(lengths, 1e-12), index=frequencies.index)
 
 
 def nearest(vectors: pd.DataFrame, word: str, k: int = 6) -> pd.Series:
@@ -210,9 +210,9 @@ def _pair_counts(rows: list[list[int]], size: int, window: int) -> coo_matrix:
         ids = np.array(row, dtype=np.int64)
         for distance in range(1, min(window, len(ids) - 1) + 1):
             first, second = ids[:-distance], ids[distance:]
-            kept = (first >= 0) & (second >= 0)
-            left.append(first[kept])
-            right.append(second[kept])
+            known = (first >= 0) & (second >= 0)
+            left.append(first[known])
+            right.append(second[known])
     pairs = np.concatenate(left), np.concatenate(right)
     ones = np.ones(len(pairs[0]))
     counts = coo_matrix((ones, pairs), shape=(size, size)).tocsr()

@@ -38,8 +38,8 @@ def add(verb: ArgumentParser, name: str) -> None:
 
 def values(options: Namespace, task: str, *tables: str) -> dict[str, Any]:
     """What the options of a task's tables say, by name, with their defaults."""
-    found = [option for table in tables for option in of_task(task, table)]
-    return {option.name: getattr(options, option.name, option.default) for option in found}
+    task_options = [option for table in tables for option in of_task(task, table)]
+    return {option.name: getattr(options, option.name, option.default) for option in task_options}
 
 
 def check_owned(options: Namespace, task: str, verb: str) -> None:

@@ -53,10 +53,10 @@ def app(predictor: Predictor, name: str) -> FastAPI:
     # A page elsewhere that has its own name point at 127.0.0.1 must not reach the model.
     server.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     task = predictor.task
-    places, working = threading.Semaphore(MOST_WAITING), threading.Lock()
+    slots, lock = threading.Semaphore(MOST_WAITING), threading.Lock()
 
     def predict(rows: list[dict]) -> list[dict]:
-        with working:
+        with lock:
             return predictor.answers(rows)
 
     @server.exception_handler(HTTPException)
@@ -69,19 +69,19 @@ def app(predictor: Predictor, name: str) -> FastAPI:
 
     @server.post("/predict")
     async def answer(request: Request) -> JSONResponse:
-        given = _parsed(request, await _body(request))
-        rows = [task.row(_checked(row, task.fields)) for row in (given if isinstance(given, list) else [given])]
+        payload = _parsed(request, await _body(request))
+        rows = [task.row(_checked(row, task.fields)) for row in (payload if isinstance(payload, list) else [payload])]
         if not 0 < len(rows) <= MOST_ROWS:
             raise HTTPException(422, f"the request holds {len(rows)} rows; send 1 to {MOST_ROWS}")
-        if not places.acquire(blocking=False):
+        if not slots.acquire(blocking=False):
             raise HTTPException(503, f"{MOST_WAITING} requests are waiting already; try again in a moment")
         try:
-            found = await run_in_threadpool(predict, rows)
+            answers = await run_in_threadpool(predict, rows)
         except InputError as error:
             raise HTTPException(422, str(error)) from error
         finally:
-            places.release()
-        return _answer(found if isinstance(given, list) else found[0])
+            slots.release()
+        return _answer(answers if isinstance(payload, list) else answers[0])
 
     return server
 

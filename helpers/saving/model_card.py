@@ -101,8 +101,8 @@ def _cell(value) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{key}: {_cell(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list):
-        shown = ", ".join(_cell(item) for item in value[:40])
-        return shown + (f", ... ({len(value)} in all)" if len(value) > 40 else "")
+        text = ", ".join(_cell(item) for item in value[:40])
+        return text + (f", ... ({len(value)} in all)" if len(value) > 40 else "")
     # A name of a label or a file may hold what Markdown takes for the end of a cell or of a line.
     return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 

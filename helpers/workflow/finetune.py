@@ -59,8 +59,8 @@ def finetune(
     run = replace(run, model=lora.merged(run.model))
     if output is not None:
         run.save(output, corpus.card)  # before it is scored, so that nothing can lose it
-    place = f"; model in {output}" if output is not None else ""
-    note(f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}{place}")
+    destination = f"; model in {output}" if output is not None else ""
+    note(f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}{destination}")
     try:
         run = _scored(run, corpus)
     except KeyboardInterrupt:
@@ -120,8 +120,8 @@ def _scored(run: Run, corpus: Corpus) -> Run:
     return replace(run, ladder=ladder, scores=scores)
 
 
-def _note_cuts(task: Task, cut: int, rows: int, note: Note) -> None:
-    if cut:
+def _note_cuts(task: Task, cuts: int, rows: int, note: Note) -> None:
+    if cuts:
         note(
-            f"{cut:,} of {rows:,} training texts were cut to {task.max_length} tokens; raise --max-length to keep more"
+            f"{cuts:,} of {rows:,} training texts were cut to {task.max_length} tokens; raise --max-length to keep more"
         )

@@ -103,13 +103,13 @@ def cost(lengths: np.ndarray, seconds: Mapping[str, np.ndarray], megabytes: Mapp
 def attention_map(tokens: Sequence[str], weights: np.ndarray, title: str) -> Figure:
     """The weights (T, T) of one head: row = the token that looks, column = the token that is looked at."""
     figure, axes = plt.subplots(figsize=(6, 6))
-    shown = axes.imshow(weights, cmap=SHARES, vmin=0, vmax=1)
+    image = axes.imshow(weights, cmap=SHARES, vmin=0, vmax=1)
     axes.set(xticks=range(len(tokens)), yticks=range(len(tokens)), title=title)
     axes.set_xticklabels(tokens, rotation=90)
     axes.set_yticklabels(tokens)
     axes.set(xlabel="takes from", ylabel="token")
     _cells(axes, weights.shape)
-    figure.colorbar(shown, ax=axes, label="weight", shrink=0.7)
+    figure.colorbar(image, ax=axes, label="weight", shrink=0.7)
     return figure
 
 

@@ -27,8 +27,8 @@ def pieces(words: Sequence[str], tags: Sequence[str], tokens: Sequence[str], wor
         axes.text(middle, 2.0, word, ha="center", va="center", color=colour)
         axes.plot([first, middle], [1.25, 1.75], color=colour, linewidth=1.5)
     for at, (token, word) in enumerate(zip(tokens, word_ids, strict=True)):
-        read = at in firsts
-        box = {"boxstyle": "round,pad=0.3", "facecolor": "#dcebf7" if read else "#eeeeee", "edgecolor": "none"}
+        is_first = at in firsts
+        box = {"boxstyle": "round,pad=0.3", "facecolor": "#dcebf7" if is_first else "#eeeeee", "edgecolor": "none"}
         axes.text(at, 1.0, token, ha="center", va="center", rotation=90, bbox=box, color=BLACK)
         if word is None:
             axes.text(at, 0.2, "special", ha="center", va="center", fontsize=8, color=GREY)
