@@ -25,7 +25,7 @@ class Progress:
 
     def __init__(self, rows: int, done: int, *, shown: bool):
         self.enabled = shown and watched()
-        self.told = not shown
+        self.announced = not shown
         self.rows, self.done, self.scores = rows, done, {}
 
     def __enter__(self) -> "Progress":
@@ -40,18 +40,18 @@ class Progress:
         """Advance by one step's row of the history."""
         self.tokens += entry["tokens"]
         self.seen += entry["rows"]
-        self._tell()
+        self._announce()
         elapsed = self.bar.format_dict["elapsed"] if self.enabled else 0
         speed = {"tokens/s": f"{self.tokens / elapsed:.0f}"} if elapsed else {}
         self.bar.set_postfix({"epoch": entry["epoch"], "loss": f"{entry['loss']:.3f}", **speed, **self.scores})
         self.bar.update(entry["rows"])
 
-    def _tell(self) -> None:
+    def _announce(self) -> None:
         """Once, when the speed is known: a run of more than ten minutes, and what makes it shorter."""
         elapsed = time.monotonic() - self.began
-        if self.told or elapsed < ASKED_AFTER:
+        if self.announced or elapsed < ASKED_AFTER:
             return
-        self.told, speed = True, self.seen / elapsed
+        self.announced, speed = True, self.seen / elapsed
         left = (self.rows - self.done - self.seen) / speed
         if left > LONG:
             tqdm.write(

@@ -62,24 +62,24 @@ def learn_vocabulary(texts: Sequence[str], size: int = 4000) -> PreTrainedTokeni
     A piece that continues a word begins with `##`, as in BERT; `[END]` ends each text. Raises InputError if the texts
     hold too little to fill a vocabulary of `size` tokens.
     """
-    words = Tokenizer(tokenizer_models.WordPiece(unk_token=UNKNOWN))
-    words.normalizer = normalizers.BertNormalizer(lowercase=True)
-    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    words.decoder = decoders.WordPiece()
+    tokenizer = Tokenizer(tokenizer_models.WordPiece(unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
     special = [PAD, UNKNOWN, END]
-    words.train_from_iterator(
+    tokenizer.train_from_iterator(
         texts, trainers.WordPieceTrainer(vocab_size=size, special_tokens=special, show_progress=False)
     )
-    if words.get_vocab_size() < size:
+    if tokenizer.get_vocab_size() < size:
         raise InputError(
-            f"these texts give a vocabulary of {words.get_vocab_size():,} tokens, not of {size:,}; "
+            f"these texts give a vocabulary of {tokenizer.get_vocab_size():,} tokens, not of {size:,}; "
             "give more text or ask for fewer tokens"
         )
-    words.post_processor = processors.TemplateProcessing(
-        single=f"$A {END}", special_tokens=[(END, words.token_to_id(END))]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {END}", special_tokens=[(END, tokenizer.token_to_id(END))]
     )
     names = {"pad_token": PAD, "unk_token": UNKNOWN, "eos_token": END}
-    return PreTrainedTokenizerFast(tokenizer_object=words, model_max_length=512, **names)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
 
 
 def tiny_decoder(

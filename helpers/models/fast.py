@@ -115,18 +115,18 @@ def cheap_dropout(model: nn.Module, bits: RandomBits) -> Iterator[None]:
     if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
         yield
         return
-    found = [
+    dropouts = [
         (parent, name, child)
         for parent in model.modules()
         for name, child in parent.named_children()
         if type(child) is nn.Dropout
     ]
-    for parent, name, child in found:
+    for parent, name, child in dropouts:
         setattr(parent, name, CheapDropout(child.p, bits).train(child.training))
     try:
         yield
     finally:
-        for parent, name, child in found:
+        for parent, name, child in dropouts:
             setattr(parent, name, child.train(parent.training))
 
 
@@ -137,14 +137,14 @@ def dropout_rates(model: nn.Module, hidden: float | None, attention: float | Non
     Attention dropout is kept apart because any rate above zero makes PyTorch leave its fused attention kernel.
     Raises InputError if a rate reaches nothing in the model.
     """
-    places = list(_dropouts(model))
+    dropouts = list(_dropouts(model))
     rates = {"hidden": hidden, "attention": attention}
     for kind, rate in rates.items():
-        if rate is not None and kind not in {own for own, *_ in places}:
+        if rate is not None and kind not in {own for own, *_ in dropouts}:
             name = "dropout" if kind == "hidden" else "attention_dropout"
             family = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
             raise InputError(f"{name} of the recipe reaches nothing in this model ({family}); leave it out")
-    before = [(module, name, getattr(module, name), rates[kind]) for kind, module, name in places]
+    before = [(module, name, getattr(module, name), rates[kind]) for kind, module, name in dropouts]
     for module, name, _, rate in before:
         if rate is not None:
             setattr(module, name, rate)

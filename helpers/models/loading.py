@@ -52,12 +52,12 @@ def tokenizer(model: str | os.PathLike = "encoder", *, scale: str | None = None)
     Raises InputError for an unknown role, scale or folder; AssetError if the network or the disk fails.
     """
     where = _where(model, scale)
-    with quiet(slow=not os.path.isdir(where)), _told(model, where, scale):
-        found = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=_local_only(where))
-        if found.model_max_length > 1e9:  # the tokenizer does not say how much the model reads
+    with quiet(slow=not os.path.isdir(where)), _readable_errors(model, where, scale):
+        result = AutoTokenizer.from_pretrained(where, trust_remote_code=False, local_files_only=_local_only(where))
+        if result.model_max_length > 1e9:  # the tokenizer does not say how much the model reads
             settings = AutoConfig.from_pretrained(where, trust_remote_code=False, local_files_only=_local_only(where))
-            found.model_max_length = getattr(settings, "max_position_embeddings", found.model_max_length)
-    return _with_pad_token(found)
+            result.model_max_length = getattr(settings, "max_position_embeddings", result.model_max_length)
+    return _with_pad_token(result)
 
 
 def load(
@@ -87,7 +87,7 @@ def load(
         AssetError: the network is missing, or the asset cannot be fetched.
     """
     where = _where(model, scale)
-    with quiet(slow=not os.path.isdir(where)), _told(model, where, scale):
+    with quiet(slow=not os.path.isdir(where)), _readable_errors(model, where, scale):
         settings = _configuration(model, where, config)
         if _pads_with_end(settings):
             settings.pad_token_id = tokenizer(model, scale=scale).pad_token_id
@@ -164,14 +164,14 @@ def _unpack_gguf(path: Path, folder: Path) -> Path:
         model = AutoModelForCausalLM.from_pretrained(
             path.parent, gguf_file=path.name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
         )
-        words = _with_pad_token(AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name))
+        tokenizer = _with_pad_token(AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name))
         # SmolLM2 cuts numbers into digits before anything else; the conversion of its GGUF leaves that out.
-        words.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
         )
-        words.model_max_length = model.config.max_position_embeddings
-        model.config.pad_token_id = model.generation_config.pad_token_id = words.pad_token_id
-        words.save_pretrained(content)
+        tokenizer.model_max_length = model.config.max_position_embeddings
+        model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
+        tokenizer.save_pretrained(content)
         try:
             model.save_pretrained(content)
         except SafetensorError as error:
@@ -190,9 +190,9 @@ def _check_folder(folder: Path) -> None:
         raise InputError(f"folder '{folder}' holds no config.json; pass one that save_pretrained has written")
     pickled = [name for name in names if name.endswith(_PICKLED)]
     if not any(name.endswith(".safetensors") for name in names):
-        found = f"only {', '.join(sorted(pickled))}, which may run code when opened" if pickled else "no weights"
+        content = f"only {', '.join(sorted(pickled))}, which may run code when opened" if pickled else "no weights"
         raise InputError(
-            f"folder '{folder}' holds {found}; pass one with model.safetensors, as save_pretrained writes it"
+            f"folder '{folder}' holds {content}; pass one with model.safetensors, as save_pretrained writes it"
         )
 
 
@@ -240,12 +240,16 @@ def _of_the_body(model: PreTrainedModel, name: str) -> bool:
     return (model.base_model is model or inside != name) and not inside.startswith("pooler.")
 
 
-def _with_pad_token(found: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    if found.pad_token is None or found.pad_token == found.eos_token:
-        vocabulary = found.get_vocab()
-        spare = [token for token in (*_PAD_TOKENS, found.unk_token) if token in vocabulary and token != found.eos_token]
-        found.pad_token = spare[0] if spare else found.eos_token
-    return found
+def _with_pad_token(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    if tokenizer.pad_token is None or tokenizer.pad_token == tokenizer.eos_token:
+        vocabulary = tokenizer.get_vocab()
+        spare = [
+            token
+            for token in (*_PAD_TOKENS, tokenizer.unk_token)
+            if token in vocabulary and token != tokenizer.eos_token
+        ]
+        tokenizer.pad_token = spare[0] if spare else tokenizer.eos_token
+    return tokenizer
 
 
 def _pads_with_end(settings: PreTrainedConfig) -> bool:
@@ -271,23 +275,23 @@ def _seeded(seed: int) -> Iterator[None]:
 def quiet(*, slow: bool) -> Iterator[None]:
     """Without transformers' report about new layers; with progress bars, in a terminal, only for what is slow."""
     levels = [(library, library.get_verbosity()) for library in (transformers_logging, hub_logging)]
-    shown = transformers_logging.is_progress_bar_enabled()
-    hidden = not slow or hide_progress()
+    bars_enabled = transformers_logging.is_progress_bar_enabled()
+    hide_bars = not slow or hide_progress()
     for library, _ in levels:
         library.set_verbosity(logging.CRITICAL)
-    if hidden:
+    if hide_bars:
         transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
         for library, level in levels:
             library.set_verbosity(level)
-        if shown:
+        if bars_enabled:
             transformers_logging.enable_progress_bar()
 
 
 @contextmanager
-def _told(model: str | os.PathLike, where: str, scale: str | None) -> Iterator[None]:
+def _readable_errors(model: str | os.PathLike, where: str, scale: str | None) -> Iterator[None]:
     """Turns what transformers raises, often a paragraph, into one sentence."""
     try:
         yield

@@ -77,7 +77,7 @@ class Seq2Seq(WritingTask):
         completions = _completions(tokenizer, data) if "completion" in data.column_names else [[]] * len(data)
         warn_of_cuts(data, cuts, self.max_length)
         sides = zip(prompts, completions, cuts, strict=True)
-        return Dataset.from_list([_row(prompt, completion) | {"cut": cut} for prompt, completion, cut in sides])
+        return Dataset.from_list([_row(prompt, completion) | {"cut": excess} for prompt, completion, excess in sides])
 
     def _prompts(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> tuple[list[list[int]], list[int]]:
         """The tokens of each prompt, cut at its end if it must be, and how many it lost."""
@@ -86,15 +86,15 @@ class Seq2Seq(WritingTask):
         room = limit - len(side.before) - len(side.after)
         if room < 1:
             raise InputError(f"max_length {limit} leaves no room beside the prompt's special tokens; raise it")
-        made = side.tokens(_texts(data, "prompt"))
-        cuts = [max(0, len(ids) - room) for ids in made]
-        for number, cut in zip(row_numbers(data), cuts, strict=True):
-            if cut and self.max_length is None:
+        prompts = side.tokens(_texts(data, "prompt"))
+        cuts = [max(0, len(ids) - room) for ids in prompts]
+        for number, over in zip(row_numbers(data), cuts, strict=True):
+            if over and self.max_length is None:
                 raise InputError(
-                    f"prompt in row {number} needs {limit + cut:,} tokens and the model reads {limit:,}; shorten it, "
+                    f"prompt in row {number} needs {limit + over:,} tokens and the model reads {limit:,}; shorten it, "
                     "or set max_length to have prompts cut"
                 )
-        return [side.framed(ids[:room]) for ids in made], cuts
+        return [side.framed(ids[:room]) for ids in prompts], cuts
 
     def build(self, model: str | None = None, *, pretrained: bool = True, seed: int = 0) -> PreTrainedModel:
         """The pretrained encoder-decoder with the output layer it came with.
@@ -221,8 +221,8 @@ def _written(
     """What the model writes for each row after its start token and the tokens `before`, padding included."""
     begin = torch.tensor([[settings.decoder_start_token_id, *before]])
     begin = begin.expand(len(inputs["input_ids"]), -1)  # (B, 1 + len(before))
-    given = on_device(inputs | {"decoder_input_ids": begin}, model.device)
-    return model.generate(**given, generation_config=settings)[:, begin.shape[1] :].tolist()
+    arguments = on_device(inputs | {"decoder_input_ids": begin}, model.device)
+    return model.generate(**arguments, generation_config=settings)[:, begin.shape[1] :].tolist()
 
 
 def _row(prompt: list[int], completion: list[int]) -> dict:
@@ -233,14 +233,14 @@ def _row(prompt: list[int], completion: list[int]) -> dict:
 def _completions(tokenizer: PreTrainedTokenizerBase, data: Dataset) -> list[list[int]]:
     """The tokens of each completion; InputError, with the row, for one that is longer than the model writes."""
     side, window = _completion_side(tokenizer), tokenizer.model_max_length
-    made = [side.framed(ids) for ids in side.tokens(_texts(data, "completion"))]
-    for number, ids in zip(row_numbers(data), made, strict=True):
+    completions = [side.framed(ids) for ids in side.tokens(_texts(data, "completion"))]
+    for number, ids in zip(row_numbers(data), completions, strict=True):
         if len(ids) > window:
             raise InputError(
                 f"completion in row {number} needs {len(ids):,} tokens and the model writes {window:,} at most; "
                 "shorten it or leave the row out"
             )
-    return made
+    return completions
 
 
 def _texts(data: Dataset, column: str) -> list[str]:

@@ -27,11 +27,11 @@ def row_numbers(rows: Dataset) -> Sequence[int]:
 
 def warn_of_cuts(rows: Dataset, cuts: list[int], max_length: int | None) -> None:
     """Warn, for `encode`, how many prompts were cut; `cuts` are the tokens that each row lost."""
-    shortened = [number for number, cut in zip(row_numbers(rows), cuts, strict=True) if cut]
-    if shortened:
+    numbers = [number for number, excess in zip(row_numbers(rows), cuts, strict=True) if excess]
+    if numbers:
         warnings.warn(
-            f"{len(shortened):,} of {len(cuts):,} prompts were cut to max_length {max_length}, by {sum(cuts):,} tokens "
-            f"in all, the first in row {shortened[0]}; raise max_length to keep them whole",
+            f"{len(numbers):,} of {len(cuts):,} prompts were cut to max_length {max_length}, by {sum(cuts):,} tokens "
+            f"in all, the first in row {numbers[0]}; raise max_length to keep them whole",
             stacklevel=3,
         )
 
@@ -58,7 +58,7 @@ class Generated:
 
 def until_end(ids: list[int], ends: list[int]) -> list[int]:
     """The tokens up to and with the first that ends an answer."""
-    length = next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
+    length = next((index + 1 for index, token in enumerate(ids) if token in ends), len(ids))
     return ids[:length]
 
 

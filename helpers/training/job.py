@@ -305,5 +305,5 @@ def _check_terms(terms: np.ndarray, plan: list[tuple[int, list[int]]]) -> None:
 
 
 def _listed(rows: list[int], most: int = 8) -> str:
-    shown = ", ".join(str(row + 1) for row in sorted(rows)[:most])
-    return shown + (", ..." if len(rows) > most else "")
+    numbers = ", ".join(str(row + 1) for row in sorted(rows)[:most])
+    return numbers + (", ..." if len(rows) > most else "")

@@ -20,8 +20,8 @@ def new_parameters(model: PreTrainedModel, task: Task) -> frozenset[str]:
     if not task.new_head:
         return frozenset()
     body = {id(parameter) for parameter in model.base_model.parameters()} if model.base_model is not model else set()
-    drawn = getattr(model, "drawn_parameters", frozenset())
-    return frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in body or name in drawn)
+    new = getattr(model, "drawn_parameters", frozenset())
+    return frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in body or name in new)
 
 
 def parameter_groups(

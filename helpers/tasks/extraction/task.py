@@ -104,15 +104,15 @@ class Extraction(Task):
             return_token_type_ids="token_type_ids" in tokenizer.model_input_names,
         )
         windows = []
-        for i, place in enumerate(encoded["overflow_to_sample_mapping"]):
+        for i, sample in enumerate(encoded["overflow_to_sample_mapping"]):
             inside = [position for position, part in enumerate(encoded.sequence_ids(i)) if part == 1]
             first = inside[0] if inside else len(encoded["input_ids"][i])
             offsets = np.array(encoded["offset_mapping"][i][first : first + len(inside)], np.int32).reshape(-1, 2)
             row = {name: encoded[name][i] for name in ("input_ids", "token_type_ids") if name in encoded}
-            row |= {"first": first, "offsets": pack_offsets(offsets), "example": begin + place}
-            row["context"] = rows["context"][place]
+            row |= {"first": first, "offsets": pack_offsets(offsets), "example": begin + sample}
+            row["context"] = rows["context"][sample]
             if "answers" in rows:
-                row |= window_labels(rows["answers"][place], row["context"], offsets, first, begin + place)
+                row |= window_labels(rows["answers"][sample], row["context"], offsets, first, begin + sample)
             windows.append(row)
         return windows
 
@@ -217,9 +217,9 @@ class Extraction(Task):
     def answer(self, prediction: Span, row: dict) -> dict:
         """The answer, empty for none, and where it stands in the context."""
         text = self.answer_text(prediction)
-        place = {"start": prediction.start, "end": prediction.end} if text else {}
+        positions = {"start": prediction.start, "end": prediction.end} if text else {}
         # A context without words has no span to compare, and JSON has no word for minus infinity.
-        return {"answer": text, **place, "margin": round(max(prediction.margin, -1e6), 4)}
+        return {"answer": text, **positions, "margin": round(max(prediction.margin, -1e6), 4)}
 
     @property
     def limit(self) -> str:
@@ -233,4 +233,4 @@ class Extraction(Task):
 def _legal(row: dict) -> list[int]:
     """1 at the positions of a window where an answer may start or end, else 0, shape (T,)."""
     context = range(row["first"], row["first"] + len(unpack_offsets(row["offsets"])))
-    return [int(place == 0 or place in context) for place in range(len(row["input_ids"]))]
+    return [int(position == 0 or position in context) for position in range(len(row["input_ids"]))]

@@ -129,10 +129,10 @@ class Tagging(Task):
 
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
         """Pad on the right: input_ids, attention_mask (B, T); first, word_mask and labels (B, W) for W words."""
-        kept = [row["first"] for row in rows]
+        first_pieces = [row["first"] for row in rows]
         batch = padded_inputs([row["input_ids"] for row in rows], pad_id)  # (B, T)
-        batch["first"] = padded(kept, 0)  # (B, W)
-        batch["word_mask"] = padded([[1] * len(row) for row in kept], 0)  # (B, W)
+        batch["first"] = padded(first_pieces, 0)  # (B, W)
+        batch["word_mask"] = padded([[1] * len(row) for row in first_pieces], 0)  # (B, W)
         if "labels" in rows[0]:
             batch["labels"] = padded([row["labels"][: len(row["first"])] for row in rows], IGNORE)  # (B, W)
         return batch
@@ -192,8 +192,8 @@ class Tagging(Task):
         """Counts of each row, shape (N, 3): spans that are right, predicted and true; or words right, all and all."""
         pairs = zip(predictions, references, strict=True)
         if self.spans:
-            return np.array([metrics.span_counts(self.names(found), self.names(true)) for found, true in pairs])
-        return np.array([((found == true).sum(), len(true), len(true)) for found, true in pairs])
+            return np.array([metrics.span_counts(self.names(predicted), self.names(true)) for predicted, true in pairs])
+        return np.array([((predicted == true).sum(), len(true), len(true)) for predicted, true in pairs])
 
     def from_counts(self, counts: np.ndarray) -> np.ndarray:
         """Counts of `per_row`, summed or averaged over rows, shape (..., 3), to F1 (which here equals accuracy)."""
@@ -205,8 +205,8 @@ class Tagging(Task):
         scores = {"accuracy": float(right.mean())}
         if not self.spans:
             return scores
-        found, true = ([self.names(row) for row in rows] for rows in (predictions, references))
-        return metrics.load("span_f1").compute(predictions=found, references=true) | scores
+        predicted, true = ([self.names(row) for row in rows] for rows in (predictions, references))
+        return metrics.load("span_f1").compute(predictions=predicted, references=true) | scores
 
     def answer(self, prediction: np.ndarray, row: dict) -> dict:
         """The words and their tags, and the spans that the tags mark."""
@@ -252,8 +252,8 @@ def _first_pieces(word_ids: list[int | None]) -> list[int]:
 
     A word of which the tokenizer leaves nothing, such as a lone control character, is read at the row's first token.
     """
-    found = {}
-    for place, word in enumerate(word_ids):
+    first = {}
+    for position, word in enumerate(word_ids):
         if word is not None:
-            found.setdefault(word, place)
-    return [found.get(word, 0) for word in range(max(found, default=-1) + 1)]
+            first.setdefault(word, position)
+    return [first.get(word, 0) for word in range(max(first, default=-1) + 1)]
