@@ -58,8 +58,8 @@ class Results:
     def where(self, **equal: Any) -> "Results":
         """Those results that have all these values, in their order.
 
-        A list or tuple means any of its values, None that nothing was recorded. Raises InputError for a column that
-        there is not, and if no result is left.
+        A list or tuple means any of its values, None that nothing was recorded. Raises InputError for a column
+        that does not exist, and if no result is left.
         """
         frame = self.frame
         for column, value in equal.items():
@@ -75,7 +75,7 @@ class Results:
         """The results in groups of equal values, in the order in which these first appear, with their values.
 
         One column gives its value itself, several give tuples; None stands for a value that was not recorded. Changed
-        settings are given in words: `epochs 1`, and `recipe` where nothing was changed.
+        settings are returned as text: `epochs 1`, and `recipe` where nothing was changed.
         """
         for column in columns:
             self._check(column)
@@ -126,7 +126,7 @@ class Results:
         return self.counts()[..., ROUGE.index(name)] / SCORE_STEPS
 
     def recipe(self) -> Recipe:
-        """The recipe of these results, with the seed of the first; those that nothing trained are left out.
+        """The recipe of these results, with the seed of the first; results without training are left out.
 
         Raises InputError if they were made by several recipes, or nothing was trained.
         """
@@ -142,10 +142,9 @@ class Results:
         return Recipe(**recipes[0])
 
     def recipes(self, *keys: str) -> pd.DataFrame:
-        """How the trained ones were made: one row for each value of `keys`, in the order of the results.
+        """The settings of the trained results: one row for each value of `keys`, in the order of the results.
 
-        Columns: the number of `seeds`, and what is not the default of `Recipe` in any of them, with the default where
-        it was kept.
+        Columns: the number of `seeds`, and each setting that differs from the default of `Recipe` in any of them.
         """
         default = Recipe().to_dict()
         trained = self.frame[[isinstance(recipe, dict) for recipe in self["recipe"]]]

@@ -1,4 +1,4 @@
-"""Words as senders of spam write them so that a filter does not know them, and people still do."""
+"""Misspelled words, as senders of spam write them: a filter does not know them, and people can read them."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What every notebook of the book begins with, and how a number reaches its text."""
+"""What every notebook of the book begins with, and how computed numbers reach its text."""
 
 import os
 import random

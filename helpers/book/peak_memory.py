@@ -21,7 +21,7 @@ def peak_bytes(run: Callable[[], object]) -> int:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """The profiler's C++ part writes to file descriptor 2, and no option stops it."""
+    """While this lasts, file descriptor 2 is muted: the profiler's C++ part writes there, and no option stops it."""
     stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:

@@ -25,13 +25,13 @@ PAD, UNKNOWN, END = "[PAD]", "[UNK]", "[END]"
 
 
 def word_vectors(texts: Sequence[str], *, words: int = 4000, window: int = 4, width: int = 100) -> pd.DataFrame:
-    """A vector for each of the most frequent words, from nothing but counts of which words stand near it.
+    """A vector for each of the most frequent words, from counts of the words that stand near it.
 
     Counts of pairs at most `window` words apart become positive pointwise mutual information (how much more often
     than by chance a pair meets), whose `width` strongest directions are kept (Levy and Goldberg 2014: word2vec
     factorises nearly the same matrix).
 
-    Returns one row a word, most frequent first, of length one: (words, width).
+    Returns one row per word, the most frequent first, each of length one: (words, width).
     """
     split = [_words(text) for text in texts]
     frequencies = pd.Series([word for text in split for word in text]).value_counts(sort=True)
@@ -150,7 +150,7 @@ def pretrain(
 
     The learning rate rises over the first tenth of the steps and then falls to zero along a cosine.
 
-    Returns one row a step: step (from 1), tokens seen, loss in nats a token, held_out (NaN between evaluations),
+    Returns one row per step: step (from 1), tokens seen, loss in nats per token, held_out (NaN between evaluations),
     seconds since the start.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.1)
@@ -195,7 +195,7 @@ def mask_tokens(
 
 
 def _targets(model: PreTrainedModel, ids: Tensor) -> Tensor:
-    """The next token of each but the last, (B, T-1); after the end of a text there is nothing that could be known."""
+    """The next token of each position but the last, (B, T-1); IGNORE after an end token, where the next text begins."""
     return ids[:, 1:].where(ids[:, :-1] != model.config.eos_token_id, torch.tensor(losses.IGNORE))
 
 

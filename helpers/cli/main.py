@@ -58,14 +58,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells a wrong command line in one sentence, without the usage."""
+    """A parser that reports a wrong command line in one sentence, without the usage."""
 
     def error(self, message: str):
         self.exit(2, f"helpers: {message}; see '{self.prog} --help'\n")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line, one sub-command a verb."""
+    """The command line, one sub-command per verb."""
     root = _Parser(
         "helpers", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,7 @@
 """A small page and a JSON endpoint on 127.0.0.1 to try a trained model; needs the extra `serve` (FastAPI, uvicorn).
 
     GET  /          the page
-    POST /predict   {"text": "..."} or a list of such objects, with the fields that the task has; answers in kind
+    POST /predict   {"text": "..."} or a list of such objects, with the fields of the task; a list gets a list
 
 Every mistake of a request is answered with a status and {"error": one sentence}; none stops the server.
 """
@@ -34,7 +34,7 @@ HEADERS = {
 
 
 def run(predictor: Predictor, *, name: str, port: int) -> None:
-    """Serve until Ctrl-C; InputError if the port is taken or is none."""
+    """Serve until Ctrl-C; InputError if the port is in use or out of range."""
     if not 0 < port < 65536:
         raise InputError(f"port {port} must lie from 1 to 65535")
     with socket.socket() as probe:
@@ -87,7 +87,7 @@ def app(predictor: Predictor, name: str) -> FastAPI:
 
 
 async def _body(request: Request) -> bytes:
-    """The body, read no further than the limit, whatever the request says its length is."""
+    """The body; HTTPException 413 if it is longer than `MOST_BYTES`, whatever length the request states."""
     content = bytearray()
     async for part in request.stream():
         content += part

@@ -25,7 +25,7 @@ def load(name: str, *, scale: str | None = None, path: str | None = None, **opti
     """The corpus `name` at a scale, or read from `path` in the same layout as at scale `gpu`.
 
     Args:
-        options: what some corpora can be asked for besides, such as `language`.
+        options: further arguments of some corpora, such as `language`.
 
     Raises InputError for an unknown name or an unreadable path; AssetError if its texts cannot be fetched.
     """

@@ -86,7 +86,7 @@ def conll2003(data) -> Corpus:
 
 
 def _document(path, genre: str) -> list[dict]:
-    """The sentences of one sample, one a line, as `word/tag` between blanks; words may hold slashes."""
+    """The sentences of one sample, one per line, as `word/tag` between blanks; words may hold slashes."""
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
         pairs = _PAIR.findall(line)

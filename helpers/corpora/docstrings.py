@@ -1,4 +1,4 @@
-"""Documentation in one line: the body of a docstring as the text, its summary line as the summary.
+"""Summaries of documentation: the body of a docstring as the text, its summary line as the summary.
 
 The texts are those of the libraries that this package installs anyway. They are read as text with `ast`; none is
 imported. PEP 257 asks that the first line sums up what follows, so programmers wrote the summaries themselves.
@@ -51,7 +51,7 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
 def pair(docstring: str) -> tuple[str, str] | None:
     """The prose of a docstring and its summary line; None if either is missing, too long or too short.
 
-    Of the body only paragraphs count that stand before the first section, list or example.
+    Of the body, only the paragraphs before the first section, list or example count.
     """
     summary, *rest = [_line(block) for block in re.split(r"\n\s*\n", inspect.cleandoc(docstring))]
     body = []

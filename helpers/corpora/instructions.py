@@ -1,7 +1,7 @@
 """The book's own tasks as instructions: what to do with a text, and the answer, all in one set of pairs.
 
-A decoder that is fine-tuned on many tasks at once is told what to do in words, instead of by a layer for each task
-(Wei et al. 2022, FLAN). Each task asks in a few wordings, so that none of them becomes the sign of the task.
+A decoder that is fine-tuned on many tasks at once gets its task in words, instead of a layer for each task
+(Wei et al. 2022, FLAN). Each task asks in a few wordings, so that no wording stands for the task.
 """
 
 import random
@@ -85,7 +85,7 @@ def load(*, scale: str | None = None, path: str | None = None, seed: int = 0) ->
 
 
 def _tasks() -> dict[str, tuple[Corpus, Callable[[Dataset], pd.DataFrame]]]:
-    """Each task's corpus, and what takes its rows to columns text, answer and belongs."""
+    """Each task's corpus, and the function from its rows to the columns text, answer and belongs."""
     laptop = {"scale": "laptop"}
     labelled = {"reviews": reviews.load(**laptop), "news": news.load(**laptop), "boolq": boolq.load(**laptop)}
     written = {
@@ -110,7 +110,7 @@ def _labelled(labels: tuple[str, ...]) -> Callable[[Dataset], pd.DataFrame]:
 
 
 def _mark(text: str) -> str:
-    """A short name for a text that belongs to nothing but itself."""
+    """A short name for a text that is its own group."""
     return sha256(text.encode()).hexdigest()[:12]
 
 
@@ -138,7 +138,7 @@ def _written(data: Dataset) -> pd.DataFrame:
 
 
 def _instructions(task: str, rows: pd.DataFrame, most: int, chance: random.Random) -> pd.DataFrame:
-    """At most so many rows whose text is short, each in one of the task's wordings."""
+    """At most `most` rows whose text is short, each in one of the task's wordings."""
     rows = rows[rows["text"].str.split().str.len() <= MOST_WORDS]
     rows = rows.iloc[chance.sample(range(len(rows)), min(most, len(rows)))]
     prompts = [chance.choice(WORDINGS[task]).replace("{}", text) for text in rows["text"]]
@@ -149,7 +149,7 @@ def _instructions(task: str, rows: pd.DataFrame, most: int, chance: random.Rando
 
 
 def _apart(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
-    """Rows whose text or library no later split has, the test first, and how many others there were."""
+    """Rows whose text or library no later split has, the test first, and how many rows were removed, by reason."""
     splits, removed = {}, {"held out by another task": 0, "text seen before": 0}
     libraries, texts = set(), set()
     for name in reversed(SPLITS):

@@ -35,9 +35,9 @@ def load(*, scale: str | None = None, path: str | None = None, headers: bool = F
     """Mails labelled `ham` or `spam`, the same at every scale, with the columns text, label, group (thread) and date.
 
     Args:
-        path: a folder with one mail a file in the folders `ham` and `spam`, instead of the packaged corpus.
+        path: a folder with one mail per file in the folders `ham` and `spam`, instead of the packaged corpus.
         headers: put all header lines before the text.
-        by_date: test on the latest mail, the last two fifths of it; else on half of all threads, drawn at random.
+        by_date: test on the latest mail, the last two fifths of it; else test on half of all threads, drawn at random.
     """
     del scale  # the corpus that everybody knows is the packaged one
     rows, removed = _different(Path(path) if path is not None else assets.fetch("mail"))
@@ -74,7 +74,7 @@ def _different(folder: Path) -> tuple[pd.DataFrame, dict[str, int]]:
 
 
 def mails(folder: Path) -> pd.DataFrame:
-    """The mails in the folders of `folder` whose name holds `ham` or `spam`, one row a mail: `read` and its label.
+    """The mails in the folders of `folder` whose name holds `ham` or `spam`, one row per mail: `read` and its label.
 
     Raises InputError if there are none.
     """
@@ -104,7 +104,7 @@ def read(raw: bytes) -> dict:
 
 
 def body(message: Message) -> str:
-    """What a reader sees: the plain parts of a mail, or if they say nothing its HTML without tags; blanks are one."""
+    """What a reader sees: the plain parts of a mail, else its HTML without tags; runs of blanks become one blank."""
     parts = {"text/plain": [], "text/html": []}
     for part in message.walk():
         if part.get_content_type() in parts and part.get_content_disposition() != "attachment":
@@ -116,7 +116,7 @@ def body(message: Message) -> str:
 
 
 def without_tags(page: str) -> str:
-    """The text of an HTML page. Comments leave no gap: spam hides words by breaking them with comments."""
+    """The text of an HTML page. Comments leave no gap, because spam splits words with comments to hide them."""
     page = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", page)
     page = re.sub(r"(?s)<!--.*?-->", "", page)
     page = re.sub(rf"(?i)</?({_BREAKS})\b[^>]*>", " ", page)
@@ -157,7 +157,7 @@ def _decoded(value: object) -> str:
 
 
 def _date(message: Message) -> str:
-    """When the mail arrived. The receiving machine's notes come first: what spam says of itself is often false."""
+    """When the mail arrived. The receiving machine's lines come first: the date that spam states is often false."""
     for note in _dates(message):
         parsed = parsedate_tz(note)
         if parsed is not None:

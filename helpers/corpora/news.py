@@ -23,7 +23,7 @@ SAME_MATTER = {
 def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
     """Articles of 2004 and 2005 labelled with their section; at scale `gpu`, or from `path`, AG News.
 
-    A quarter of the articles are for the test: the chapter needs few labels and narrow intervals.
+    A quarter of the articles are the test set: the chapter needs few labels and narrow intervals.
     """
     if path is not None or scales.current(scale) == "gpu":
         return hub.published(
@@ -55,7 +55,7 @@ def articles(folder: Path) -> pd.DataFrame:
 
 
 def elsewhere(labels: tuple[str, ...], *, rows: int = 200) -> Dataset:
-    """Posts of 1993 to newsgroups about the matter of some of the sections: other writers, another time, other words.
+    """Posts of 1993 to newsgroups on the subjects of the sections: other writers, another time, other words.
 
     Args:
         labels: the sections that a model knows; those without a newsgroup have no rows.

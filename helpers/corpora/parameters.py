@@ -1,7 +1,7 @@
 """Parameters of functions: an entry of a docstring as the prompt, its facts as strict JSON as the completion.
 
 The entries are those of the libraries that this package installs anyway, read as text with `ast`; none is imported.
-What is true comes from the code and not from the text: the name and the default stand in the function's signature.
+The reference comes from the code and not from the text: the name and the default stand in the function's signature.
 """
 
 import ast
@@ -67,7 +67,7 @@ def entries(docstring: str) -> Iterator[tuple[str, str, str]]:
 
 
 def rule(entry: str) -> str:
-    """What two regular expressions make of an entry: the rung that a model has to beat."""
+    """The JSON that two regular expressions extract from an entry: the baseline that a model has to beat."""
     groups = next(iter(_NUMPY.findall(entry + "\n")), None) or next(iter(_GOOGLE.findall("  " + entry)), ("", "", ""))
     default = re.search(r"default(?:s to|s| is| to)?[ =:]*[`'\"]*([^\s`'\",;)]+)", entry, re.IGNORECASE)
     fields = {"name": groups[0], "type": _type(groups[1]), "default": default and default[1].rstrip(".")}
@@ -97,7 +97,7 @@ def _default(function: ast.FunctionDef, name: str) -> str | None:
 
 
 def _is_documented(text: str, default: str | None) -> bool:
-    """Whether the text of an entry says what the signature says: a reader could know the default."""
+    """Whether the text of an entry states the default of the signature, so that a reader could know it."""
     beyond = text.partition(" ")[2]
     if default is None:
         return not re.search(r"default|optional|omitted|not given|not specified", beyond, re.IGNORECASE)

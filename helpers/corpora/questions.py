@@ -1,8 +1,8 @@
 """Questions whose answers are spans of a passage, or that the passage does not answer, from three data sets.
 
-NarrativeQA asks about summaries of stories (Kočiský et al. 2018), QuAC asks on in a conversation about a section of
-Wikipedia (Choi et al. 2018), Disfl-QA asks with slips of the tongue about a paragraph of it (Gupta et al. 2021). The
-columns are those of SQuAD, which is what scale `gpu` reads.
+NarrativeQA asks about summaries of stories (Kočiský et al. 2018), QuAC asks follow-up questions on a section of
+Wikipedia (Choi et al. 2018), and Disfl-QA asks, with slips of the tongue, about a paragraph of it (Gupta et al. 2021).
+The columns are those of SQuAD, which is what scale `gpu` reads.
 """
 
 import json
@@ -88,7 +88,7 @@ def _row(source: str, row: dict, question: str, texts: list[str]) -> dict:
 def _pieces(answers: str, passage: str) -> list[str]:
     """The answers of several people, which QuAC's rows hold in one string: cut into the longest pieces of the passage.
 
-    Where one answer happens to go on with the next as the passage does, the two come out as one; that is rare.
+    Two answers that also follow each other in the passage are returned as one; that is rare.
     """
     result, words = [], [word for word in answers.split(" ") if word]
     while words:
@@ -114,10 +114,10 @@ def _located(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
 
 def _find(text: str, context: str, question: str) -> tuple[int, int] | None:
-    """Where an answer stands in a passage, whatever its case and the blanks around its punctuation.
+    """The interval [start, end) of an answer in a passage, or None; case and blanks around punctuation do not count.
 
-    Of several places the one whose surroundings share most words with the question is taken: a guess, since the data
-    sets do not say which they mean.
+    Of several intervals it is the one whose surroundings share most words with the question: a guess, since the data
+    sets do not state which one is meant.
     """
     spans = _literal(text, context) or _loose(text, context)
     if len(spans) < 2:
@@ -127,7 +127,7 @@ def _find(text: str, context: str, question: str) -> tuple[int, int] | None:
 
 
 def _literal(text: str, context: str) -> list[tuple[int, int]]:
-    """Where the text stands as it is, with no letter or digit next to it."""
+    """The intervals at which the text stands unchanged, with no letter or digit next to it."""
     spans, start = [], context.find(text) if text.strip() else -1
     while start >= 0:
         end = start + len(text)
@@ -139,7 +139,7 @@ def _literal(text: str, context: str) -> list[tuple[int, int]]:
 
 
 def _loose(text: str, context: str) -> list[tuple[int, int]]:
-    """Where the text stands in any case and with any blanks around its punctuation."""
+    """The intervals at which the text stands in any case and with any blanks around its punctuation."""
     if not _squeezed(text) or _squeezed(text) not in _squeezed(context):
         return []
     tokens = re.findall(r"\w+|[^\w\s]", text)
@@ -150,7 +150,7 @@ def _loose(text: str, context: str) -> list[tuple[int, int]]:
 
 @cache
 def _squeezed(text: str) -> str:
-    """The text in lower case without blanks: most texts that do not stand in another are told so at once."""
+    """The text in lower case without blanks: a quick test that most texts do not occur in a passage."""
     return "".join(text.lower().split())
 
 

@@ -1,4 +1,4 @@
-"""Strings of a program's interface and their translations: what a team that localises its product fine-tunes for."""
+"""Strings of a program's interface and their translations: the data of a team that localises its product."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _ODD = re.compile(r"\n|\[|<|://|\{[^}]*[^\w}]|%\(")  # lists, links, mark-up and
 def load(*, scale: str | None = None, path: str | None = None, language: str = "fr") -> Corpus:
     """English strings as `prompt`, their translation as `completion`, the component of the program as `group`.
 
-    Split by component; a string that several components use is no new one and goes to train. At scale `gpu`, or from
+    Split by component; a string that several components use goes to train. At scale `gpu`, or from
     `path`, OPUS-100 in its own splits.
 
     Args:
@@ -52,7 +52,7 @@ def load(*, scale: str | None = None, path: str | None = None, language: str = "
 
 
 def _translated(language: str) -> Iterator[tuple[str, str, str]]:
-    """English, translation and component of every key that both have."""
+    """English, translation and component of every key that both languages have."""
     for folder in sorted(assets.fetch("strings").iterdir()):
         files = [folder / "translations" / name for name in ("en.json", _FILES[language])]
         if all(file.is_file() for file in files):
@@ -69,7 +69,7 @@ def _leaves(tree: dict, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
 
 
 def _usable(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Plain sentences of the right length that are translated, each once; and what was left out, by reason."""
+    """Plain sentences of the right length that are translated, each once; and how many were left out, by reason."""
     rows = rows.assign(prompt=rows["prompt"].map(_clean), completion=rows["completion"].map(_clean))
     length = rows["prompt"].map(lambda text: len(words(text)))
     reasons = {

@@ -1,4 +1,4 @@
-"""Every plot of the book: data in, a matplotlib figure out; drawing shows no number that it was not given."""
+"""Every plot of the book: data in, a matplotlib figure out; a drawing shows only the numbers that it gets."""
 
 from helpers.book.figures.concepts import before_and_after, pretraining_curve, two_stages, weight_change, word_map
 from helpers.book.figures.filters import operating_curve, over_misspelling

@@ -41,7 +41,7 @@ def two_stages() -> Figure:
 
 
 def word_map(groups: Mapping[str, Sequence[str]], points: Mapping[str, np.ndarray]) -> Figure:
-    """Words as points in a plane, (words, 2) a group, each group in its own colour and marker."""
+    """Words as points in a plane, (words, 2) per group, each group in its own colour and marker."""
     written = []
     figure, axes = plt.subplots(figsize=(6.4, 5.2))
     for (name, words), (colour, marker) in zip(groups.items(), GROUPS, strict=False):
@@ -56,11 +56,11 @@ def word_map(groups: Mapping[str, Sequence[str]], points: Mapping[str, np.ndarra
 
 
 def pretraining_curve(history: pd.DataFrame, vocabulary: int, words_alone: float) -> Figure:
-    """Loss over tokens read, with what a model has that knows nothing, and one that knows how frequent each token is.
+    """Loss over tokens read, beside that of a uniform prediction and that of the tokens' frequencies.
 
     Args:
         history: columns tokens, loss and held_out, as `pretraining.pretrain` returns them.
-        words_alone: nats a token of a model that gives each token its frequency.
+        words_alone: nats per token of a model that predicts each token's frequency.
     """
     figure, axes = plt.subplots(figsize=(6.4, 4.2))
     tokens = history["tokens"] / 1000

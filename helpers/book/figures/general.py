@@ -1,4 +1,4 @@
-"""Plots that several chapters draw: data in, a matplotlib figure out; drawing shows no number that it was not given."""
+"""Plots that several chapters draw: data in, a matplotlib figure out; a drawing shows only the numbers that it gets."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ def learning_curve(results: pd.DataFrame, score: str = "accuracy") -> Figure:
     """Mean score over training-set size for each system, with a band from the worst to the best seed.
 
     Args:
-        results: columns system, train_rows and the score, one row a run.
+        results: columns system, train_rows and the score, one row per run.
     """
     figure, axes = plt.subplots()
     for system, runs in results.groupby("system", sort=False):
@@ -59,7 +59,7 @@ def scores(table: pd.DataFrame, score: str) -> Figure:
     """One score of several systems, a dot with its 95 % interval each, the first system on top.
 
     Args:
-        table: a row a system, with the columns value, low and high.
+        table: one row per system, with the columns value, low and high.
         score: the score's name.
     """
     figure, axes = plt.subplots(figsize=(7, 1.2 + 0.4 * len(table)))

@@ -51,7 +51,7 @@ def scaling(widths: np.ndarray, variances: Mapping[str, np.ndarray], gradients: 
 
 
 def masks(words: Sequence[str], grids: Mapping[str, np.ndarray]) -> Figure:
-    """Which query (row) may look at which key (column): one boolean grid (T, T) a name."""
+    """Which query (row) may look at which key (column): one boolean grid (T, T) per name."""
     figure, panels = plt.subplots(2, 2, figsize=(6, 6.4))
     for axes, (name, grid) in zip(panels.flat, grids.items(), strict=True):
         axes.imshow(grid, cmap=SHARES, vmin=0, vmax=1.3)
@@ -181,7 +181,7 @@ def gradient_bars(classes: Sequence[str], probs: np.ndarray, truth: np.ndarray) 
 
 
 def token_bars(tokens: Sequence[str], values: np.ndarray, title: str, label: str) -> Figure:
-    """One bar a token (T,), in reading order from top to bottom."""
+    """One bar per token (T,), in reading order from top to bottom."""
     figure, axes = plt.subplots(figsize=(6, 0.8 + 0.32 * len(tokens)))
     axes.barh(range(len(tokens)), values, color=BLUE)
     axes.set(yticks=range(len(tokens)), xlabel=label, title=title)
@@ -192,7 +192,7 @@ def token_bars(tokens: Sequence[str], values: np.ndarray, title: str, label: str
 
 
 def averages(lengths: np.ndarray, weights: Mapping[str, np.ndarray]) -> Figure:
-    """How much one token of each row counts under each way of averaging, relative to the token mean: (rows,) a name."""
+    """How much one token of each row counts under each average, relative to the token mean: (rows,) per name."""
     figure, axes = plt.subplots(figsize=(6, 4))
     for (name, values), colour, marker in zip(weights.items(), (BLUE, ORANGE, RED), "os^", strict=True):
         axes.plot(range(len(lengths)), values, marker=marker, color=colour, label=name)
@@ -236,7 +236,7 @@ def chains() -> Figure:
 
 
 def label_bias(strengths: np.ndarray, chances: Mapping[str, np.ndarray]) -> Figure:
-    """Probability of the right tags over the strength of the evidence, one curve a model."""
+    """Probability of the right tags over the strength of the evidence, one curve per model."""
     figure, axes = plt.subplots(figsize=(6, 3.8))
     for (name, values), colour, line in zip(chances.items(), (RED, BLUE), ("-", "--"), strict=True):
         axes.plot(strengths, values, line, color=colour, label=name)
@@ -285,7 +285,7 @@ def sequence_cost(times: Mapping[str, tuple[Sequence[int], Sequence[float]]]) ->
 
 
 def chain_gain(signals: Sequence[float], scores: Mapping[str, np.ndarray]) -> Figure:
-    """Accuracy of several taggers (signals, seeds) over how much a word tells by itself; bands from worst to best."""
+    """Accuracy of several taggers (signals, seeds) over the evidence of a word by itself; bands are worst to best."""
     figure, axes = plt.subplots(figsize=(6, 4.2))
     for (name, values), colour, marker in zip(scores.items(), (ORANGE, BLUE, BLACK), "os^", strict=True):
         axes.plot(signals, values.mean(1), marker=marker, color=colour, label=name)
