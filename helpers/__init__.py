@@ -1,7 +1,7 @@
 """Supervised fine-tuning in practice: the package under the book.
 
-Bytes become scores in one direction: assets, data, corpora, tasks, saving, training, workflow; the shell and the book
-are the two doors. A room imports only what stands below it (`tests/test_layers.py`).
+Data flow in one direction: assets, data, corpora, tasks, saving, training, workflow; the shell and the book are the
+two ways in. A room imports only what stands below it (`tests/test_layers.py`).
 
     from helpers import Classification, corpora, finetune, load
 

@@ -10,18 +10,18 @@ ASKED_AFTER, LONG = 20.0, 600.0  # seconds of training before its length is judg
 
 
 def watched() -> bool:
-    """Whether anybody watches: a terminal or a live notebook, and HELPERS_PROGRESS is not 0."""
+    """Whether progress is displayed: a terminal or a live notebook, and HELPERS_PROGRESS is not 0."""
     live = sys.stderr.isatty() or "ipykernel" in sys.modules
     return live and os.environ.get("HELPERS_PROGRESS") != "0"
 
 
 def hide_progress() -> bool:
-    """Whether bars of downloads stay away: standard error is no terminal, or `HELPERS_PROGRESS` is 0."""
+    """Whether bars of downloads are hidden: standard error is no terminal, or `HELPERS_PROGRESS` is 0."""
     return os.environ.get("HELPERS_PROGRESS") == "0" or not sys.stderr.isatty()
 
 
 class Progress:
-    """A tqdm bar over the rows of a training run; of a long run one sentence says so, also where no bar is shown."""
+    """A tqdm bar over the rows of a training run, and one sentence on a long run, also where no bar is shown."""
 
     def __init__(self, rows: int, done: int, *, shown: bool):
         self.enabled = shown and watched()
@@ -47,7 +47,7 @@ class Progress:
         self.bar.update(entry["rows"])
 
     def _announce(self) -> None:
-        """Once, when the speed is known: a run of more than ten minutes, and what makes it shorter."""
+        """Say once, when the speed is known, that a run takes more than ten minutes, and what makes it shorter."""
         elapsed = time.monotonic() - self.began
         if self.announced or elapsed < ASKED_AFTER:
             return

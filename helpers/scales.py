@@ -1,7 +1,7 @@
 """The two sizes at which the book runs, and the one table of what stands for a role at each.
 
 At `laptop`, the default, everything ships inside registry packages (`helpers.assets`) and runs on a CPU without an
-account. At `gpu` the same cells use the models and data sets that everybody knows, by their names on the Hub.
+account. At `gpu` the same cells use well-known models and data sets, by their names on the Hub.
 """
 
 import os

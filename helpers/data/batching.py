@@ -33,7 +33,7 @@ def length_batches(
         seed, epoch: together they fix the order; the same pair gives the same batches on every machine.
 
     Returns:
-        Row indices, one list a batch, shortest row first; each index occurs once.
+        Row indices, one list per batch, shortest row first; each index occurs once.
     """
     lengths = np.asarray(lengths, dtype=np.int64)  # (N,)
     random = np.random.Generator(np.random.PCG64([seed, epoch]))
@@ -61,13 +61,13 @@ def _sorted_batches(rows: list[int], lengths: np.ndarray, batch_rows: int, batch
 
 
 def pack(lengths: Sequence[int], width: int) -> list[list[int]]:
-    """Put rows into sequences of at most `width` tokens, first fit decreasing: few sequences, none with much room.
+    """Put rows into sequences of at most `width` tokens, first fit decreasing: few sequences with little padding.
 
     Args:
         lengths: tokens of each row, shape (N,); a row longer than `width` stands alone.
 
     Returns:
-        Row indices, one list a sequence; each index occurs once.
+        Row indices, one list per sequence; each index occurs once.
     """
     sequences, room = [], []
     for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
@@ -96,7 +96,7 @@ def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
 
 
 def padded_inputs(rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, Tensor]:
-    """What an encoder reads of rows of token ids: `input_ids` and `attention_mask`, (B, longest)."""
+    """Rows of token ids as the inputs of an encoder: `input_ids` and `attention_mask`, (B, longest)."""
     return {"input_ids": padded(rows, pad_id), "attention_mask": padded([[1] * len(row) for row in rows], 0)}
 
 

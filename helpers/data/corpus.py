@@ -28,14 +28,14 @@ Texts = Mapping[str, list[str]]  # by column
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a reader must know of a data set before believing a score on it.
+    """What a reader must know about a data set before trusting a score on it.
 
     Attributes:
         rows: rows in each split.
         words: for each column of texts, quantiles 5, 50, 95 and 100 % of the words in it, over all splits.
         labels: for each split, how many rows carry each label; empty where rows have none.
         removed: rows left out, by reason.
-        sha256: hash of all texts and labels in their order, so that two runs can tell whether they saw the same data.
+        sha256: hash of all texts and labels in their order, so that two runs can be checked to have read the same data.
     """
 
     name: str
@@ -82,9 +82,9 @@ class Corpus:
         return tuple(label[1].names) if label else ()
 
     def drawn(self, rows: int, seed: int = 0) -> "Corpus":
-        """The corpus with so many of its training rows, at random; the other splits, and the hash, are as before.
+        """The corpus with `rows` random rows of its training split; the other splits and the hash are unchanged.
 
-        Raises InputError if `rows` is below 1 or above what there are, or if all rows that are drawn have one label.
+        Raises InputError if `rows` is not from 1 to the number of training rows, or if all drawn rows have one label.
         """
         train = self.data["train"]
         if not 1 <= rows <= len(train):
@@ -106,9 +106,9 @@ class Corpus:
 
 
 def text_corpus(frames: Frames, labels: Sequence[str], **about) -> Corpus:
-    """A corpus from one frame a split, with string columns `text` and `label`, and perhaps `group` and `date`.
+    """A corpus from one frame per split, with string columns `text` and `label`, and perhaps `group` and `date`.
 
-    `about` holds the fields of the card that the rows do not tell: name, source, licence, unit, split_rule, removed.
+    `about` holds the fields of the card that the rows do not contain: name, source, licence, unit, split_rule, removed.
     """
     counts = {split: dict(Counter(frame["label"]).most_common()) for split, frame in frames.items()}
     data = {split: text_rows(frame, labels) for split, frame in frames.items()}
@@ -116,9 +116,9 @@ def text_corpus(frames: Frames, labels: Sequence[str], **about) -> Corpus:
 
 
 def pair_corpus(frames: Frames, **about) -> Corpus:
-    """A corpus of what goes in and what shall come out, with string columns `prompt`, `completion` and `group`.
+    """A corpus of inputs and their target texts, with string columns `prompt`, `completion` and `group`.
 
-    `about` as in `text_corpus`. A corpus that only ever is a test set has that split alone.
+    `about` as in `text_corpus`. A corpus that is a test set has that split alone.
     """
     columns = ["prompt", "completion"]
     data = {
@@ -128,9 +128,9 @@ def pair_corpus(frames: Frames, **about) -> Corpus:
 
 
 def tag_corpus(frames: Frames, tags: Sequence[str], **about) -> Corpus:
-    """A corpus from one frame a split, with columns `tokens` and `tags` (lists of words) and perhaps `group`.
+    """A corpus from one frame per split, with columns `tokens` and `tags` (lists of words) and perhaps `group`.
 
-    `about` as in `text_corpus`. The card counts as labels how many words carry each tag.
+    `about` as in `text_corpus`. The card counts, as labels, the words with each tag.
     """
     counts = {name: dict(Counter(tag for row in frame["tags"] for tag in row)) for name, frame in frames.items()}
     data = {name: tag_rows(frame, tags) for name, frame in frames.items()}
@@ -141,10 +141,9 @@ def tag_corpus(frames: Frames, tags: Sequence[str], **about) -> Corpus:
 
 
 def question_corpus(frames: Frames, **about) -> Corpus:
-    """A corpus from one frame a split, with the columns of SQuAD and, where there are, `group` and `source`.
+    """A corpus from one frame per split, with the columns of SQuAD and optionally `group` and `source`.
 
-    `about` as in `text_corpus`. The card counts as labels how many questions have an answer, in each source if there
-    are several.
+    `about` as in `text_corpus`. The card counts, as labels, the questions with and without an answer, by source.
     """
     counts = {name: dict(Counter(_kinds(frame)).most_common()) for name, frame in frames.items()}
     data = {name: question_rows(frame) for name, frame in frames.items()}
@@ -164,7 +163,7 @@ def text_rows(frame: pd.DataFrame, labels: Sequence[str]) -> Dataset:
 
 
 def tag_rows(frame: pd.DataFrame, tags: Sequence[str]) -> Dataset:
-    """The rows of a frame of tagged sentences, with the ids of their tags and, where there is one, their group."""
+    """The rows of a frame of tagged sentences, with the ids of their tags and, if the frame has it, their group."""
     ids = {tag: index for index, tag in enumerate(tags)}
     columns = {"tokens": frame["tokens"].tolist(), "tags": [[ids[tag] for tag in row] for row in frame["tags"]]}
     features = {"tokens": List(Value("string")), "tags": List(ClassLabel(names=list(tags)))}
@@ -185,12 +184,12 @@ def sample(rows: Dataset, n: int, seed: int = 0) -> Dataset:
 
 
 def framed(data: Dataset, frame: str) -> Dataset:
-    """Rows of pairs with each prompt in a frame such as `"{}\\nFrench:\\n"`, which tells a decoder what to write."""
+    """Rows of pairs with each prompt in a frame such as `"{}\\nFrench:\\n"`, which a decoder is to continue."""
     return Dataset.from_dict({**data.to_dict(), "prompt": [frame.format(text) for text in data["prompt"]]})
 
 
 def label_feature(rows: Dataset) -> tuple[str, ClassLabel] | None:
-    """The column that holds ids of labels, one a row or a list, and the feature with their names; None without one."""
+    """The column of label ids, one id or a list per row, and the feature with their names; None if there is none."""
     for name, feature in rows.features.items():
         inner = getattr(feature, "feature", feature)
         if isinstance(inner, ClassLabel):
@@ -199,7 +198,7 @@ def label_feature(rows: Dataset) -> tuple[str, ClassLabel] | None:
 
 
 def count_labels(rows: Dataset) -> dict[str, int]:
-    """How often each label stands in rows, the most frequent first; nothing for rows without labels."""
+    """How often each label occurs in the rows, the most frequent first; empty for rows without labels."""
     label_column = label_feature(rows)
     if label_column is None:
         return {}

@@ -11,7 +11,7 @@ from helpers.errors import AssetError
 def load(name: str, *, scale: str, config: str | None = None) -> DatasetDict:
     """The data set called `name`, or in the local folder `name`; no code of the data set is run.
 
-    Raises AssetError if it cannot be read, with the remedy when the network is missing.
+    Raises AssetError if it cannot be read; the message names the remedy for a missing network.
     """
     try:
         return load_dataset(name, config)

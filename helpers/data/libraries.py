@@ -1,4 +1,4 @@
-"""Corpora of what stands in the sources of installed libraries: read as text, never imported, whole ones held out."""
+"""Corpora from the sources of installed libraries: read as text, never imported, with whole libraries held out."""
 
 import json
 import re
@@ -25,8 +25,8 @@ def corpus(
     They are kept in one file of the cache for the installed versions, as reading takes half a minute.
 
     Args:
-        read: from a library to its rows of `prompt` and `completion`.
-        version: of `read`; a change in what it finds needs another number, so that caches are made anew.
+        read: the function from a library to its rows of `prompt` and `completion`.
+        version: of `read`; a change in what it finds needs a new number, so that caches are written again.
 
     Raises AssetError if a library is not installed.
     """
@@ -53,7 +53,7 @@ def corpus(
 
 
 def sources(library: str, *, without: tuple[str, ...]) -> Iterator[str]:
-    """The Python files of an installed library in their order, but for folders whose names begin with `without`."""
+    """The Python files of an installed library in sorted order, except in folders whose names begin with `without`."""
     root = Path(util.find_spec(_MODULES.get(library, library)).origin).parent
     for file in sorted(root.rglob("*.py")):
         if not any(folder.startswith(without) for folder in file.relative_to(root).parts[:-1]):

@@ -27,8 +27,8 @@ def normalised(text: pd.Series) -> pd.Series:
 def deduplicated(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """The rows without repeated texts, and how many were left out by reason.
 
-    Of equal texts with one label the first is kept. Equal texts with different labels are all left out: nobody can
-    tell which label is right.
+    Of equal texts with one label the first is kept. Equal texts with different labels are all left out: nobody
+    knows which label is right.
     """
     key = normalised(frame["text"])
     contradictory = frame.groupby(key)["label"].transform("nunique") > 1
@@ -46,8 +46,8 @@ def deduplicated_sentences(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
 def one_completion_each(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """Pairs without repeated prompts, and how many rows were left out.
 
-    Of equal prompts the first row with the most frequent completion is kept, so that no prompt stands in two splits
-    whatever they are cut by.
+    Of equal prompts the first row with the most frequent completion is kept, so that no prompt stands in two splits,
+    however the rows are split.
     """
     key = normalised(frame["prompt"])
     votes = frame.groupby([key, frame["completion"]])["prompt"].transform("size")
@@ -59,7 +59,7 @@ def one_completion_each(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, in
 def published_pairs(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
     """Pairs in splits that others made, each prompt once and in one split, and how many rows were left out.
 
-    A prompt of several splits stays where others will look for it: in test, else in validation.
+    A prompt of several splits stays in the test set, else in validation.
     """
     splits, removed, later = {}, {}, set()
     for name in reversed(SPLITS):
@@ -130,7 +130,9 @@ def split_groups(
 ) -> dict[str, pd.DataFrame]:
     """Cut rows into train, validation and test so that rows of one `group` stay together; fast for many groups.
 
-    Labels are left to chance, which among a thousand groups and more is even enough. At least three groups are needed.
+    Labels are not stratified: with a thousand groups or more their shares are about equal anyway.
+
+    Raises InputError if there are fewer than three groups.
     """
     sizes = frame["group"].value_counts(sort=False).sort_index()
     sizes = sizes.sample(frac=1, random_state=seed)
@@ -156,7 +158,7 @@ def joined(keys: Sequence[Iterable[Hashable]]) -> np.ndarray:
 
 
 def near_duplicates(texts: pd.Series, *, words: int = 5, share: float = 0.5, common: int = 500) -> np.ndarray:
-    """The number of each text's cluster, shape (N,): texts of a cluster are copies of each other but for a few words.
+    """The number of each text's cluster, shape (N,): texts of a cluster differ in a few words only.
 
     Two texts are joined if, of all runs of `words` words in either, at least `share` stand in both (the Jaccard index
     of their shingles; Broder 1997). Runs that more than `common` texts hold, such as the footer of a mailing list, do
@@ -178,7 +180,7 @@ def near_duplicates(texts: pd.Series, *, words: int = 5, share: float = 0.5, com
 
 
 def _shingles(texts: pd.Series, words: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every different run of `words` words of each text: the text's place and the run's number, one pair a run."""
+    """Every different run of `words` words of each text: the text's position and the run's number, one pair per run."""
     lists = texts.str.split()
     text = np.repeat(np.arange(len(lists)), lists.str.len())
     ids = pd.factorize(np.concatenate([np.array(tokens, dtype=object) for tokens in lists]))[0].astype(np.uint64)
@@ -206,7 +208,7 @@ def without_near_duplicates(frame: pd.DataFrame, **settings) -> tuple[pd.DataFra
 def ordered_split(
     frame: pd.DataFrame, *, validation: float = 0.125, test: float = 0.25
 ) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
-    """Cut rows by their `date`: train before validation, validation before test, as a model in use meets them.
+    """Cut rows by their `date`: train before validation, validation before test, as in use.
 
     A `group` belongs where its first row falls. A later row of it that stands on the other side of a cut is left out:
     on either side it would leak. The second value counts those rows.

@@ -3,8 +3,8 @@
 Every interval is a percentile bootstrap (Efron and Tibshirani 1993): the rows of the test set are drawn again with
 replacement many times, and the interval holds the middle 95 % of the means.
 
-Rows that belong together, such as the questions on one passage, tell less than as many rows drawn one by one. Where
-`groups` names what they belong to, whole groups are drawn instead (the cluster bootstrap: Field and Welsh 2007;
+Rows that belong together, such as the questions on one passage, hold less information than as many independent rows.
+Where `groups` names what they belong to, whole groups are drawn instead (the cluster bootstrap: Field and Welsh 2007;
 Cameron, Gelbach and Miller 2008), and the mean of a draw is the sum over its rows by their number. With fewer than some
 30 groups the interval is still somewhat too narrow.
 """
@@ -48,7 +48,7 @@ def interval(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Mean of one value a test row, or a score of the rows' counts, with its interval.
+    """The mean of one value per test row, or a score of the rows' counts, with its interval.
 
     Args:
         values: shape (N,), or (S, N) for S seeds on the same rows; then seeds are drawn again as well as rows, so
@@ -56,8 +56,8 @@ def interval(
             (N, K) or (S, N, K).
         score: from mean counts of a set of rows, shape (..., K), to the score of that set, shape (...); for scores
             such as F1 or BLEU that are no mean over rows. The score of several seeds is the mean of theirs.
-        groups: what each row belongs to, such as its passage, film or thread, shape (N,); rows of one group hang
-            together, so groups are drawn and not rows. None takes every row as its own group.
+        groups: what each row belongs to, such as its passage, film or thread, shape (N,); rows of one group are
+            dependent, so groups are drawn and not rows. None takes every row as its own group.
 
     Raises InputError if there are no rows, if `groups` differ from them in number, or if all rows are of one group.
     """
@@ -79,7 +79,7 @@ def paired(
     """`first` minus `second` on the same test rows, with its interval: above zero means that `first` is better.
 
     Args:
-        first, second: values a test row as `interval` takes them. Seeds are compared pairwise; a system without seeds
+        first, second: values per test row as `interval` takes them. Seeds are compared pairwise; a system without seeds
             is compared with each seed of the other.
         groups: as `interval` takes them; both systems are scored on the same draws.
 
@@ -131,7 +131,7 @@ def _resampled(
 
 
 def _by_group(systems: list[np.ndarray], groups: Groups) -> tuple[list[np.ndarray], np.ndarray]:
-    """Each group's sum of counts, (S, G, K) a system, and its rows, (G,), in the order in which groups first appear.
+    """Each group's sum of counts, (S, G, K) per system, and its rows, (G,), in the order in which groups first appear.
 
     Without groups each row is one.
     """

@@ -11,7 +11,7 @@ from helpers.evaluation.intervals import Groups, Interval, interval, paired
 
 
 def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray, *, groups: Groups = None) -> pd.DataFrame:
-    """One row a system, in the order given: its score with interval and n, and what the last system gains over it.
+    """One row per system, in the given order: its score with interval and n, and the gain of the last system over it.
 
     Args:
         task: or a metric of texts, such as `metrics.load("chrf")`; predictions and references are then texts.
@@ -36,7 +36,7 @@ def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray, *, g
 def hardest(data: Dataset, probabilities: np.ndarray, k: int = 10) -> pd.DataFrame:
     """The `k` rows with the highest loss: text, label, the predicted label, p(label), and the loss in nats.
 
-    Wrong labels and texts that say too little gather here; reading them is the cheapest error analysis.
+    Wrong labels and texts with too little information are found here; reading them is the cheapest error analysis.
 
     Args:
         data: rows with `text` and `label`, N of them.
@@ -65,5 +65,5 @@ def confusion(references: np.ndarray, predicted: np.ndarray, labels: tuple[str, 
 
 
 def table(intervals: Mapping[str, Interval]) -> pd.DataFrame:
-    """One row a name: value, low and high of its interval, and n."""
+    """One row per name: value, low and high of its interval, and n."""
     return pd.DataFrame({name: vars(estimate) for name, estimate in intervals.items()}).T

@@ -16,8 +16,8 @@ def at_false_positive_rate(scores: np.ndarray, positive: np.ndarray, rate: float
     Args:
         scores, positive: shape (N,); whether each row truly is positive.
 
-    Raises InputError for a rate that is no share, and if there are too few negative rows for the rate to allow one of
-    them, and more than none is asked for.
+    Raises InputError for a rate outside 0 to 1, and for a rate above 0 that allows less than one of the negative
+    rows.
     """
     if not 0 <= rate <= 1 or positive.all():
         raise InputError(
@@ -45,7 +45,7 @@ def cheapest(scores: np.ndarray, positive: np.ndarray, *, false_positive: float,
 
 
 def cost_threshold(*, false_positive: float, false_negative: float) -> float:
-    """The probability from which acting is cheaper than not acting, if probabilities are right (`eq-cost-threshold`).
+    """The probability from which acting costs less than not acting, for calibrated probabilities (`eq-cost-threshold`).
 
     Elkan 2001, The Foundations of Cost-Sensitive Learning.
     """

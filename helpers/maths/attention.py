@@ -89,7 +89,7 @@ def attention_scores(query: Tensor, key: Tensor, mask: Tensor | None = None) -> 
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None = None) -> Tensor:
-    """What share of each key's value each query takes: (..., T, S), rows that sum to one."""
+    """The share that each query takes of each key's value: (..., T, S), rows that sum to one."""
     return softmax(attention_scores(query, key, mask))
 
 

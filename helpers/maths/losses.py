@@ -38,7 +38,7 @@ def picked(log_probs: Tensor, labels: Tensor) -> Tensor:
 
 
 def source_loss_literal(log_probs: Tensor, labels: Tensor) -> Tensor:
-    """The source's double sum read letter by letter: the token's number times its log-probability.
+    """The source's double sum read literally: the token's number times its log-probability.
 
     A number in a vocabulary is a name, not a quantity, so this is no loss: renumbering the words changes it.
     """
@@ -103,7 +103,7 @@ def smoothed_targets(labels: Tensor, classes: int, smoothing: float) -> Tensor:
 def prompt_labels(input_ids: Tensor, prompt_lengths: Tensor, attention_mask: Tensor) -> Tensor:
     """Labels for a causal model that learns the answers alone: IGNORE at prompt and padding, (B, T) to (B, T).
 
-    `prompt_lengths` (B,) counts the tokens of each prompt. The mask, not the padding id, tells what is padding: with
+    `prompt_lengths` (B,) counts the tokens of each prompt. The mask, not the padding id, decides what is padding: with
     many decoders the padding id is the end token, and masking by id would teach the model never to stop.
     """
     position = torch.arange(input_ids.shape[1], device=input_ids.device).expand_as(

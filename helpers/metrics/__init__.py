@@ -1,9 +1,9 @@
 """Metrics as `evaluate.Metric` classes that live in this package, so that no script is fetched from the Hub.
 
-They work as those of `evaluate.load` do: `compute`, `add_batch`, and `evaluate.combine`.
+They work like those of `evaluate.load`: `compute`, `add_batch`, and `evaluate.combine`.
 
-Metrics of texts have the methods `per_row` and, where the score is no mean over rows, `from_counts` besides, which
-`evaluation.interval`, `paired` and `ladder` take as they take those of a task.
+Metrics of texts have the methods `per_row` and, where the score is no mean over rows, `from_counts`, which
+`evaluation.interval`, `paired` and `ladder` use like those of a task.
 """
 
 from helpers.metrics.labels import Accuracy, CalibrationError, LogLoss, MacroF1, reliability

@@ -64,7 +64,7 @@ class CountMetric(TextMetric):
     """A score that depends on the mean counts of the rows."""
 
     def per_row(self, predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:
-        """What each pair of texts adds to the counts, shape (N, K), whole numbers."""
+        """The counts of each pair of texts, shape (N, K), whole numbers."""
         raise NotImplementedError
 
     def from_counts(self, means: np.ndarray) -> np.ndarray:

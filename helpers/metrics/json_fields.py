@@ -1,4 +1,4 @@
-"""Answers that shall be strict JSON: are they, and how many fields are right?"""
+"""Answers that must be strict JSON: whether they are, and how many of their fields are right."""
 
 import json
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ def read(answer: str, fields: Sequence[str]) -> dict | None:
 
 
 def counts(answers: Sequence[str], references: Sequence[str], fields: Sequence[str]) -> np.ndarray:
-    """What the scores are made of, a row an answer, shape (N, 4): right, said and true fields, and 1 if it is valid.
+    """The counts behind the scores, one row per answer, shape (N, 4): right, predicted and true fields, and 1 if valid.
 
-    Null is a value like others; an answer that is not valid says nothing.
+    Null is a value like any other; an answer that is not valid predicts no field.
     """
     rows = []
     for answer, reference in zip(answers, references, strict=True):
@@ -30,7 +30,7 @@ def counts(answers: Sequence[str], references: Sequence[str], fields: Sequence[s
 
 
 def f1(counts: np.ndarray) -> np.ndarray:
-    """2 right / (said + true) from counts (..., 4), shape (...)."""
+    """2 right / (predicted + true) from counts (..., 4), shape (...)."""
     return 2 * counts[..., 0] / (counts[..., 1] + counts[..., 2])
 
 

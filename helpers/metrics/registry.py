@@ -25,7 +25,7 @@ METRICS = {
 
 
 def load(name: str) -> evaluate.Metric:
-    """The metric called `name`, as `evaluate.load` would return it; InputError lists the names there are."""
+    """The metric called `name`, as `evaluate.load` would return it; InputError for an unknown name."""
     if name not in METRICS:
         raise InputError(f"there is no metric '{name}'; choose one of {', '.join(METRICS)}")
     return METRICS[name]()

@@ -33,7 +33,7 @@ def f1(answer: str, right: Sequence[str]) -> float:
 
 
 def _targets(right: Sequence[str]) -> list[str]:
-    """The right texts normalised, without those of which nothing is left; the empty text if there are none."""
+    """The right texts normalised, without those that become empty; the empty text if there are none."""
     return [target for target in map(normalised, right) if target] or [""]
 
 

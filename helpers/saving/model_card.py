@@ -65,7 +65,7 @@ def _metadata(task: Task, name: str, data: dict, scores: dict) -> ModelCardData:
 
 
 def verdict(ladder: list[dict]) -> str:
-    """One sentence: does the last system of a ladder beat the best of the others by more than chance explains?"""
+    """One sentence: whether the last system of a ladder beats the best of the others by more than chance."""
     if len(ladder) < 2:
         return "No baseline was scored on these rows, so nobody can tell how hard they are."
     value = next(key for key in ladder[0] if key != "system")

@@ -37,13 +37,13 @@ def finetune(
     Args:
         task: such as `Classification.for_corpus(corpus)`.
         output: a new folder for the model; without it nothing is written.
-        model: a role, a folder or a name on the Hub; None is what suits the task.
+        model: a role, a folder or a name on the Hub; None is the task's default.
         resume: go on with a run into `output` that was interrupted.
 
-    Returns the run, with `ladder` and `scores`. In all but the first of several processes it is not scored.
+    Returns the run, with `ladder` and `scores`. In all but the first of several processes the run is not scored.
 
     Raises InputError if `output` exists or the rows do not fit the task; TrainingError as `fit` does, and if scoring
-    is interrupted, when the model is in `output` already; KeyboardInterrupt after a complete step of training.
+    is interrupted, with the model already in `output`; KeyboardInterrupt after a complete step of training.
     """
     recipe, data, name = recipe or Recipe(), corpus.data, model or task.default_model
     if output is not None:
@@ -95,13 +95,13 @@ def evaluate(
 
 
 def groups_of(test: Dataset) -> list[str] | None:
-    """What the rows belong to, where they say and there are several; one group cannot tell how much others differ."""
+    """The group of each row, or None for fewer than two groups: one group says nothing about how much others differ."""
     groups = test["group"][:] if "group" in test.column_names else []
     return groups if len(set(groups)) > 1 else None
 
 
 def one_group_warning(test: Dataset) -> str | None:
-    """A sentence, where all rows are of one group, that the intervals hold for it alone."""
+    """If all rows are of one group, a sentence that the intervals hold for it alone; else None."""
     groups = test["group"][:] if "group" in test.column_names else []
     if len(groups) < 2 or len(set(groups)) > 1:
         return None
