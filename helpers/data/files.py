@@ -140,6 +140,10 @@ def _parse(path: Path) -> pd.DataFrame:
         raise ValueError(f"its rows have more fields than the {rows.shape[1]} columns of the header")
     if suffix in _TABBED and len(rows):
         _check_quotes(rows, path)
+    elif not _quoted_well(path, separator):
+        raise ValueError(
+            "a quotation mark opens a field and none closes it, so rows would be swallowed; close its quotes"
+        )
     return rows
 
 
@@ -152,19 +156,19 @@ def _check_quotes(rows: pd.DataFrame, path: Path) -> None:
     tab = rows.apply(lambda column: column.str.contains("\t", regex=False))
     line = rows.apply(lambda column: column.str.contains("\n", regex=False))
     doubtful = tab | line
-    if doubtful.any(axis=None) and _quoted_well(path):
+    if doubtful.any(axis=None) and _quoted_well(path, "\t"):
         doubtful = tab & line
     for name, torn in doubtful.items():
         if torn.any():
             raise ValueError(f"{name} in row {int(torn.argmax()) + 1} runs over a tab or line end; close its quotes")
 
 
-def _quoted_well(path: Path) -> bool:
-    """Whether each quotation mark that opens a field of a tabbed file has one that closes it (RFC 4180)."""
+def _quoted_well(path: Path, separator: str) -> bool:
+    """Whether each quotation mark that opens a field of a file has one that closes it (RFC 4180)."""
     text = text_of(path)
     before = csv.field_size_limit(len(text) + 1)
     try:
-        return sum(1 for _ in csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)) > 0
+        return sum(1 for _ in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)) > 0
     except csv.Error:
         return False
     finally:

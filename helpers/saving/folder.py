@@ -5,7 +5,7 @@ data_card.json, scores.json and history.csv. It appears in one move, complete.
 """
 
 import json
-import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,17 +45,21 @@ def save(
     """
     output = Path(output)
     check_free(output)
-    scratch = output.with_name(output.name + ".writing")
-    shutil.rmtree(scratch, ignore_errors=True)
-    with models.quiet(slow=False), full_disk_named(scratch):
-        lora.merged(predictor.model).save_pretrained(scratch)
-        predictor.tokenizer.save_pretrained(scratch)
-    _write(scratch / "task.json", predictor.task.to_dict())
-    _write(scratch / "recipe.json", recipe)
-    _write(scratch / "scores.json", scores or {})
-    (scratch / "data_card.json").write_text(card.to_json(), encoding="utf-8")
-    history.to_csv(scratch / "history.csv", index=False, lineterminator="\n")
-    scratch.rename(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{output.name}.", dir=output.parent) as folder:
+        scratch = Path(folder) / "model"
+        with models.quiet(slow=False), full_disk_named(output):
+            lora.merged(predictor.model).save_pretrained(scratch)
+            predictor.tokenizer.save_pretrained(scratch)
+        for weights in scratch.glob("*.safetensors"):
+            weights.chmod(0o644)  # safetensors lets the owner alone read what it writes
+        _write(scratch / "task.json", predictor.task.to_dict())
+        _write(scratch / "recipe.json", recipe)
+        _write(scratch / "scores.json", scores or {})
+        (scratch / "data_card.json").write_text(card.to_json(), encoding="utf-8")
+        history.to_csv(scratch / "history.csv", index=False, lineterminator="\n")
+        check_free(output)
+        scratch.rename(output)
     return output
 
 

@@ -1,1 +1,1 @@
-"""What can be learnt: the contract of a task, the registry, and one wing a task."""
+"""The tasks: their contract, their registry, and one wing per task."""

@@ -23,25 +23,26 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from helpers import models
 from helpers.data.batching import on_device
 from helpers.data.corpus import Corpus
+from helpers.errors import InputError
 from helpers.models.inference import BATCH_TOKENS, by_length, evaluating
 
 IGNORE = -100  # the label of a token that does not count, as everywhere in PyTorch
 
 
 class Task(ABC):
-    """What is special about a task; see the head of this file for how its methods hang together.
+    """What is special about a task; the docstring of this file describes how its methods follow each other.
 
     Class attributes:
-        name: how the shell and saved folders call it.
+        name: its name in the shell and in saved folders.
         auto_class: the class of transformers with which plain `from_pretrained` loads its models.
-        pipeline_tag: what the Hub calls it.
-        default_model: the role of the pretrained model that suits it.
+        pipeline_tag: its name on the Hub.
+        default_model: the role of the pretrained model that is used by default.
         fields: what a person types for one prediction, such as ("text",).
-        new_head: whether the pretrained body lacks the output layer, so that it is drawn anew.
+        new_head: whether the pretrained body lacks the output layer, so that it is initialised at random.
         selection_metric: the score on validation rows that chooses the best weights; higher is better.
         from_counts: for a score that is no mean over rows, the method that makes it from mean counts (..., K); else
             None.
-        learning_rates: peak step sizes of parameters that learn at a pace of their own, by name prefix.
+        learning_rates: peak learning rates of parameters that have one of their own, by name prefix.
     """
 
     name: ClassVar[str]
@@ -70,8 +71,8 @@ class Task(ABC):
 
         Args:
             model: a role, a folder or a name on the Hub, as `models.load` takes it; None is `default_model`.
-            pretrained: False draws every weight.
-            seed: under which new layers are drawn.
+            pretrained: False initialises every weight at random.
+            seed: of the random initialisation of new layers.
         """
         name = model or self.default_model
         return models.load(self.auto_class, name, pretrained=pretrained, seed=seed, **self.configuration())
@@ -101,7 +102,7 @@ class Task(ABC):
         """What predictions on labelled rows are compared with, one an example."""
 
     def truncated(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> int:
-        """How many rows lose a part because they are longer than the task reads, where `encode` does not tell."""
+        """How many rows are truncated because they are longer than the task reads; 0 where `encode` itself warns."""
         return 0
 
     # From batches to loss and predictions
@@ -112,7 +113,7 @@ class Task(ABC):
 
     @abstractmethod
     def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> Sequence:
-        """What the model says about each row of the batch, on the CPU, one entry a row; padding changes nothing."""
+        """The model's output for each row of the batch, on the CPU, one entry per row; padding does not change it."""
 
     def predictions(self, model: PreTrainedModel, outputs: list, encoded: Dataset) -> Sequence:
         """The outputs of all encoded rows as predictions, one an example; here an array of shape (N, ...)."""
@@ -175,7 +176,7 @@ class Task(ABC):
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model with what it takes to use it: its task and its tokenizer.
+    """A model with its task and its tokenizer, ready for prediction.
 
     Rows are a `Dataset` as the task's `encode` takes it, a list of such rows as dictionaries, or, where the task has
     one field, a list of texts.
@@ -190,11 +191,11 @@ class Predictor:
         return self.task.encode(self.tokenizer, self._dataset(rows))
 
     def predict(self, rows: Dataset | Sequence) -> Sequence:
-        """What the task predicts for each row: for a classifier probabilities (N, C), for a writer texts."""
+        """What the task predicts for each row: probabilities (N, C) for a classifier, texts for a task that writes."""
         return self._predicted(self._dataset(rows))[0]
 
     def answers(self, rows: Dataset | Sequence) -> list[dict]:
-        """The predictions as people read them, one dictionary a row, ready for JSON."""
+        """The predictions in readable form, one dictionary per row, ready for JSON."""
         rows = self._dataset(rows)
         task = self.task.reported_task(self.tokenizer)
         return [task.answer(prediction, row) for prediction, row in zip(self.predict(rows), rows, strict=True)]
@@ -220,6 +221,13 @@ class Predictor:
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are not None."""
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def check_once(what: str, names: Sequence[str]) -> None:
+    """InputError if a name stands twice: its two ids would be two classes."""
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise InputError(f"{what} name '{twice[0]}' twice; give each once")
 
 
 def label_names(labels: Sequence[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a wing tells the shell its options. Only names and sentences stand here, so that `helpers --help` is fast.
+"""The options of the shell that a wing declares. They need no import of PyTorch, so `helpers --help` is fast.
 
 Each wing has a file `options.py` with three tuples of `Option`: COLUMNS name the columns of labelled rows, INPUT those
 of them that rows without labels have as well, SETTINGS are fields of the task. An option's name is the keyword of the
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Option:
-    """One option of the shell: its name, what it means, and what stands for it where it is left out."""
+    """One option of the shell: its name, what it means, and its default."""
 
     name: str
     about: str
@@ -22,7 +22,7 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """As it is typed."""
+        """The option as it is typed, such as `--max-length`."""
         return "--" + self.name.replace("_", "-")
 
 

@@ -13,7 +13,7 @@ and `tgt_lang`).
 
 A decoder alone reads the prompt as the beginning of its own text (`helpers.tasks.generation`). Here the encoder sees
 all of it at once, and the decoder models p(completion | prompt) token by token. The same promises hold: the end of a
-completion always counts, no completion is cut, and the tokens that a prompt loses are counted and told.
+completion always counts, no completion is cut, and the tokens that a prompt loses are counted in a warning.
 """
 
 import time
@@ -69,7 +69,7 @@ class Seq2Seq(WritingTask):
         completion, else 0); prompt_tokens (how many are the prompt's); cut (how many it lost). Both sides in one list
         are what `fit` needs: it makes batches, and counts tokens, by the length of input_ids.
 
-        Raises InputError, with the row (the column `row`, if there is one, else its place), for an empty prompt or
+        Raises InputError, with the row (the column `row`, if there is one, else its number), for an empty prompt or
         completion and for one that does not fit, and if the column of prompts is missing or the tokenizer does not end
         a completion with its end token.
         """
@@ -138,7 +138,7 @@ class Seq2Seq(WritingTask):
         as NLLB's language, is given to the model and not counted as written.
 
         Args:
-            beams: the most likely answer of so many that are kept at each token; 1 is greedy decoding.
+            beams: the number of candidates that are kept at each token; 1 is greedy decoding.
         """
         side, end, began = _completion_side(tokenizer), tokenizer.eos_token_id, time.perf_counter()
         settings = self._settings(model, tokenizer, side, beams)
@@ -177,7 +177,7 @@ def token_losses(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
     """-log p of each token of the completions, shape (B, T); 0 at padding.
 
     The model itself shifts the labels into what its decoder reads, because families begin a text differently. The loss
-    that it returns beside the logits is a mean over the batch, which pieces of a step cannot be added up from.
+    that it returns beside the logits is a mean over the batch, from which the loss of a whole step cannot be summed.
     """
     labels = batch["labels"]
     logits = model(**batch, use_cache=False).logits.float()  # (B, T, V)
@@ -189,7 +189,7 @@ def _keep_fixed(model: PreTrainedModel) -> None:
     """Make buffers of the parameters that do not train by design, such as Marian's sinusoids of positions.
 
     `fit` trains all parameters, and several processes would wait for gradients that these never get. A model that was
-    read from weights no longer tells them apart, so a second one without weights is asked.
+    read from weights no longer marks them, so a second one without weights shows which they are.
     """
     with torch.device("meta"):
         design = type(model)(model.config)
@@ -205,8 +205,8 @@ def _keep_fixed(model: PreTrainedModel) -> None:
 def _own_settings_rest(model: PreTrainedModel) -> Iterator[None]:
     """While this lasts, the model has no settings of its own for writing.
 
-    Translators and summarisers bring beams, a least length, forbidden repetitions or a forced end, and whatever
-    `generate` is not told it takes from them.
+    Translators and summarisers bring beams, a least length, forbidden repetitions or a forced end, and
+    `generate` takes from them what its arguments leave out.
     """
     own, model.generation_config = model.generation_config, GenerationConfig()
     try:

@@ -13,7 +13,7 @@ from helpers.data.batching import padded_inputs
 from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.models.fast import first_token_only
-from helpers.tasks.base import Task, given, label_names
+from helpers.tasks.base import Task, check_once, given, label_names
 
 
 class TextTask(Task):
@@ -26,6 +26,7 @@ class TextTask(Task):
 
     def __post_init__(self):
         object.__setattr__(self, "labels", tuple(self.labels))
+        check_once("labels", self.labels)
         if self.max_length < 3:
             raise InputError(f"max_length {self.max_length} is below 3, two special tokens and one of the text")
 

@@ -1,4 +1,4 @@
-"""What tasks that write texts share: what they wrote, how a likelihood is scored, and how the texts are."""
+"""What the tasks that write texts share: their answers, and the scores of likelihoods and of texts."""
 
 import warnings
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def token_likelihood(counts: np.ndarray) -> np.ndarray:
 
 
 def row_numbers(rows: Dataset) -> Sequence[int]:
-    """The number of each row in messages: of its file where the column `row` tells it, else of these rows."""
+    """The number of each row in messages: from the column `row` (its number in the file) where there is one, else counted from 1."""
     return rows["row"][:] if "row" in rows.column_names else range(1, len(rows) + 1)
 
 
@@ -131,7 +131,7 @@ class WrittenTexts(Task):
         self.metrics = [metrics.load(name) for name in ("chrf", "bleu", "length_ratio")]
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
-        """As the task does, with the completions beside the tokens where there are some."""
+        """As the task does, with the column `completion` where the rows have completions."""
         encoded = self.task.encode(tokenizer, rows)
         if "completion" not in rows.column_names and not _answered(rows):
             return encoded
@@ -166,15 +166,15 @@ class WrittenTexts(Task):
         return encoded["completion"][:]
 
     def per_row(self, predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:
-        """What chrF is made of, a row each."""
+        """The counts of n-grams behind chrF, shape (N, K)."""
         return self.metrics[0].per_row(predictions, references)
 
     def from_counts(self, counts: np.ndarray) -> np.ndarray:
-        """chrF from counts."""
+        """chrF from mean counts, shape (..., K) to (...)."""
         return self.metrics[0].from_counts(counts)
 
     def score(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, float | str]:
-        """chrF, BLEU, the ratio of lengths, the share of completions that are met exactly, and chrF's signature."""
+        """chrF, BLEU, the ratio of lengths, the share of exact matches, and chrF's signature."""
         scores = {"exact_match": sum(map(str.__eq__, predictions, references)) / len(references)}
         for metric in self.metrics:
             scores |= metric.compute(predictions=predictions, references=references)

@@ -6,19 +6,25 @@ another name and then renamed, so a run that is killed while it writes leaves th
 
 import hashlib
 import json
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from helpers.errors import InputError
 from helpers.saving.folder import full_disk_named
+from helpers.training.device import is_main_process
 
 Weights = dict[str, Tensor]
 Moments = dict[int, dict[str, Tensor]]
 TENSORS, STATE = "tensors.safetensors", "state.json"
+WRITING, LOCK = "writing", "lock"
 
 
 @dataclass
@@ -53,6 +59,37 @@ def start(work: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
 
 
+@contextmanager
+def alone(work: Path | None) -> Iterator[None]:
+    """While this lasts, no other run trains into the same folder.
+
+    Raises InputError if one does, or if the folder holds anything that no run has made: it would be in the way, and it
+    is never deleted.
+    """
+    if work is None or not is_main_process():
+        yield
+        return
+    strange = sorted(path.name for path in work.iterdir() if not _is_own(path)) if work.is_dir() else []
+    if strange:
+        raise InputError(
+            f"'{work}', where checkpoints go, holds '{strange[0]}', which no run has made; move it away, or choose "
+            "another output"
+        )
+    work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"another run trains into '{work}' now; wait for it, or choose another output") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):
+            (work / LOCK).unlink(missing_ok=True)
+            work.rmdir()  # if the run has left no checkpoint
+
+
 def newest(work: Path) -> Path | None:
     """The newest complete checkpoint, if there is one."""
     return max(work.glob("step-*"), default=None)
@@ -66,7 +103,7 @@ def save(work: Path, state: State, weights: Weights, moments: Moments, identity:
         moments: AdamW's, by the number of the parameter.
         identity: to which run it belongs.
     """
-    folder, scratch = work / f"step-{state.step:09d}", work / "writing"
+    folder, scratch = work / f"step-{state.step:09d}", work / WRITING
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     tensors = {f"weights.{name}": tensor for name, tensor in weights.items()}
@@ -109,8 +146,19 @@ def load(work: Path, identity: dict) -> tuple[State, Weights, Moments]:
 
 
 def discard(output: str | Path) -> None:
-    """Remove the checkpoints of a run whose model has been saved."""
-    shutil.rmtree(work_folder(output), ignore_errors=True)
+    """Remove the checkpoints of a run whose model has been saved, and their folder if it holds nothing else."""
+    work = work_folder(output)
+    for path in list(work.glob("*")):
+        if path.is_dir() and _is_own(path):
+            shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        (work / LOCK).unlink(missing_ok=True)
+        work.rmdir()
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a run has made this file or folder."""
+    return path.name in (WRITING, LOCK) or bool(re.fullmatch(r"step-\d{9}", path.name))
 
 
 def digest(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Processor, memory and signals: what a run finds on the machine that it runs on."""
+"""Processor, memory and signals: what a run uses of its machine."""
 
 import ctypes
 import os
@@ -99,7 +99,7 @@ def interruptible() -> Iterator[threading.Event]:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that the memory of a GPU, or of this computer, is used up."""
+    """Whether an error means that the memory of the GPU, or of this computer, is exhausted."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
@@ -107,10 +107,10 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of glibc's malloc.h
 
 
 def keep_freed() -> bool:
-    """Have the C library keep freed memory up to the end of the process; returns whether it could be told.
+    """Have the C library keep freed memory up to the end of the process; returns whether it accepts that.
 
     glibc gives large blocks back to the system as soon as they are free. A training step takes the same blocks as the
-    step before, and would get each page of them anew and zeroed. Only glibc is told (`man 3 mallopt`); elsewhere
+    step before, and would get each page of them again, zeroed. Only glibc has this setting (`man 3 mallopt`); elsewhere
     nothing changes. The peak of memory is as before, but what lies between two peaks is not given back.
     """
     if sys.platform != "linux":

@@ -64,19 +64,19 @@ class Job:
         return named | dict(self.body.named_buffers())
 
     def load_weights(self, weights: dict[str, Tensor]) -> None:
-        """Set what `weights` returns."""
+        """Set the weights that `weights` returned."""
         with torch.no_grad():
             for name, tensor in self.weights().items():
                 tensor.copy_(weights[name])
 
     def restore_trainable(self) -> None:
-        """Let those parameters require a gradient that did before the run, so that the next run can choose anew."""
+        """Let those parameters require a gradient that did before the run, so that the next run can choose again."""
         for name, parameter in self.body.named_parameters():
             parameter.requires_grad_(self.trainable[name])
 
     @cached_property
     def identity(self) -> dict:
-        """What must be the same for a run to go on from a checkpoint."""
+        """What must be equal for a run to resume from a checkpoint."""
         rows = checkpoints.digest(repr([self.rows, self.validation and self.validation.to_list()]))
         about = {"task": f"{self.task.name} {asdict(self.task)}", "model": self._model_digest(), "rows": rows}
         return {
@@ -238,7 +238,7 @@ def evaluate(job: Job, state: State) -> dict[str, float]:
 
 
 def out_of_patience(job: Job, state: State) -> bool:
-    """Whether so many evaluations as the recipe allows have brought no better score."""
+    """Whether the last `patience` evaluations of the recipe have brought no better score."""
     if job.recipe.patience is None or state.best is None:
         return False
     key = f"validation_{job.task.selection_metric}"

@@ -95,16 +95,16 @@ def fit(
             which `checkpoints.discard` removes.
         resume: go on from the newest checkpoint there.
 
-    Raises InputError if there are no rows, or if a checkpoint does not fit the run; TrainingError if the loss is not
-    finite, with the step and the rows, or if memory runs out. An interrupt (Ctrl-C, or SIGTERM) of any process ends
-    the step in all of them, writes a checkpoint, and then raises KeyboardInterrupt.
+    Raises InputError if there are no rows, if a checkpoint does not fit the run, or if another run has the same output;
+    TrainingError if the loss is not finite, with the step and the rows, or if memory runs out. An interrupt (Ctrl-C, or
+    SIGTERM) of any process ends the step in all of them, writes a checkpoint, and then raises KeyboardInterrupt.
     """
     if len(train) == 0:
         raise InputError("the training data hold no rows; give at least one")
     work = checkpoints.work_folder(output) if output else None
     run = job.prepare(task, model, tokenizer, train, validation, recipe or Recipe(), work)
     try:
-        with torch.random.fork_rng(), interruptible() as interrupt:
+        with checkpoints.alone(work), torch.random.fork_rng(), interruptible() as interrupt:
             state = job.opened(run, resume)
             with job.memory_errors(run, state):
                 _train(run, state, interrupt)

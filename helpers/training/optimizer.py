@@ -1,4 +1,4 @@
-"""Which weights train, and at which step size."""
+"""Which weights train, and at which learning rate."""
 
 from collections.abc import Mapping
 
@@ -12,9 +12,9 @@ from helpers.training.recipe import Recipe
 
 
 def new_parameters(model: PreTrainedModel, task: Task) -> frozenset[str]:
-    """The names of the parameters that the pretrained body lacks: the head, and a pooler that was drawn anew.
+    """The names of the parameters that the pretrained body lacks: the head, and a pooler that was initialised at random.
 
-    They are what stands outside of the body, whatever a family calls it; a task whose output layer comes with the
+    They are the parameters outside of the body, whatever their names; a task whose output layer comes with the
     pretrained model has none.
     """
     if not task.new_head:
@@ -33,7 +33,7 @@ def parameter_groups(
 
     Args:
         new: names of the parameters that the pretrained body lacks.
-        rates: peak step sizes of parameters that a task lets learn at their own pace, by name prefix.
+        rates: peak learning rates that a task sets for some parameters, by name prefix.
 
     Raises InputError if the recipe asks for more layers than the model has or for a head where there is none, and if
     weights to be trained are not in float32.

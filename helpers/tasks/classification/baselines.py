@@ -1,7 +1,7 @@
 """What a fine-tuned classifier must beat: the most frequent label, classical models, and frozen features.
 
-Each takes training and validation rows and returns probabilities, shape (N, C), on the rows of `test`. What there is
-to choose is chosen on validation.
+Each takes training and validation rows and returns probabilities, shape (N, C), on the rows of `test`. Hyperparameters
+are chosen on validation.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ SHARPNESS = (5.0, 10.0, 20.0, 40.0)  # factor on cosines before a softmax, chose
 
 
 def ladder(data: DatasetDict, task) -> dict[str, np.ndarray]:
-    """The cheap systems that the shell compares with, by name: predictions on the test rows."""
+    """The baselines that the shell compares with, by name: predictions on the test rows."""
     return {
         "majority": majority(data["train"], data["test"]),
         "tf-idf": tfidf(data["train"], data["validation"], data["test"]),
@@ -93,7 +93,7 @@ def centroid(features: Sequence[np.ndarray], train: Dataset, validation: Dataset
 
 
 def frozen(train: Dataset, validation: Dataset, test: Dataset, *, model: str = "encoder") -> np.ndarray:
-    """Logistic regression on `embed`: the pretrained body reads the texts and none of its weights move."""
+    """Logistic regression on `embed`: the pretrained body computes the features and is not trained."""
     tokenizer, body = models.tokenizer(model), models.load(AutoModel, model)
     features = [embed(body, tokenizer, part["text"]) for part in (train, validation, test)]
     return regression(features, train, validation)

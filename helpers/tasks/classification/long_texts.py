@@ -1,6 +1,6 @@
-"""What to give a model that reads `max_length` tokens of a text that has more: its head, both ends, or windows of it.
+"""Texts that are longer than the `max_length` tokens that a model reads: their head, both ends, or windows.
 
-Texts go in and shorter texts come out, cut between tokens, so that every system can be given the same piece.
+Texts go in and shorter texts come out, cut between tokens, so that every system can read the same piece.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def windows(
 
 
 def _bounds(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]):
-    """Each text with the places of the characters at which its tokens begin and end."""
+    """Each text with the character positions at which its tokens begin and end, (T,) each."""
     encoded = tokenizer(
         list(texts), add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False, verbose=False
     )

@@ -18,7 +18,7 @@ class Classification(TextTask):
     """One label for each text.
 
     Attributes:
-        labels: the names of the classes; a label's id is its place, 0 to C - 1.
+        labels: the names of the classes; a label's id is its index, 0 to C - 1.
         max_length: tokens kept of a text, special tokens included; the rest is cut off.
     """
 

@@ -1,6 +1,6 @@
 """What a fine-tuned span finder must beat: no answer, a random span, and the sentence that is nearest to the question.
 
-Each returns one `Span` a row of `test`, as the task's `predict` does. Their margins are infinite: they answer whatever
+Each returns one `Span` per row of `test`, as the task's `predict` does. Their margins are infinite: they answer whatever
 the threshold.
 """
 
@@ -18,7 +18,7 @@ from helpers.text import sentences
 
 
 def ladder(data: DatasetDict, task) -> dict[str, list[Span]]:
-    """The cheap systems that the shell compares with, by name: predictions on the test rows."""
+    """The baselines that the shell compares with, by name: predictions on the test rows."""
     return {
         "no answer": no_answer(data["test"]),
         "random span": random_span(data["train"], data["test"]),
@@ -27,12 +27,12 @@ def ladder(data: DatasetDict, task) -> dict[str, list[Span]]:
 
 
 def no_answer(test: Dataset) -> list[Span]:
-    """Never an answer: right where the context has none."""
+    """No answer for every row, which is right where the context has none."""
     return [NOTHING] * len(test)
 
 
 def random_span(train: Dataset, test: Dataset, *, seed: int = 0) -> list[Span]:
-    """Words in a row anywhere in the context, as many as a random answer of the training rows has."""
+    """Consecutive words at a random position of the context, as many as a random answer of the training rows has."""
     random = np.random.default_rng(seed)
     lengths = [len(text.split()) for answers in train["answers"] for text in answers["text"]] or [1]
     spans = []
@@ -81,7 +81,7 @@ def _best_sentences(test: Dataset, score: Callable) -> list[Span]:
 
 
 def _sentences(context: str) -> list[tuple[int, str]]:
-    """The lines' sentences and where each starts."""
+    """The sentences of each line, as pairs of the start in characters and the text."""
     pairs, start = [], 0
     for line in context.splitlines():
         for text in sentences(line):

@@ -116,7 +116,7 @@ def _texts(path: str | Path, question: str, context: str) -> pd.DataFrame:
 
 
 def _answers(value, context: str, row: int, path: str | Path) -> dict:
-    """The lists of SQuAD from whatever stands in a cell."""
+    """The lists `text` and `answer_start` of SQuAD from a cell: a text, a list of texts, or an object with both."""
     if isinstance(value, str) and value.lstrip().startswith("{"):  # a cell of a CSV file that was written from SQuAD
         with suppress(ValueError):
             value = json.loads(value)

@@ -34,7 +34,7 @@ NOTHING = Span(0, 0, "", -np.inf)  # what remains where a context has no token
 
 
 def answering_curve(predictions: Sequence[Span], references: Sequence[list[str]]) -> pd.DataFrame:
-    """What each threshold on the margin gives, one row a threshold, from answering nothing to answering all.
+    """The scores at each threshold on the margin, one row per threshold, from answering nothing to answering all.
 
     Columns: threshold; answered (share of examples); precision (mean F1 of the answers given, NaN for none); recall
     (sum of their F1 over the number of examples that have an answer); f1 (as `Extraction.score` counts it, where an
@@ -59,11 +59,11 @@ def answering_curve(predictions: Sequence[Span], references: Sequence[list[str]]
 
 
 def cropped_contexts(data: Dataset, words: int, *, empty: float = 0.25, seed: int = 0) -> Dataset:
-    """Each row with a stretch of at most `words` words of its context, to train on long contexts at the cost of short.
+    """Each row with an excerpt of at most `words` words of its context: training on long contexts at the cost of short.
 
-    A stretch lies at random around the first answer, which then is the first of the row; other answers are kept where
-    they lie in it. A share `empty` of the rows that have an answer get a stretch that touches none of them, and so no
-    answer, since most windows of a long context are such. Rows of up to `words` words stay as they are.
+    An excerpt lies at random around the first answer, which then is the first of the row; other answers are kept where
+    they lie in it. A share `empty` of the rows that have an answer get an excerpt that overlaps with none of them, and so no
+    answer, as most windows of a long context have none. Rows of up to `words` words stay as they are.
     """
     random = np.random.default_rng(seed)
     rows = [row if (crop := _excerpt(row, words, empty, random)) is None else row | crop for row in data]
@@ -71,7 +71,7 @@ def cropped_contexts(data: Dataset, words: int, *, empty: float = 0.25, seed: in
 
 
 def _excerpt(row: dict, words: int, empty: float, random: np.random.Generator) -> dict | None:
-    """A context and its answers cut out of those of a row, or None if its context is short enough."""
+    """An excerpt of a row's context with the answers in it, or None if the context is short enough."""
     edges = np.array([match.span() for match in regex.finditer(r"\S+", row["context"])]).reshape(-1, 2)
     begins = np.arange(len(edges) - words + 1)  # the first word of every possible stretch
     if len(begins) < 2:
@@ -92,7 +92,7 @@ def _excerpt(row: dict, words: int, empty: float, random: np.random.Generator) -
 
 
 def whole_graphemes(text: str, start: int, end: int) -> tuple[int, int]:
-    """The characters [start, end) without blanks at both ends, and widened until no character that is seen is cut.
+    """The characters [start, end) without blanks at both ends, and widened to whole graphemes.
 
     A letter with its combining accents, or an emoji of several code points, is one character to a reader (an extended
     grapheme cluster, Unicode Annex 29), but tokens may end inside it.
@@ -128,7 +128,7 @@ def pack_offsets(offsets: np.ndarray) -> bytes:
 
 
 def unpack_offsets(content: bytes) -> np.ndarray:
-    """What was packed, shape (n, 2)."""
+    """The offsets that `pack_offsets` packed, shape (n, 2)."""
     return np.frombuffer(content, dtype="<i4").reshape(-1, 2)
 
 
@@ -178,7 +178,7 @@ def _highest(scores: np.ndarray, most: int) -> list[tuple[int, int]]:
 
 
 def best_spans(spans: list[Span], k: int) -> list[Span]:
-    """The `k` spans with the highest margins, each stretch of characters once."""
+    """The `k` spans with the highest margins, each interval of characters once; at least one, `NOTHING`."""
     best: dict[tuple[int, int], Span] = {}
     for span in sorted(spans, key=lambda span: -span.margin):
         best.setdefault((span.start, span.end), span)

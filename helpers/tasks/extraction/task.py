@@ -80,7 +80,7 @@ class Extraction(Task):
         `example`, the row of `data`; its `context`. Labelled rows also give `answers`, the texts that count as right,
         and `start` and `end`, the positions of the first of them in the window, 0 if it is not wholly there.
 
-        Raises InputError if the tokenizer cannot tell the characters of its tokens, or if the answer of a row does not
+        Raises InputError if the tokenizer does not return the characters of its tokens, or if the answer of a row does not
         stand in its context where `answer_start` says.
         """
         if not tokenizer.is_fast:
@@ -200,7 +200,7 @@ class Extraction(Task):
         return np.array([squad.f1(self.answer_text(span), right) for span, right in pairs], dtype=float)
 
     def score(self, predictions: Sequence[Span], references: Sequence[list[str]]) -> dict[str, float]:
-        """Token F1 and exact match as SQuAD defines them (`helpers.answers`), 0 to 1."""
+        """Token F1 and exact match as SQuAD defines them (`helpers.metrics.squad`), 0 to 1."""
         pairs = zip(predictions, references, strict=True)
         exact = [squad.exact(self.answer_text(span), right) for span, right in pairs]
         return {"f1": float(self.per_row(predictions, references).mean()), "exact_match": float(np.mean(exact))}

@@ -1,4 +1,4 @@
-"""What a decoder that was fine-tuned on pairs must beat: no model at all, or one that only looks texts up.
+"""What a decoder that was fine-tuned on pairs must beat: the prompt itself, retrieval, and extracted sentences.
 
 Each takes rows with `prompt` (and, for training, `completion`) and returns one text for each row of `test`.
 """
@@ -12,13 +12,13 @@ from helpers.text import sentences
 
 
 def ladder(data: DatasetDict, task) -> dict[str, list[str]]:
-    """The cheap systems that the shell compares with, by name: texts for the test rows."""
+    """The baselines that the shell compares with, by name: texts for the test rows."""
     train, test = (Dataset.from_list([last_pair(row) for row in data[name]]) for name in ("train", "test"))
     return {"copy": copied_prompt(test), "nearest prompt": translation_memory(train, test)}
 
 
 def copied_prompt(test: Dataset) -> list[str]:
-    """The prompts themselves: a translation memory's answer to a brand name, and the floor of any score of overlap."""
+    """The prompts themselves: right for a brand name, and the lower bound of scores of overlap."""
     return list(test["prompt"])
 
 

@@ -1,4 +1,4 @@
-"""The turns of a chat: who may speak, in what order, and what a template writes around them, as tokens."""
+"""The turns of a chat: their roles, their order, and their template, as tokens."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ def shorten(segments: list[Segment], window: int, max_length: int | None, max_ne
 
 
 class ChatTemplate:
-    """What a template writes around the turns, as tokens; looked up once for each order of roles."""
+    """The tokens that a template writes around the turns; cached for each order of roles."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, template: str):
         if template == "chat" and not tokenizer.chat_template:

@@ -1,4 +1,4 @@
-"""How a decoder writes."""
+"""Decoding: how a decoder generates texts."""
 
 import time
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def generate(
 
     Args:
         ends: the tokens that end an answer.
-        beams: the most likely answer of so many that are kept at each token; 1 is greedy decoding.
+        beams: the number of candidates that are kept at each token; 1 is greedy decoding.
         temperature: above 0 draws each token from the softmax of logits / temperature, under `seed`.
         top_p: draw only among the likeliest tokens that together have this probability.
     """
@@ -66,7 +66,7 @@ def generate(
 def _settings(
     tokenizer: PreTrainedTokenizerBase, ends: Sequence[int], beams: int, temperature: float, top_p: float
 ) -> GenerationConfig:
-    """All that `generate` of transformers is told: what is not said here, a model's own settings would say."""
+    """The settings of transformers' `generate`; whatever is missing here would come from the model's own settings."""
     sampling = {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0} if temperature else {}
     return GenerationConfig(
         num_beams=beams,

@@ -1,4 +1,4 @@
-"""What a decoder knows of texts, and what it learns of a row, token by token."""
+"""The likelihood of texts under a decoder, and the labels of a row, token by token."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ from helpers.tasks.generation.task import Generation
 def likelihood(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> np.ndarray:
     """log p of plain texts and the number of tokens behind it, shape (N, 2), as `Generation.per_row` returns them.
 
-    A text's first token is given and its end does not count, so this tells what a model knows of the language, and
-    before and after fine-tuning what it has forgotten.
+    A text's first token is given and its end does not count, so this measures how well a model predicts the language;
+    measured before and after fine-tuning, what it has forgotten.
     """
     ids = plain_ids(tokenizer, list(texts))
     rows = Dataset.from_list([{"input_ids": row, "counts": [0] + [1] * (len(row) - 1)} for row in ids])
@@ -25,7 +25,7 @@ def likelihood(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts
 
 
 def token_table(tokenizer: PreTrainedTokenizerBase, row: dict) -> pd.DataFrame:
-    """One encoded row, a line a token: its text, its id, and its label: the id again where it counts, else -100."""
+    """One encoded row, one line per token: its text, its id, and its label: the id again where it counts, else -100."""
     labels = [token if counts else IGNORE for token, counts in zip(row["input_ids"], row["counts"], strict=True)]
     texts = [tokenizer.decode([token]) for token in row["input_ids"]]
     table = pd.DataFrame({"token": [repr(text)[1:-1] for text in texts], "id": row["input_ids"], "label": labels})

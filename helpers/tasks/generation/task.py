@@ -11,7 +11,7 @@ the assistant's. Without completion (or last assistant turn) a row can only be a
 
 Three things go wrong silently elsewhere, so they are built in here. Which token counts is written down while the
 tokens are made, never found afterwards by searching; the end of a turn always counts, so that the model learns to
-stop; a completion is never cut, and the tokens that a prompt loses are counted and told.
+stop; a completion is never cut, and the tokens that a prompt loses are counted in a warning.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,9 +53,9 @@ class Generation(WritingTask):
         max_length: tokens of a row, frame and completion included; the end of a longer prompt is cut. None cuts
             nothing and refuses rows that are longer than the model reads.
         max_new_tokens: most tokens of an answer in `generate`.
-        packed: several rows of a batch share a sequence of at most so many tokens, and none sees another; None gives
-            each row a sequence. The step is the same, only the padding differs.
-        lora_rank: `build` freezes the model and adds LoRA matrices of this rank (`helpers.adapters`); None trains the
+        packed: several rows of a batch share a sequence of at most `packed` tokens, and none sees another; None gives
+            each row its own sequence. The step is the same, only the padding differs.
+        lora_rank: `build` freezes the model and adds LoRA matrices of this rank (`helpers.models.lora`); None trains the
             weights themselves.
     """
 
@@ -94,9 +94,9 @@ class Generation(WritingTask):
         when it is answered, and a text that spells a special token stays text.
 
         Returns the columns input_ids; counts (1 where the token adds to the loss, else 0); prompt_tokens (tokens before
-        the last completion); cut (tokens that the prompt lost). A warning tells how many prompts were cut.
+        the last completion); cut (tokens that the prompt lost). A warning states how many prompts were cut.
 
-        Raises InputError, with the row (the column `row`, if there is one, else its place), for an empty prompt or
+        Raises InputError, with the row (the column `row`, if there is one, else its number), for an empty prompt or
         completion, a role that does not exist, a second system turn, an order of turns that the template refuses, a
         tokenizer without the template, and rows that do not fit.
         """
@@ -173,7 +173,7 @@ class Generation(WritingTask):
         return token_losses(model, batch).sum()
 
     def fast_path(self, model: nn.Module) -> AbstractContextManager:
-        """Backward computes again what is cheap; logits exist only where they count, always."""
+        """Backward recomputes what is cheap to compute."""
         return cheap_parts_again(model)
 
     def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> np.ndarray:
@@ -216,7 +216,7 @@ def token_losses(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 
 @contextmanager
 def _logits_at(model: nn.Module, mask: Tensor) -> Iterator[None]:
-    """While this lasts, the output layer keeps of hidden states (B, T, D) those at `places` (B, T - 1): (n, D).
+    """While this lasts, the output layer keeps of hidden states (B, T, D) those where `mask` (B, T - 1) is true: (n, D).
 
     A hook, and not a call of body and head, because autocast and data parallelism live in the model's own `forward`.
     """
@@ -243,7 +243,7 @@ def _collated(rows: list[dict], groups: Sequence[Sequence[int]], pad_id: int) ->
 
 
 def _positions(rows: list[dict], groups: Sequence[Sequence[int]]) -> Tensor:
-    """Places of the tokens in their rows, (B, T), each row and each padding from 0."""
+    """Positions of the tokens in their rows, (B, T), each row and each padding from 0."""
     lengths = [[len(rows[i]["input_ids"]) for i in group] for group in groups]
     width = max(map(sum, lengths))
     return torch.stack([torch.cat([torch.arange(n) for n in (*row, width - sum(row))]) for row in lengths])

@@ -14,7 +14,7 @@ STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation, one for all label
 
 
 def ladder(data: DatasetDict, task) -> dict[str, np.ndarray]:
-    """The cheap systems that the shell compares with, by name: predictions on the test rows."""
+    """The baselines that the shell compares with, by name: predictions on the test rows."""
     return {
         "most frequent": most_frequent(data["train"], data["test"]),
         "tf-idf": tfidf(data["train"], data["validation"], data["test"]),

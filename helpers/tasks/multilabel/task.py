@@ -22,7 +22,7 @@ class MultiLabel(TextTask):
     """Any number of labels for each text.
 
     Attributes:
-        labels: the names of the labels; a label's id is its place, 0 to C - 1.
+        labels: the names of the labels; a label's id is its index, 0 to C - 1.
         max_length: tokens kept of a text, special tokens included; the rest is cut off.
         thresholds: the probability from which each label is given, (C,); None is one half for all. `calibrated`
             chooses them on validation rows.
@@ -95,7 +95,7 @@ class MultiLabel(TextTask):
         return metrics.f1_of(counts)
 
     def score(self, predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-        """Micro F1 (all labels together), macro F1 (mean over labels), and the share of rows that are wholly right."""
+        """Micro F1 (all labels together), macro F1 (mean over labels), and the share of rows with exactly the right labels."""
         decided = self.decisions(predictions)
         f1 = {
             average: f1_score(references, decided, average=average, zero_division=0) for average in ("micro", "macro")

@@ -1,6 +1,6 @@
 """What a fine-tuned tagger must beat: the most frequent tag of each word, and a CRF with features made by hand.
 
-Each returns tag ids on the rows of `test`, one array (words,) a row, as the tagging task's `predict` does.
+Each returns tag ids on the rows of `test`, one array (words,) per row, as the tagging task's `predict` does.
 """
 
 import tempfile
@@ -15,7 +15,7 @@ STRENGTHS = (0.01, 0.1, 1.0)  # of the L2 penalty, chosen on validation
 
 
 def ladder(data: DatasetDict, task) -> dict[str, list[np.ndarray]]:
-    """The cheap systems that the shell compares with, by name: predictions on the test rows."""
+    """The baselines that the shell compares with, by name: predictions on the test rows."""
     return {
         "most frequent": most_frequent(data["train"], data["test"]),
         "classical crf": crfsuite(data["train"], data["validation"], data["test"], task),
@@ -39,7 +39,7 @@ def crfsuite(train: Dataset, validation: Dataset, test: Dataset, task, iteration
 
     Args:
         task: scores the validation rows, which choose the penalty.
-        iterations: at most so many steps of L-BFGS.
+        iterations: the largest number of steps of L-BFGS.
     """
     parts = {"train": train, "validation": validation, "test": test}
     features = {name: [features_of(words) for words in data["tokens"]] for name, data in parts.items()}

@@ -21,7 +21,7 @@ from helpers.data.batching import padded, padded_inputs
 from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.maths import crf
-from helpers.tasks.base import IGNORE, Task, given, label_names
+from helpers.tasks.base import IGNORE, Task, check_once, given, label_names
 
 HEADS = ("softmax", "crf")
 OUTSIDE = "O"
@@ -57,6 +57,7 @@ class Tagging(Task):
             raise InputError(f"max_length {self.max_length} is below 3, two special tokens and one of the text")
         if len(set(self.tags)) < 2:
             raise InputError(f"tags {list(self.tags)} hold fewer than two kinds; tagging needs two")
+        check_once("tags", self.tags)
         if self.head not in HEADS:
             raise InputError(f"there is no head '{self.head}'; choose one of {', '.join(HEADS)}")
         object.__setattr__(self, "tags", tuple(self.tags))
