@@ -1,4 +1,4 @@
-"""Tables of rows from CSV, TSV, JSONL or Parquet files, with one sentence for whatever is wrong with them."""
+"""Tables of rows from CSV, TSV, JSONL or Parquet files, with one sentence for each error in them."""
 
 import csv
 import io
@@ -30,12 +30,12 @@ def in_splits(
     cut: Callable[[pd.DataFrame], tuple[Frames, dict[str, int], str]],
     check: Callable[[Frames, Paths], None],
 ) -> tuple[Frames, dict]:
-    """Rows of files in three splits, and what the card says of how they came there.
+    """Rows of files in three splits, and the fields of the card that say how they were split.
 
     Args:
         data: the training rows, or all rows if they are to be split.
         validation, test: files of the same kind, both or neither.
-        read: from a path to its rows.
+        read: the function from a path to its rows.
         cut: cleans rows and splits them; returns the splits, what was removed by reason, and the rule in words.
         check: raises InputError for given splits that do not fit each other.
     """
@@ -64,7 +64,7 @@ def standard_lines(content: bytes) -> list[str]:
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """The rows of a file as they stand there, one column a field; the suffix tells the format.
+    """The rows of a file as they stand there, one column per field; the suffix determines the format.
 
     Raises InputError if the file is missing, empty, not UTF-8, or not of that format.
     """
@@ -231,5 +231,5 @@ def check_groups_apart(frames: Frames, paths: Paths) -> None:
 
 
 def pairs_of(frames: Frames) -> list[tuple[str, str]]:
-    """The names of every two splits that there are, the later one first."""
+    """The pairs of the existing splits by name, the later one first."""
     return [(later, earlier) for earlier, later in combinations([name for name in SPLITS if name in frames], 2)]

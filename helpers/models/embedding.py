@@ -1,4 +1,4 @@
-"""Texts as vectors: what a pretrained body makes of them, with nothing trained."""
+"""Texts as vectors: the features of a pretrained body, without training."""
 
 from collections.abc import Sequence
 

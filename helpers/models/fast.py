@@ -1,5 +1,5 @@
-"""The same results for less time or memory: dropout whose bits are cheap, parts that backward computes again, and
-layers that compute the first position alone.
+"""The same results for less time or memory: dropout with a cheaper generator, activations that backward
+recomputes, and layers that compute the first position alone.
 
 PyTorch draws the bits of dropout one after the other from a Mersenne Twister: on two cores this is a sixth of a
 short training step. `cheap_dropout` draws sixteen bits for each element from NumPy's SFC64 instead, four elements a
@@ -74,7 +74,7 @@ def _first_token_layer(layer: BertLayer, hidden: Tensor, attention_mask: Tensor 
 
 
 class RandomBits:
-    """A stream of random 16-bit integers that can be set to a known place at each step."""
+    """A stream of random 16-bit integers that can be seeded at each step."""
 
     def __init__(self):
         self.seed([0])
@@ -91,7 +91,7 @@ class RandomBits:
 
 
 class CheapDropout(nn.Dropout):
-    """`nn.Dropout` over a shared `RandomBits` stream; the same distribution, other draws."""
+    """`nn.Dropout` on a shared `RandomBits` stream: the same distribution, another stream of random numbers."""
 
     def __init__(self, p: float, bits: RandomBits):
         super().__init__(p)
@@ -109,8 +109,8 @@ class CheapDropout(nn.Dropout):
 def cheap_dropout(model: nn.Module, bits: RandomBits) -> Iterator[None]:
     """Replace every `nn.Dropout` of the model while the context lasts; parameters and their names stay.
 
-    A model that computes its layers a second time in backward keeps its own: torch brings back its random state for
-    that, and would not bring back `bits`.
+    A model with gradient checkpointing keeps its own dropout: torch restores its random state for the recomputation,
+    and would not restore `bits`.
     """
     if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
         yield
@@ -132,9 +132,9 @@ def cheap_dropout(model: nn.Module, bits: RandomBits) -> Iterator[None]:
 
 @contextmanager
 def dropout_rates(model: nn.Module, hidden: float | None, attention: float | None) -> Iterator[None]:
-    """Other rates of hidden and attention dropout while the context lasts; None leaves a rate as it is.
+    """Other rates of hidden and attention dropout while the context lasts; None leaves a rate unchanged.
 
-    Attention dropout is kept apart because any rate above zero makes PyTorch leave its fused attention kernel.
+    Attention dropout has a rate of its own because any rate above zero disables PyTorch's fused attention kernel.
     Raises InputError if a rate reaches nothing in the model.
     """
     dropouts = list(_dropouts(model))
@@ -156,10 +156,10 @@ def dropout_rates(model: nn.Module, hidden: float | None, attention: float | Non
 
 
 def _dropouts(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
-    """Every place that holds a dropout rate: hidden or attention, the module, and the name of its rate.
+    """Every dropout rate of the model: its kind (hidden or attention), its module, and the name of the attribute.
 
-    A family says which it is by the name of the rate (`attn_dropout`), or keeps a plain `dropout` for the weights of
-    attention inside the module that computes them.
+    A family marks attention dropout by the name of the rate (`attn_dropout`), or by a plain `dropout` inside the module
+    that computes attention weights.
     """
     for module in model.modules():
         inside = type(module).__name__.endswith(("SelfAttention", "Attention"))
@@ -179,9 +179,9 @@ def _kind(name: str, inside: bool) -> str:
 
 @contextmanager
 def cheap_parts_again(model: nn.Module) -> Iterator[None]:
-    """While this lasts, backward computes the norms and gates of a Llama model again; results are the same, bit by bit.
+    """While this lasts, backward recomputes the norms and gates of a Llama model; results are the same, bit by bit.
 
-    Left as they are: other architectures, and gates before an adapter, whose products and dropout would be repeated.
+    Unchanged are other architectures, and gates before an adapter, whose products and dropout would be repeated.
     """
     changed = [module for module in model.modules() if _is_cheap(module) and "forward" not in vars(module)]
     for module in changed:
@@ -199,12 +199,12 @@ def _is_cheap(module: nn.Module) -> bool:
 
 
 def _norm(norm: LlamaRMSNorm, hidden: Tensor) -> Tensor:
-    """`LlamaRMSNorm.forward` of hidden (B, T, D), which alone is kept."""
+    """`LlamaRMSNorm.forward` of hidden (B, T, D), which keeps its input alone."""
     return _again(type(norm).forward, norm, hidden)
 
 
 def _gated(mlp: LlamaMLP, hidden: Tensor) -> Tensor:
-    """`LlamaMLP.forward` of hidden (B, T, D); kept are its two projections, each (B, T, inner width)."""
+    """`LlamaMLP.forward` of hidden (B, T, D), which keeps its two projections alone, each (B, T, inner width)."""
     return _again(_down, mlp, mlp.gate_proj(hidden), mlp.up_proj(hidden))
 
 

@@ -1,4 +1,4 @@
-"""A model that reads and does not learn: evaluation mode, and rows of about the same length together."""
+"""Inference: evaluation mode without gradients, and batches of rows of about the same length."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ BATCH_ROWS, BATCH_TOKENS = 256, 8192  # of one forward pass, padding included
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients while this lasts; the mode before comes back, also after an error."""
+    """Evaluation mode without gradients while this lasts; the mode before is restored, also after an error."""
     training = model.training
     model.eval()
     try:
@@ -33,7 +33,7 @@ def by_length(
     """What `compute` returns for each row, in the order of the rows.
 
     Args:
-        compute: from the numbers of some rows of about the same length to one result a row.
+        compute: the function from the indices of rows of about the same length to one result per row.
         lengths: tokens of each row, shape (N,).
     """
     results = [None] * len(lengths)

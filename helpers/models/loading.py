@@ -71,14 +71,14 @@ def load(
 ) -> PreTrainedModel:
     """A model in float32 and evaluation mode, its new layers drawn under `seed`; prints nothing.
 
-    A head that the weights do not hold, or hold for another number of classes, is drawn anew. The global random state
-    of torch, numpy and Python is left as it was.
+    A head that the weights do not hold, or hold for another number of classes, is initialised at random.
+    The global random state of torch, numpy and Python is unchanged.
 
     Args:
         auto_class: a class such as `transformers.AutoModelForSequenceClassification`.
         model: a role (`encoder`, `decoder`), a local folder with `config.json` and safetensors, or a name on the Hub.
         scale: `laptop` or `gpu`, which decides what a role stands for; `$SFT_SCALE` if None.
-        pretrained: False draws every weight under `seed`: the same network, untrained.
+        pretrained: False draws every weight under `seed`: the same architecture, untrained.
         config: fields of the model's configuration to change, such as `num_labels` or `attn_implementation`.
 
     Raises:
@@ -102,7 +102,7 @@ def load(
 
 
 def describe() -> pd.DataFrame:
-    """One row a model that is at hand on a laptop.
+    """One row per model that is packaged for a laptop.
 
     Columns: name (its role), family, parameters of the body, layers, width D, vocabulary V, megabytes (10^6 bytes, as
     packaged), licence (as its package states it).
@@ -265,7 +265,7 @@ def _local_only(where: str) -> bool:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """New layers are drawn on the CPU from its default generator, which is put back afterwards."""
+    """While this lasts, the CPU's default generator, which draws new layers, is seeded; then its state is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
@@ -273,7 +273,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def quiet(*, slow: bool) -> Iterator[None]:
-    """Without transformers' report about new layers; with progress bars, in a terminal, only for what is slow."""
+    """While this lasts, transformers reports no new layers, and shows progress bars in a terminal alone, if `slow`."""
     levels = [(library, library.get_verbosity()) for library in (transformers_logging, hub_logging)]
     bars_enabled = transformers_logging.is_progress_bar_enabled()
     hide_bars = not slow or hide_progress()
@@ -292,7 +292,7 @@ def quiet(*, slow: bool) -> Iterator[None]:
 
 @contextmanager
 def _readable_errors(model: str | os.PathLike, where: str, scale: str | None) -> Iterator[None]:
-    """Turns what transformers raises, often a paragraph, into one sentence."""
+    """While this lasts, an error of transformers, often a paragraph, is one sentence: an InputError or AssetError."""
     try:
         yield
     except (OSError, ValueError, TypeError, SafetensorError) as error:

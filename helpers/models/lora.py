@@ -2,7 +2,7 @@
 
 A linear layer y = W x with W (M, D) becomes y = W x + (alpha / rank) B A x, with A (rank, D) drawn at random and B
 (M, rank) zero, so that training starts at the pretrained model. Only A and B train: AdamW then keeps its two moments
-for a hundredth of the weights, which is where the memory goes. Afterwards B A is added to W, and nothing of it is left.
+for a hundredth of the weights, which saves most of the memory. Afterwards B A is added to W, and the model is plain.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""A trained model on disk: what plain `from_pretrained` reads, and beside it how the model came to be.
+"""A trained model on disk: what plain `from_pretrained` reads, and beside it how the model was made.
 
 The folder holds config.json (label names inside), model.safetensors, the tokenizer, task.json, recipe.json,
 data_card.json, scores.json and history.csv. It appears in one move, complete.
@@ -64,7 +64,7 @@ def save(
 
 
 def add_scores(output: str | Path, task: Task, scores: dict) -> None:
-    """Write the scores of a saved model, and the task's settings anew, which may hold a threshold chosen since."""
+    """Write the scores of a saved model, and the task's settings again, which may hold a threshold chosen since."""
     for name, content in (("task", task.to_dict()), ("scores", scores)):
         scratch = Path(output) / f"{name}.writing"
         _write(scratch, content)
@@ -72,7 +72,7 @@ def add_scores(output: str | Path, task: Task, scores: dict) -> None:
 
 
 def load(folder: str | Path) -> Predictor:
-    """What `save` wrote into a folder, its model in evaluation mode; InputError if the folder is none such."""
+    """What `save` wrote into a folder, its model in evaluation mode; InputError if `save` did not write the folder."""
     folder = Path(folder)
     try:
         task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))

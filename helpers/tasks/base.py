@@ -102,7 +102,7 @@ class Task(ABC):
         """What predictions on labelled rows are compared with, one an example."""
 
     def truncated(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> int:
-        """How many rows are truncated because they are longer than the task reads; 0 where `encode` itself warns."""
+        """How many rows are truncated because they are longer than the task reads; 0 unless a task counts them."""
         return 0
 
     # From batches to loss and predictions

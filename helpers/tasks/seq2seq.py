@@ -2,7 +2,7 @@
 
 A row is a pair of columns `prompt` and `completion`; without completion it can only be answered, not learnt from. The
 model is an encoder-decoder such as Marian, NLLB, T5 or BART. What a model wants to find in its prompts ("translate
-English to French: ..." for T5) is for the caller to write there; NLLB's languages are set on its tokenizer (`src_lang`
+English to French: ..." for T5) is written there by the caller; NLLB's languages are set on its tokenizer (`src_lang`
 and `tgt_lang`).
 
     task = Seq2Seq()

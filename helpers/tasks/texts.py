@@ -1,4 +1,4 @@
-"""What tasks share that label whole texts, from the first token of an encoder."""
+"""What the tasks that label whole texts share; they read the first token of an encoder."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

@@ -21,7 +21,7 @@ def token_likelihood(counts: np.ndarray) -> np.ndarray:
 
 
 def row_numbers(rows: Dataset) -> Sequence[int]:
-    """The number of each row in messages: from the column `row` (its number in the file) where there is one, else counted from 1."""
+    """The number of each row in messages: the column `row` (numbers in the file) if there is one, else from 1."""
     return rows["row"][:] if "row" in rows.column_names else range(1, len(rows) + 1)
 
 

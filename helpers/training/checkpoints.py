@@ -29,12 +29,12 @@ WRITING, LOCK = "writing", "lock"
 
 @dataclass
 class State:
-    """Where a run stands: what is done, and the best weights so far. The loop moves it on, a checkpoint keeps it.
+    """The state of a run: its progress, and the best weights so far. The loop updates it, a checkpoint keeps it.
 
     Attributes:
         step: steps that are done.
-        seconds: that they took, without validation and checkpoints.
-        history: one row a step, as `Run.history` has them.
+        seconds: spent on them, without validation and checkpoints.
+        history: one row per step, as `Run.history` has them.
         best: the row of the best evaluation so far.
         best_weights: what the weights were then, by name.
     """

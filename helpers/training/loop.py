@@ -7,7 +7,7 @@ Two properties hold by construction and are tested:
 
 - A step of `batch_rows` rows is the same step however it is cut into micro-batches and processes, because the loss of
   each piece is a sum that is divided by the supervised terms of the whole step (`eq-normalisation`).
-- A run that was killed and resumed ends with the same bits as one that was not: the rows of each step and all its
+- A run that was killed and resumed ends with the same bits as an unbroken one: the rows of each step and all its
   random draws are a function of the seed and the number of the step alone, so a checkpoint needs no random state.
 """
 
@@ -38,7 +38,7 @@ class Run(Predictor):
     """What a training run did, with the model that came out of it, its task and its tokenizer.
 
     Attributes:
-        history: one row a step: step (from 1), epoch, loss (mean over supervised terms), learning_rate,
+        history: one row per step: step (from 1), epoch, loss (mean over supervised terms), learning_rate,
             gradient_norm, rows, tokens (without padding), seconds since the start of training, and, at evaluations,
             `validation_<score>`.
         best: the history's row whose weights the model now has, or None without validation rows. Its scores were

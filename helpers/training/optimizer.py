@@ -12,7 +12,7 @@ from helpers.training.recipe import Recipe
 
 
 def new_parameters(model: PreTrainedModel, task: Task) -> frozenset[str]:
-    """The names of the parameters that the pretrained body lacks: the head, and a pooler that was initialised at random.
+    """The names of the parameters that the pretrained body lacks: the head, and a pooler if it is initialised.
 
     They are the parameters outside of the body, whatever their names; a task whose output layer comes with the
     pretrained model has none.

@@ -1,4 +1,4 @@
-"""Anyone's labelled texts: CSV, TSV, JSONL or Parquet files to a `Corpus`, with one sentence for whatever is wrong."""
+"""Anyone's labelled texts: CSV, TSV, JSONL or Parquet files to a `Corpus`, with one sentence for each error."""
 
 from collections.abc import Sequence
 from functools import partial

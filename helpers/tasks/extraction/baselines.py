@@ -1,7 +1,7 @@
 """What a fine-tuned span finder must beat: no answer, a random span, and the sentence that is nearest to the question.
 
-Each returns one `Span` per row of `test`, as the task's `predict` does. Their margins are infinite: they answer whatever
-the threshold.
+Each returns one `Span` per row of `test`, as the task's `predict` does. Their margins are infinite: they answer at
+every threshold.
 """
 
 import re

@@ -62,7 +62,7 @@ def cropped_contexts(data: Dataset, words: int, *, empty: float = 0.25, seed: in
     """Each row with an excerpt of at most `words` words of its context: training on long contexts at the cost of short.
 
     An excerpt lies at random around the first answer, which then is the first of the row; other answers are kept where
-    they lie in it. A share `empty` of the rows that have an answer get an excerpt that overlaps with none of them, and so no
+    they lie in it. A share `empty` of the rows with an answer get an excerpt that overlaps with none of them, and so no
     answer, as most windows of a long context have none. Rows of up to `words` words stay as they are.
     """
     random = np.random.default_rng(seed)

@@ -80,8 +80,8 @@ class Extraction(Task):
         `example`, the row of `data`; its `context`. Labelled rows also give `answers`, the texts that count as right,
         and `start` and `end`, the positions of the first of them in the window, 0 if it is not wholly there.
 
-        Raises InputError if the tokenizer does not return the characters of its tokens, or if the answer of a row does not
-        stand in its context where `answer_start` says.
+        Raises InputError if the tokenizer does not return the characters of its tokens, or if the answer of a row does
+        not stand in its context where `answer_start` says.
         """
         if not tokenizer.is_fast:
             raise InputError(f"the tokenizer {type(tokenizer).__name__} tells no offsets; use a fast tokenizer")

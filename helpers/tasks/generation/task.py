@@ -55,8 +55,8 @@ class Generation(WritingTask):
         max_new_tokens: most tokens of an answer in `generate`.
         packed: several rows of a batch share a sequence of at most `packed` tokens, and none sees another; None gives
             each row its own sequence. The step is the same, only the padding differs.
-        lora_rank: `build` freezes the model and adds LoRA matrices of this rank (`helpers.models.lora`); None trains the
-            weights themselves.
+        lora_rank: `build` freezes the model and adds LoRA matrices of this rank (`helpers.models.lora`); None trains
+            the weights themselves.
     """
 
     template: str = "chat"
@@ -216,7 +216,7 @@ def token_losses(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 
 @contextmanager
 def _logits_at(model: nn.Module, mask: Tensor) -> Iterator[None]:
-    """While this lasts, the output layer keeps of hidden states (B, T, D) those where `mask` (B, T - 1) is true: (n, D).
+    """While this lasts, the output layer reads the hidden states (B, T, D) where `mask` (B, T - 1) is true: (n, D).
 
     A hook, and not a call of body and head, because autocast and data parallelism live in the model's own `forward`.
     """

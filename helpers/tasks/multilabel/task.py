@@ -95,7 +95,7 @@ class MultiLabel(TextTask):
         return metrics.f1_of(counts)
 
     def score(self, predictions: np.ndarray, references: np.ndarray) -> dict[str, float]:
-        """Micro F1 (all labels together), macro F1 (mean over labels), and the share of rows with exactly the right labels."""
+        """Micro F1 (all labels together), macro F1 (mean over labels), and the share of rows that match exactly."""
         decided = self.decisions(predictions)
         f1 = {
             average: f1_score(references, decided, average=average, zero_division=0) for average in ("micro", "macro")

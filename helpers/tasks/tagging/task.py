@@ -1,6 +1,6 @@
 """Sequence labelling: one tag for each word, from an encoder's state at the word's first piece.
 
-Two heads are at hand. `softmax` decides each word for itself; `crf` adds scores for tags that follow each other and
+There are two heads. `softmax` decides each word for itself; `crf` adds scores for tags that follow each other and
 decides the whole sentence at once (`helpers.maths.crf`).
 """
 
@@ -32,12 +32,12 @@ class Tagging(Task):
     """One tag for each word.
 
     Attributes:
-        tags: the names of the tags; a tag's id is its place, 0 to C - 1. Where they are `O`, `B-x` and `I-x` the task
+        tags: the names of the tags; a tag's id is its index, 0 to C - 1. Where they are `O`, `B-x` and `I-x` the task
             is to find spans, and the score is their F1; else it is the accuracy over words.
         head: `softmax` or `crf`.
         constrain: never predict `I-x` after anything but `B-x` or `I-x`; at decoding only, training is as without.
-        transition_learning_rate: peak step size of the CRF's scores. They start at zero and are not pretrained; at the
-            body's step size they would stay there.
+        transition_learning_rate: peak learning rate of the CRF's scores. They start at zero and are not pretrained; at
+            the body's learning rate they would stay there.
         max_length: tokens kept of a sentence, special tokens included; words after that are tagged `O` (or the first
             tag, where there is no `O`).
     """
@@ -76,14 +76,14 @@ class Tagging(Task):
 
     @property
     def learning_rates(self) -> dict[str, float]:
-        """Peak step sizes of parameters that learn at a pace of their own, by name prefix."""
+        """Peak learning rates of parameters that have one of their own, by name prefix."""
         return {"crf": self.transition_learning_rate}
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> Dataset:
-        """Turn `tokens` (words) and, where there are, `tags` (ids) into pieces and the place of each word's first.
+        """Turn `tokens` (words) and `tags` (ids, optional) into pieces and the position of each word's first piece.
 
-        Columns: `input_ids`; `first`, the place in it of each word that is kept; `length`, the words of the row, kept
-        or not; and `labels`, the ids of all its tags.
+        Columns: `input_ids`; `first`, the position in it of the first piece of each word that is kept; `length`, the
+        number of words of the row, kept or not; and `labels`, the ids of all its tags.
         """
         limit = min(self.max_length, tokenizer.model_max_length)
         words = [row[:limit] for row in data["tokens"]]  # a word is at least one piece
@@ -121,7 +121,7 @@ class Tagging(Task):
             model.crf.load_state_dict({name: weights.get_tensor(f"crf.{name}") for name in model.crf.state_dict()})
 
     def references(self, encoded: Dataset) -> list[np.ndarray]:
-        """The tag ids of encoded rows, one array (words,) a row."""
+        """The tag ids of encoded rows, one array (words,) per row."""
         return [np.array(row) for row in encoded["labels"]]
 
     def loss_terms(self, encoded: Dataset) -> np.ndarray:
@@ -155,18 +155,18 @@ class Tagging(Task):
         return crf.negative_log_likelihood(emissions, labels, chain, batch["word_mask"]).sum()
 
     def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
-        """The emissions of each row, one tensor (kept words, C) a row."""
+        """The emissions of each row, one tensor (kept words, C) per row."""
         emissions = self.emissions(model, batch).cpu()  # (B, W, C)
         words = batch["word_mask"].sum(dim=1).tolist()
         return [scores[:count] for scores, count in zip(emissions, words, strict=True)]
 
     def predictions(self, model: PreTrainedModel, outputs: list, encoded: Dataset) -> list[np.ndarray]:
-        """Tag ids of encoded rows, one array (words,) a row."""
+        """Tag ids of encoded rows, one array (words,) per row."""
         return self.decode(model, outputs, encoded["length"])
 
     @torch.inference_mode()
     def decode(self, model: PreTrainedModel, emissions: list[Tensor], lengths: Sequence[int]) -> list[np.ndarray]:
-        """The best tag ids for emissions, one array (words,) a row; words beyond the emissions are outside."""
+        """The best tag ids for emissions, one array (words,) per row; words beyond the emissions are outside."""
         rest = self.tags.index(OUTSIDE) if OUTSIDE in self.tags else 0
         result = [np.full(length, rest) for length in lengths]
         transitions = self._decoding(model)
@@ -249,7 +249,7 @@ def _chain(model: nn.Module) -> TransitionScores:
 
 
 def _first_pieces(word_ids: list[int | None]) -> list[int]:
-    """The place of the first piece of each word that is kept; special tokens belong to no word.
+    """The position of the first piece of each word that is kept; special tokens belong to no word.
 
     A word of which the tokenizer leaves nothing, such as a lone control character, is read at the row's first token.
     """
