@@ -91,7 +91,7 @@ def hardware() -> str:
 
 
 def _capabilities() -> dict:
-    """What torch tells of the processor; older versions tell nothing."""
+    """What torch reports about the processor; older versions report nothing."""
     return getattr(torch.cpu, "get_capabilities", dict)()
 
 

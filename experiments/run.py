@@ -74,7 +74,7 @@ def _settings(module, about: dict) -> dict:
 
 
 def _changed(row: dict, today: dict) -> list[str]:
-    """What a recorded row tells otherwise than `today`: data_sha256, model_sha256, or settings of its recipe."""
+    """The keys in which a recorded row differs from `today`: data_sha256, model_sha256, or settings of its recipe."""
     changed = [
         key for key in ("data_sha256", "model_sha256") if isinstance(row.get(key), str) and row[key] != today[key]
     ]

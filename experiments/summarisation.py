@@ -23,7 +23,7 @@ NEWS_TASK = Generation(template="plain", max_new_tokens=40)
 
 
 def docstring_summaries() -> Iterator[tuple[dict, callable]]:
-    """Lead, central sentence, the decoder as it comes, and fine-tuned ones."""
+    """Lead, central sentence, the pretrained decoder, and fine-tuned ones."""
     data = corpora.load(CORPUS).data
     test, fixed = sample(data["test"], TEST_ROWS, 0), {"train_rows": 0, "seed": 0}
     yield {"system": "lead", **fixed}, lambda: scored(SCORES, baselines.lead(test), test)

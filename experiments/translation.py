@@ -17,7 +17,7 @@ RECIPE = {"learning_rate": 2e-4, "epochs": 1, "batch_rows": 8}
 
 
 def french() -> Iterator[tuple[dict, callable]]:
-    """Copying, translation memories, the decoder as it comes, and fine-tuned ones."""
+    """Copying, translation memories, the pretrained decoder, and fine-tuned ones."""
     data, scores = corpora.load(CORPUS).data, (metrics.Chrf(), metrics.Bleu())
     test = sample(data["test"], TEST_ROWS, 0)
     about = {"system": "copy", "train_rows": 0, "seed": 0}

@@ -225,7 +225,7 @@ def given(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_once(what: str, names: Sequence[str]) -> None:
     """InputError if a name stands twice: its two ids would be two classes."""
-    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    twice = [name for index, name in enumerate(names) if name in names[:index]]
     if twice:
         raise InputError(f"{what} name '{twice[0]}' twice; give each once")
 
