@@ -109,4 +109,4 @@ def _scored(answers: list[str], test: Dataset) -> dict:
 
 def _general_perplexity(model, tokenizer) -> dict:
     counts = likelihood(model, tokenizer, general())
-    return {"general_perplexity": float(np.exp(-Generation.from_counts(counts.sum(0)))), "general_n": len(counts)}
+    return {"general_perplexity": float(np.exp(-TASK.from_counts(counts.sum(0)))), "general_n": len(counts)}

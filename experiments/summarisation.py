@@ -27,7 +27,7 @@ def docstring_summaries() -> Iterator[tuple[dict, callable]]:
     data = corpora.load(CORPUS).data
     test, fixed = sample(data["test"], TEST_ROWS, 0), {"train_rows": 0, "seed": 0}
     yield {"system": "lead", **fixed}, lambda: scored(SCORES, baselines.lead(test), test)
-    yield {"system": "central", **fixed}, lambda: scored(SCORES, baselines.central(data["train"], test), test)
+    yield {"system": "central", **fixed}, lambda: scored(SCORES, baselines.centroid_sentence(data["train"], test), test)
     for rows, seed in TUNED:
         if rows == 0:
             chat = Generation(system=docstrings.INSTRUCTION, max_new_tokens=24)
@@ -45,7 +45,7 @@ def news_summaries() -> Iterator[tuple[dict, callable]]:
     train, test = corpora.load(CORPUS).data["train"], cut(corpora.load("xsum").data["test"].select(range(NEWS_ROWS)))
     fixed = {"train_rows": 0, "seed": 0}
     yield {"system": "lead", **fixed}, lambda: scored(SCORES, baselines.lead(test), test)
-    yield {"system": "central", **fixed}, lambda: scored(SCORES, baselines.central(train, test), test)
+    yield {"system": "central", **fixed}, lambda: scored(SCORES, baselines.centroid_sentence(train, test), test)
     about = {"system": "fine-tuned", "train_rows": NEWS_TRAINED, "seed": 0}
     yield about, lambda: answered(NEWS_TASK, _run(NEWS_TRAINED, 0), framed(test, docstrings.FRAME), SCORES)
     chat = Generation(system=xsum.INSTRUCTION, max_new_tokens=40)

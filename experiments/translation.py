@@ -21,11 +21,11 @@ def french() -> Iterator[tuple[dict, callable]]:
     data, scores = corpora.load(CORPUS).data, (metrics.Chrf(), metrics.Bleu())
     test = sample(data["test"], TEST_ROWS, 0)
     about = {"system": "copy", "train_rows": 0, "seed": 0}
-    yield about, lambda: scored(scores, baselines.copied(test), test)
+    yield about, lambda: scored(scores, baselines.copied_prompt(test), test)
     for rows in MEMORIES:
         train = sample(data["train"], rows, 0)
         about = {"system": "memory", "train_rows": len(train), "seed": 0}
-        yield about, lambda train=train: scored(scores, baselines.memory(train, test), test)
+        yield about, lambda train=train: scored(scores, baselines.translation_memory(train, test), test)
     task = Generation(template="plain", max_new_tokens=40)
     for rows, seed in TUNED:
         if rows == 0:

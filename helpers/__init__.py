@@ -22,6 +22,7 @@ _DOOR = {
     "Classification": "helpers.tasks.classification.task",
     "Extraction": "helpers.tasks.extraction.task",
     "Generation": "helpers.tasks.generation.task",
+    "MultiLabel": "helpers.tasks.multilabel.task",
     "Predictor": "helpers.tasks.base",
     "Recipe": "helpers.training.recipe",
     "Run": "helpers.training.loop",
