@@ -7,6 +7,7 @@ import pytest
 
 from helpers import corpora
 from helpers.corpora import instructions
+from helpers.data.corpus import tag_rows
 from helpers.data.splits import normalised
 from helpers.errors import InputError
 
@@ -67,7 +68,9 @@ def test_all_wordings_of_a_task_are_used(corpus):
 
 def test_names_are_read_from_their_tags():
     tokens, tags = ["Ann", "Lee", "met", "Bo", "Ed", "."], ["B-PER", "I-PER", "O", "B-PER", "B-PER", "O"]
-    assert instructions._spans(tokens, tags) == ["Ann Lee", "Bo", "Ed"]
+    frame = pd.DataFrame({"tokens": [tokens], "tags": [tags], "group": ["a"]})
+    rows = instructions._names(tag_rows(frame, ["O", "B-PER", "I-PER"]))
+    assert rows["answer"].tolist() == ["Ann Lee; Bo; Ed"]
 
 
 def test_what_a_later_split_has_leaves_the_earlier_ones():
