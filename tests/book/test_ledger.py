@@ -115,6 +115,8 @@ def test_every_shipped_result_is_complete():
         named = [name for name in ("change", "changes", "split", "misspelled", "words") if name in frame]
         keys = frame[["system", "train_rows", "seed", *named]].astype(str)
         assert not keys.duplicated().any()
+        groups = frame.assign(**keys.drop(columns="seed")).groupby([name for name in keys if name != "seed"])["seed"]
+        assert all(seeds.dropna().is_monotonic_increasing for _, seeds in groups), "systems are compared seed by seed"
 
 
 @pytest.mark.parametrize(("experiment", "name"), [("docstrings", "docstrings"), ("gpt-json", "parameters")])
