@@ -98,6 +98,8 @@ def _capabilities() -> dict:
 def _packed(counts: np.ndarray) -> str:
     if counts.min(initial=0) < 0 or counts.max(initial=0) > HIGHEST:
         raise InputError(f"counts reach from {counts.min()} to {counts.max()}; the ledger keeps 0 to {HIGHEST}")
+    if not np.array_equal(counts, np.floor(counts)):
+        raise InputError("counts are no whole numbers, and the ledger keeps no fractions; record them as such")
     return base64.b85encode(zlib.compress(counts.astype("<u2").tobytes(), 9)).decode("ascii")
 
 

@@ -39,3 +39,15 @@ def sentences(text: str) -> list[str]:
         else:
             result.append(piece)
     return result
+
+
+def whole_word_spans(text: str, context: str) -> list[tuple[int, int]]:
+    """The intervals at which the text stands unchanged, with no letter or digit next to it."""
+    spans, start = [], context.find(text) if text.strip() else -1
+    while start >= 0:
+        end = start + len(text)
+        before, after = context[max(0, start - 1) : start + 1], context[end - 1 : end + 1]
+        if not (len(before) == 2 and before.isalnum()) and not (len(after) == 2 and after.isalnum()):
+            spans.append((start, end))
+        start = context.find(text, end)
+    return spans

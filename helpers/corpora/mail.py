@@ -160,7 +160,9 @@ def _date(message: Message) -> str:
     """When the mail arrived. The receiving machine's lines come first: the date that spam states is often false."""
     for note in _dates(message):
         parsed = parsedate_tz(note)
-        if parsed is not None:
+        if parsed is None:
+            continue
+        with suppress(ValueError, OverflowError, OSError):  # a year that no calendar has
             return datetime.fromtimestamp(mktime_tz(parsed), UTC).strftime("%Y-%m-%d %H:%M:%S")
     return ""
 

@@ -17,6 +17,7 @@ from helpers import assets, scales
 from helpers.data import hub
 from helpers.data.corpus import Corpus, question_corpus
 from helpers.data.splits import normalised, split_groups
+from helpers.text import whole_word_spans
 
 UNANSWERABLE = {"CANNOTANSWER", "unknown"}
 
@@ -119,23 +120,11 @@ def _find(text: str, context: str, question: str) -> tuple[int, int] | None:
     Of several intervals it is the one whose surroundings share most words with the question: a guess, since the data
     sets do not state which one is meant.
     """
-    spans = _literal(text, context) or _loose(text, context)
+    spans = whole_word_spans(text, context) or _loose(text, context)
     if len(spans) < 2:
         return spans[0] if spans else None
     question_words = _words(question)
     return max(spans, key=lambda span: len(question_words & _words(context[max(0, span[0] - 100) : span[1] + 100])))
-
-
-def _literal(text: str, context: str) -> list[tuple[int, int]]:
-    """The intervals at which the text stands unchanged, with no letter or digit next to it."""
-    spans, start = [], context.find(text) if text.strip() else -1
-    while start >= 0:
-        end = start + len(text)
-        before, after = context[max(0, start - 1) : start + 1], context[end - 1 : end + 1]
-        if not (len(before) == 2 and before.isalnum()) and not (len(after) == 2 and after.isalnum()):
-            spans.append((start, end))
-        start = context.find(text, end)
-    return spans
 
 
 def _loose(text: str, context: str) -> list[tuple[int, int]]:

@@ -71,3 +71,9 @@ def test_a_result_says_where_it_comes_from_and_whether_the_code_was_changed(repo
     assert clean["lock"] != changed["lock"]
     assert set(clean["versions"]) == {"torch", "transformers", "scikit-learn"}
     assert "cores" in clean["hardware"] or "NVIDIA" in clean["hardware"]
+
+
+@pytest.mark.parametrize("count", [0.5, np.nan])
+def test_fractions_are_refused_and_not_cut(repository, count):
+    with pytest.raises(InputError, match="counts are no whole numbers"):
+        recording.record(repository, "mine", n=2, counts=np.array([[1.0], [count]]))

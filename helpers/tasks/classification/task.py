@@ -34,9 +34,20 @@ class Classification(TextTask):
             raise InputError(f"labels {list(self.labels)} hold fewer than two classes; classification needs two")
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
-        """Turn the columns `text` and, where there is one, `label` into `input_ids` and `labels`, row by row."""
+        """Turn the columns `text` and, where there is one, `label` into `input_ids` and `labels`, row by row.
+
+        Raises InputError, with the row, for a label that is no id of the task.
+        """
         columns = {"input_ids": self.tokens(tokenizer, rows)}
-        return Dataset.from_dict(columns | ({"labels": rows["label"][:]} if "label" in rows.column_names else {}))
+        if "label" in rows.column_names:
+            columns["labels"] = rows["label"][:]
+            for number, label in enumerate(columns["labels"], start=1):
+                if not 0 <= label < len(self.labels):
+                    raise InputError(
+                        f"label {label} in row {number} is no id from 0 to {len(self.labels) - 1}; test sets of the "
+                        "Hub often hide their labels so: take another split"
+                    )
+        return Dataset.from_dict(columns)
 
     def loss_terms(self, encoded: Dataset) -> np.ndarray:
         """One term a text, shape (N,)."""

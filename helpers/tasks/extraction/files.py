@@ -14,7 +14,7 @@ from helpers.data import files
 from helpers.data.corpus import Corpus, question_corpus, question_rows
 from helpers.data.splits import normalised, split_groups
 from helpers.errors import InputError
-from helpers.text import half_character
+from helpers.text import half_character, whole_word_spans
 
 
 def corpus(
@@ -59,7 +59,8 @@ def read(
     """The rows of a file with `question`, `context` and `answers`.
 
     An answer is a text that stands in the context, an empty one for none, or what SQuAD has: lists `text` and
-    `answer_start`. Of a text that stands in several places the first is taken.
+    `answer_start`. Of a text that stands in several places the first is
+    taken, words of their own before parts of other words.
 
     Raises InputError, naming the row, for a missing column, an empty question or context, and an answer that does not
     stand in its context.
@@ -136,7 +137,8 @@ def _answers(value, context: str, row: int, path: str | Path) -> dict:
         texts = [str(text) for text in value if str(text).strip()] if listed else []
         if not listed and not pd.isna(value) and str(value).strip():
             texts = [str(value)]
-        starts = [context.find(text) for text in texts]
+        # The first place where no letter or digit stands beside it: 10 is no answer inside of 2010.
+        starts = [next((start for start, _ in whole_word_spans(text, context)), context.find(text)) for text in texts]
     for text, start in zip(texts, [*starts, *[-1] * (len(texts) - len(starts))], strict=False):
         if start < 0 or context[start : start + len(text)] != text:
             raise InputError(

@@ -10,7 +10,7 @@ from datasets import Dataset, DatasetDict
 
 from helpers.data import files
 from helpers.data.corpus import Corpus, pair_corpus
-from helpers.data.splits import one_completion_each, split_groups
+from helpers.data.splits import joined, one_completion_each, split_groups
 from helpers.errors import InputError
 from helpers.tasks.generation.chat import check_turns
 
@@ -42,6 +42,8 @@ def corpus(
         unique, removed = one_completion_each(rows)
         if len(unique) < 3:
             raise InputError(f"'{data}' holds {len(unique)} different prompts; three splits need at least three")
+        if "messages" in unique and not group:  # a conversation and its own beginnings belong together
+            unique = unique.assign(group=joined([_answers(chat) for chat in unique["messages"]]).astype(str))
         rule = f"at random, seed {seed}" + (f", by {group}" if group else "")
         return split_groups(unique, seed=seed), removed, rule
 
@@ -89,6 +91,15 @@ def from_lines(lines: Sequence[str], prompt: str = "prompt", messages: str = "me
 def check_apart(frames: files.Frames, paths: files.Paths) -> None:
     """InputError if a prompt or a group stands in two files."""
     files.check_apart(frames, paths, "prompt")
+    for later, earlier in files.pairs_of(frames):
+        if "messages" in frames[later] and "messages" in frames[earlier]:
+            known = {answer for chat in frames[earlier]["messages"] for answer in _answers(chat)}
+            shared = [any(answer in known for answer in _answers(chat)) for chat in frames[later]["messages"]]
+            if any(shared):
+                raise InputError(
+                    f"{sum(shared)} chats of '{paths[later]}' share a beginning, answer included, with a chat of "
+                    f"'{paths[earlier]}', the first in row {shared.index(True) + 1}; move them into one file"
+                )
 
 
 def unlabelled(path: str | Path, prompt: str = "prompt", messages: str = "messages") -> Dataset:
@@ -107,6 +118,12 @@ def _rows(frame: pd.DataFrame) -> Dataset:
     """Rows as the task `Generation` takes them, with their groups and the numbers that they have in their file."""
     columns = ["messages", "group", "row"] if "messages" in frame else ["prompt", "completion", "group", "row"]
     return Dataset.from_dict({name: frame[name].tolist() for name in columns})
+
+
+def _answers(chat: list[dict]) -> list[str]:
+    """Each answer of a chat with all that stands before it: what two chats that begin alike have in common."""
+    texts = [f"{turn['role']} {' '.join(turn['content'].casefold().split())}" for turn in chat]
+    return ["\x1f".join(texts[: place + 1]) for place, turn in enumerate(chat) if turn["role"] == "assistant"]
 
 
 def _turns(chat, number: int, path: str | Path) -> list[dict]:

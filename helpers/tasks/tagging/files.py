@@ -1,6 +1,7 @@
 """Sentences with a tag for each word: from anyone's CoNLL or JSONL files to a `Corpus`."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -137,22 +138,35 @@ def _check_splits(frames: files.Frames, paths: files.Paths) -> None:
 
 def _conll(path: Path, tagged: bool = True) -> Iterator[dict]:
     """One dictionary a sentence: tokens, tags and the number of its document as group."""
-    lines = files.text_of(path).split("\n")
-    sentence, document = [], 0
-    for number, line in enumerate([*lines, ""], start=1):
+    block, document = [], 0
+    for number, line in enumerate([*files.text_of(path).split("\n"), ""], start=1):
         cells = [cell.strip() for cell in re.split("\t" if "\t" in line else " +", line.strip(" "))]
-        if _REMARK.match(line):
-            continue
         if any(cells) and cells[0] != DOCUMENT:
-            if tagged and (len(cells) < 2 or not cells[0] or not cells[-1]):
-                raise InputError(f"line {number} of '{path}' is '{line[:40]}'; write a word, a tab, and its tag")
-            sentence.append((cells[0], cells[-1]))
+            block.append((number, line, cells))
             continue
-        if sentence:
-            words, tags = zip(*sentence, strict=True)
-            yield {"tokens": list(words), "tags": list(tags), "group": str(document)}
-            sentence = []
+        rows = _without_comments(block)
+        for at, row, fields in rows if tagged else ():
+            if len(fields) < 2 or not fields[0] or not fields[-1]:
+                raise InputError(f"line {at} of '{path}' is '{row[:40]}'; write a word, a tab, and its tag")
+        if rows:
+            tokens, tags = zip(*((fields[0], fields[-1]) for _, _, fields in rows), strict=True)
+            yield {"tokens": list(tokens), "tags": list(tags), "group": str(document)}
+        block = []
         document += cells[0] == DOCUMENT
+
+
+def _without_comments(block: list[tuple[int, str, list[str]]]) -> list[tuple[int, str, list[str]]]:
+    """The lines of a sentence (number, text, columns) without the comments above it.
+
+    A comment begins with `#` and has another number of columns than the sentence, or is of the form `# key = value`; a
+    sentence may well begin with the word #.
+    """
+    rows = [row for row in block if not _REMARK.match(row[1])]
+    width = Counter(len(cells) for _, line, cells in rows if not line.startswith("#")).most_common(1)
+    first = 0
+    while first < len(rows) and rows[first][1].startswith("#") and width and len(rows[first][2]) != width[0][0]:
+        first += 1
+    return rows[first:]
 
 
 def _fields(rows: pd.DataFrame, tokens: str, tags: str, path: Path) -> pd.DataFrame:
