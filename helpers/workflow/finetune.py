@@ -64,6 +64,8 @@ def finetune(
     try:
         run = _scored(run, corpus)
     except KeyboardInterrupt:
+        if output is None:
+            raise
         raise TrainingError(
             f"interrupted while scoring; the trained model is in '{output}' without scores, and 'helpers evaluate' "
             "gives them"
