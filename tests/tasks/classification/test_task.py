@@ -90,9 +90,12 @@ def test_a_task_is_what_its_dictionary_says():
         from_dict({"name": "translation"})
 
 
-def test_one_label_is_not_a_classification():
+def test_one_label_is_not_a_classification_and_none_stands_twice():
     with pytest.raises(InputError, match="hold fewer than two classes"):
-        Classification(("spam", "spam"))
+        Classification(("spam",))
+    for labels in (("spam", "spam"), ("a", "b", "a")):
+        with pytest.raises(InputError, match=r"labels name '\w+' twice; give each once"):
+            Classification(labels)
 
 
 def test_the_head_has_a_row_a_label_and_its_names():
