@@ -166,7 +166,6 @@ def _train(options) -> None:
     task_options.check_owned(options, options.task, "train")
     _note(f"reading {options.data}")  # what follows takes seconds before it has something to tell
     from helpers import saving
-    from helpers.training import checkpoints
     from helpers.workflow.finetune import finetune
 
     saving.check_free(options.output)
@@ -186,11 +185,20 @@ def _train(options) -> None:
         with scales.chosen(options.scale):
             run = finetune(task, corpus, recipe, output, model=options.model, resume=options.resume, note=_note)
     except KeyboardInterrupt:
-        if checkpoints.newest(checkpoints.work_folder(output)) is None:
-            raise TrainingError("interrupted before the first checkpoint; the same command begins anew") from None
-        raise TrainingError("interrupted after a complete step; the same command with --resume goes on") from None
+        raise TrainingError(_interrupted(output)) from None
     if run.ladder is not None:
         print(run.ladder.round(3).to_string())
+
+
+def _interrupted(output: str) -> str:
+    """Where an interrupted run stands, and how it goes on."""
+    from helpers.training import checkpoints
+
+    if Path(output).exists():
+        return f"interrupted after the model was saved; it is in '{output}', and 'helpers evaluate' scores it"
+    if checkpoints.newest(checkpoints.work_folder(output)) is None:
+        return "interrupted before the first checkpoint; the same command begins anew"
+    return "interrupted after a complete step; the same command with --resume goes on"
 
 
 def _evaluate(options) -> None:

@@ -140,10 +140,8 @@ def _parse(path: Path) -> pd.DataFrame:
         raise ValueError(f"its rows have more fields than the {rows.shape[1]} columns of the header")
     if suffix in _TABBED and len(rows):
         _check_quotes(rows, path)
-    elif not _quoted_well(path, separator):
-        raise ValueError(
-            "a quotation mark opens a field and none closes it, so rows would be swallowed; close its quotes"
-        )
+    elif _holds_line_ends(rows) and not _quoted_well(path, separator):
+        raise ValueError("a quotation mark opens a field and none closes it, which swallows rows; close its quotes")
     return rows
 
 
@@ -161,6 +159,11 @@ def _check_quotes(rows: pd.DataFrame, path: Path) -> None:
     for name, torn in doubtful.items():
         if torn.any():
             raise ValueError(f"{name} in row {int(torn.argmax()) + 1} runs over a tab or line end; close its quotes")
+
+
+def _holds_line_ends(rows: pd.DataFrame) -> bool:
+    """Whether a field runs over a line end, as a quoted one may, and one that swallows rows does."""
+    return any(rows.iloc[:, place].str.contains("\n", regex=False).any() for place in range(rows.shape[1]))
 
 
 def _quoted_well(path: Path, separator: str) -> bool:

@@ -135,16 +135,11 @@ def dropout_rates(model: nn.Module, hidden: float | None, attention: float | Non
     """Other rates of hidden and attention dropout while the context lasts; None leaves a rate unchanged.
 
     Attention dropout has a rate of its own because any rate above zero disables PyTorch's fused attention kernel.
-    Raises InputError if a rate reaches nothing in the model.
+    Raises InputError as `check_dropout` does.
     """
-    dropouts = list(_dropouts(model))
+    check_dropout(model, hidden, attention)
     rates = {"hidden": hidden, "attention": attention}
-    for kind, rate in rates.items():
-        if rate is not None and kind not in {own for own, *_ in dropouts}:
-            name = "dropout" if kind == "hidden" else "attention_dropout"
-            family = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
-            raise InputError(f"{name} of the recipe reaches nothing in this model ({family}); leave it out")
-    before = [(module, name, getattr(module, name), rates[kind]) for kind, module, name in dropouts]
+    before = [(module, name, getattr(module, name), rates[kind]) for kind, module, name in _dropouts(model)]
     for module, name, _, rate in before:
         if rate is not None:
             setattr(module, name, rate)
@@ -153,6 +148,15 @@ def dropout_rates(model: nn.Module, hidden: float | None, attention: float | Non
     finally:
         for module, name, rate, _ in before:
             setattr(module, name, rate)
+
+
+def check_dropout(model: nn.Module, hidden: float | None, attention: float | None) -> None:
+    """InputError if a rate that is set reaches nothing in the model."""
+    reached = {kind for kind, *_ in _dropouts(model)}
+    for kind, name, rate in (("hidden", "dropout", hidden), ("attention", "attention_dropout", attention)):
+        if rate is not None and kind not in reached:
+            family = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
+            raise InputError(f"{name} of the recipe reaches nothing in this model ({family}); leave it out")
 
 
 def _dropouts(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
@@ -167,7 +171,7 @@ def _dropouts(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
             if isinstance(child, nn.Dropout):
                 yield _kind(name, inside), child, "p"
         for name, value in vars(module).items():
-            if isinstance(value, float) and "dropout" in name and "layer" not in name:
+            if type(value) in (int, float) and "dropout" in name and "layer" not in name:
                 yield _kind(name, inside), module, name
 
 

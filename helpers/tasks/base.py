@@ -192,7 +192,8 @@ class Predictor:
 
     def predict(self, rows: Dataset | Sequence) -> Sequence:
         """What the task predicts for each row: probabilities (N, C) for a classifier, texts for a task that writes."""
-        return self._predicted(self._dataset(rows))[0]
+        task = self.task.reported_task(self.tokenizer)
+        return task.predict(self.model, task.encode(self.tokenizer, self._dataset(rows)))
 
     def answers(self, rows: Dataset | Sequence) -> list[dict]:
         """The predictions in readable form, one dictionary per row, ready for JSON."""
@@ -202,20 +203,34 @@ class Predictor:
 
     def score(self, rows: Dataset | Sequence) -> dict[str, float]:
         """The task's scores on labelled rows."""
-        predictions, encoded = self._predicted(self._dataset(rows))
         task = self.task.reported_task(self.tokenizer)
-        return task.score(predictions, task.references(encoded))
-
-    def _predicted(self, rows: Dataset) -> tuple[Sequence, Dataset]:
-        task = self.task.reported_task(self.tokenizer)
-        encoded = task.encode(self.tokenizer, rows)
-        return task.predict(self.model, encoded), encoded
+        encoded = task.encode(self.tokenizer, self._dataset(rows))
+        references = labelled_references(task, encoded)
+        return task.score(task.predict(self.model, encoded), references)
 
     def _dataset(self, rows: Dataset | Sequence) -> Dataset:
         if isinstance(rows, Dataset):
             return rows
-        field = self.task.fields[0]
-        return Dataset.from_list([self.task.row({field: row}) if isinstance(row, str) else row for row in rows])
+        if isinstance(rows, str | Mapping) or not isinstance(rows, Sequence):
+            raise InputError(f"rows are {type(rows).__name__}; pass a list of them, also if there is only one")
+        if len(rows) == 0:
+            raise InputError("rows are an empty list; pass at least one")
+        fields = self.task.fields
+        if len(fields) > 1 and any(isinstance(row, str) for row in rows):
+            raise InputError(
+                f"a row of the task {self.task.name} has {' and '.join(fields)}; pass dictionaries with both"
+            )
+        return Dataset.from_list([self.task.row({fields[0]: row}) if isinstance(row, str) else row for row in rows])
+
+
+def labelled_references(task: Task, encoded: Dataset) -> Sequence:
+    """What the task compares predictions with; InputError if the rows hold nothing to compare with."""
+    try:
+        return task.references(encoded)
+    except InputError:
+        raise
+    except (KeyError, ValueError) as error:
+        raise InputError(f"the rows hold no labels to compare with ({error}); add them") from error
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor, nn
@@ -45,8 +46,10 @@ class TextTask(Task):
 
     def truncated(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> int:
         """How many texts have more tokens than the task keeps."""
-        ids = encode_texts(tokenizer, rows["text"][:], self.max_length + 1)
-        return sum(len(row) > self.max_length for row in ids)
+        limit = min(self.max_length, tokenizer.model_max_length)
+        heads = [text[: 100 * limit] for text in rows["text"]]
+        ids = tokenizer(heads, truncation=True, max_length=limit + 1, return_attention_mask=False)["input_ids"]
+        return sum(len(row) > limit for row in ids)
 
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
         """Pad rows on the right to the longest of them: input_ids and attention_mask (B, T), labels (B,) or (B, C)."""
@@ -73,3 +76,24 @@ def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_l
     return (
         tokenizer(heads, truncation=True, max_length=limit, return_attention_mask=False)["input_ids"] if heads else []
     )
+
+
+def label_ids(rows: Sequence[Sequence], labels: Sequence[str]) -> list[list]:
+    """The labels of each row with names as ids; what is no name stays. InputError, with the row, for another name."""
+    ids = {name: place for place, name in enumerate(labels)}
+    for number, row in enumerate(rows, start=1):
+        for label in row:
+            if isinstance(label, str) and label not in ids:
+                raise InputError(f"label '{label}' in row {number} is not one of {', '.join(labels)}; fix the row")
+    return [[ids.get(label, label) for label in row] for row in rows]
+
+
+def check_ids(labels: Sequence[Sequence[int]], count: int) -> None:
+    """InputError, with the row, for a label that is no id from 0 to `count` - 1; labels: those of each row."""
+    for number, row in enumerate(labels, start=1):
+        for label in row:
+            if isinstance(label, bool) or not isinstance(label, int | np.integer) or not 0 <= label < count:
+                raise InputError(
+                    f"label {label!r} in row {number} is no id from 0 to {count - 1}; give ids (a test set of the "
+                    "Hub may hide them: take another split)"
+                )

@@ -76,7 +76,10 @@ class WritingTask(Task):
 
     def references(self, encoded: Dataset) -> np.ndarray:
         """How many tokens of each encoded row count, shape (N,): what log-likelihoods are divided by."""
-        return self.loss_terms(encoded)
+        terms = self.loss_terms(encoded)
+        if not terms.all():
+            raise ValueError("a row has no completion")
+        return terms
 
     def loss_terms(self, encoded: Dataset) -> np.ndarray:
         """One term a token that counts, shape (N,)."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from accelerate.utils import broadcast_object_list
 from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -66,12 +67,29 @@ def alone(work: Path | None) -> Iterator[None]:
     Raises InputError if one does, or if the folder holds anything that no run has made: it would be in the way, and it
     is never deleted.
     """
-    if work is None or not is_main_process():
+    if work is None:
         yield
         return
-    strange = sorted(path.name for path in work.iterdir() if not _is_own(path)) if work.is_dir() else []
+    lock, problem = _locked(work) if is_main_process() else (None, None)
+    (problem,) = broadcast_object_list([problem])  # or the other processes would wait for the first
+    if problem:
+        raise InputError(problem)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
+        if is_main_process():
+            with suppress(OSError):
+                (work / LOCK).unlink(missing_ok=True)
+                work.rmdir()  # if the run has left no checkpoint
+
+
+def _locked(work: Path) -> tuple[FileLock | None, str | None]:
+    """The lock of a folder that is ours alone, None where the file system knows none; or what stands in the way."""
+    strange = sorted(path.name for path in work.iterdir() if not _may_stand_beside(path)) if work.is_dir() else []
     if strange:
-        raise InputError(
+        return None, (
             f"'{work}', where checkpoints go, holds '{strange[0]}', which no run has made; move it away, or choose "
             "another output"
         )
@@ -79,15 +97,14 @@ def alone(work: Path | None) -> Iterator[None]:
     lock = FileLock(work / LOCK)
     try:
         lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f"another run trains into '{work}' now; wait for it, or choose another output") from error
-    try:
-        yield
-    finally:
-        lock.release()
-        with suppress(OSError):
-            (work / LOCK).unlink(missing_ok=True)
-            work.rmdir()  # if the run has left no checkpoint
+    except Timeout:
+        return None, (
+            f"another run trains into '{work}' now; wait for it, or choose another output (if there is none, delete "
+            f"'{work / LOCK}')"
+        )
+    except (NotImplementedError, OSError):
+        return None, None
+    return lock, None
 
 
 def newest(work: Path) -> Path | None:
@@ -154,6 +171,11 @@ def discard(output: str | Path) -> None:
     with suppress(OSError):
         (work / LOCK).unlink(missing_ok=True)
         work.rmdir()
+
+
+def _may_stand_beside(path: Path) -> bool:
+    """Whether a file is a run's, or one that a file browser or a network leaves anywhere."""
+    return _is_own(path) or path.name.startswith(".")
 
 
 def _is_own(path: Path) -> bool:

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import GradientAccumulationPlugin
 
+from helpers.errors import InputError
 from helpers.training.recipe import Recipe
 
 GB = 1e9
@@ -62,7 +63,11 @@ def _accelerator(mixed_precision: str) -> Accelerator:
 def _own_environment() -> Iterator[None]:
     """While this lasts, accelerate sees no variable of its own but which processor to use."""
     hidden = {name: value for name, value in os.environ.items() if name.startswith("ACCELERATE_")}
-    hidden.pop("ACCELERATE_USE_CPU", None)
+    for name in ("ACCELERATE_USE_CPU", "ACCELERATE_TORCH_DEVICE"):
+        hidden.pop(name, None)
+    for name in ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_MEGATRON_LM"):
+        if hidden.get(name, "false").lower() in ("1", "true"):
+            raise InputError(f"{name} is set, and a run keeps whole copies of the model; start it with torchrun alone")
     for name in hidden:
         del os.environ[name]
     try:

@@ -16,8 +16,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers.data.batching import length_batches, on_device, split_evenly
 from helpers.errors import InputError, TrainingError
-from helpers.models.fast import RandomBits, cheap_dropout, dropout_rates
-from helpers.tasks.base import Task
+from helpers.models.fast import RandomBits, cheap_dropout, check_dropout, dropout_rates
+from helpers.tasks.base import Task, labelled_references
 from helpers.training import checkpoints
 from helpers.training.checkpoints import State
 from helpers.training.device import accelerator, keep_freed, out_of_memory
@@ -92,7 +92,10 @@ class Job:
             (name, tuple(tensor.shape), [] if tensor.requires_grad else tensor.detach().flatten()[:16].tolist())
             for name, tensor in self.body.named_parameters()
         ]
-        return checkpoints.digest(repr([self.body.config.to_dict(), *seen]))
+        config = self.body.config.to_dict()
+        for name in ("_name_or_path", "transformers_version"):  # where it lies, and who wrote it, change nothing
+            config.pop(name, None)
+        return checkpoints.digest(repr([config, *seen]))
 
 
 def prepare(
@@ -109,9 +112,10 @@ def prepare(
     validation = None if validation is None else _labelled(task, tokenizer, validation)
     lengths = np.array([len(ids) for ids in encoded["input_ids"]])
     plan, evaluate_after = _plan(lengths, recipe)
-    terms = task.loss_terms(encoded)
+    terms = _loss_terms(task, encoded)
     _check_terms(terms, plan)
     check_reach(model, recipe)
+    check_dropout(model, recipe.dropout, recipe.attention_dropout)
     trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     machine, precision = accelerator(recipe)
     model, optimizer, peaks = _on_device(machine, model, recipe, task)
@@ -136,15 +140,21 @@ def prepare(
     )
 
 
+def _loss_terms(task: Task, encoded: Dataset) -> np.ndarray:
+    try:
+        return task.loss_terms(encoded)
+    except InputError:
+        raise
+    except (KeyError, ValueError) as error:
+        raise InputError(f"the training rows hold no labels ({error}); add them") from error
+
+
 def _labelled(task: Task, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
     """Validation rows as tokens; InputError if there are none, or if they hold nothing to compare with."""
     if len(rows) == 0:
         raise InputError("the validation data hold no rows; give at least one, or leave validation out")
     encoded = task.encode(tokenizer, rows)
-    try:
-        task.references(encoded)
-    except (KeyError, ValueError) as error:
-        raise InputError(f"the validation rows hold no labels ({error}); add them, or leave validation out") from error
+    labelled_references(task, encoded)
     return encoded
 
 

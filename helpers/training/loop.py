@@ -33,6 +33,11 @@ from helpers.training.job import Job
 from helpers.training.recipe import Recipe
 
 
+def ladder_rows(ladder: pd.DataFrame) -> list[dict]:
+    """A ladder as `scores.json` holds it."""
+    return ladder.reset_index().to_dict("records")
+
+
 @dataclass(frozen=True)
 class Run(Predictor):
     """What a training run did, with the model that came out of it, its task and its tokenizer.
@@ -68,9 +73,8 @@ class Run(Predictor):
         Args:
             card: of the data that it was trained on.
         """
-        path = saving.save(
-            folder, self, recipe=self.recipe.to_dict(), history=self.history, card=card, scores=self.scores
-        )
+        scores = (self.scores or {}) | ({} if self.ladder is None else {"ladder": ladder_rows(self.ladder)})
+        path = saving.save(folder, self, recipe=self.recipe.to_dict(), history=self.history, card=card, scores=scores)
         checkpoints.discard(folder)
         return path
 

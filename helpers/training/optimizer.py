@@ -19,9 +19,11 @@ def new_parameters(model: PreTrainedModel, task: Task) -> frozenset[str]:
     """
     if not task.new_head:
         return frozenset()
-    body = {id(parameter) for parameter in model.base_model.parameters()} if model.base_model is not model else set()
-    new = getattr(model, "drawn_parameters", frozenset())
-    return frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in body or name in new)
+    drawn = getattr(model, "drawn_parameters", frozenset())
+    if getattr(model, "base_model", model) is model:  # a body alone, or a network of the caller's own
+        return drawn
+    body = {id(parameter) for parameter in model.base_model.parameters()}
+    return frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in body or name in drawn)
 
 
 def parameter_groups(

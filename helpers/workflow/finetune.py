@@ -15,7 +15,7 @@ from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
 from helpers.training import checkpoints
 from helpers.training.device import is_main_process
-from helpers.training.loop import Run, fit
+from helpers.training.loop import Run, fit, ladder_rows
 from helpers.training.recipe import Recipe
 
 Note = Callable[[str], None]  # is told one sentence at a time of what happens
@@ -73,7 +73,7 @@ def finetune(
     if sentence := one_group_warning(data["test"]):
         note(sentence)
     if output is not None:
-        saving.add_scores(output, run.task, run.scores | {"ladder": run.ladder.reset_index().to_dict("records")})
+        saving.add_scores(output, run.task, run.scores | {"ladder": ladder_rows(run.ladder)})
     return run
 
 
@@ -125,5 +125,6 @@ def _scored(run: Run, corpus: Corpus) -> Run:
 def _note_cuts(task: Task, cuts: int, rows: int, note: Note) -> None:
     if cuts:
         note(
-            f"{cuts:,} of {rows:,} training texts were cut to {task.max_length} tokens; raise --max-length to keep more"
+            f"{cuts:,} of {rows:,} training texts were cut to {task.max_length} tokens; raise max_length (--max-length) "
+            "to keep more"
         )

@@ -7,6 +7,7 @@ import pytest
 import tiny
 from datasets import Dataset
 
+from helpers import fit
 from helpers.corpora.mail import read as read_mail
 from helpers.errors import InputError
 from helpers.tasks.extraction import files as questions
@@ -96,7 +97,8 @@ def test_comments_above_a_sentence_are_no_words_and_a_word_may_be_a_hash(tmp_pat
 def test_a_label_that_is_no_id_is_named_with_its_row(label):
     rows = Dataset.from_dict({"text": ["w1", "w2"], "label": [0, label]})
     with pytest.raises(InputError, match=f"label {label} in row 2 is no id from 0 to 1"):
-        tiny.TASK.encode(tiny.tokenizer(), rows)
+        fit(tiny.TASK, tiny.model(), tiny.tokenizer(), rows)
+    assert len(tiny.TASK.predict(tiny.model(), tiny.TASK.encode(tiny.tokenizer(), rows))) == 2  # it is not read
 
 
 @pytest.mark.parametrize("date", ["Fri, 1 Jan 99999 00:00:00 +0000", "Fri, 1 Jan 2002 00:00:00 +99999999999", "never"])

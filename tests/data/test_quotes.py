@@ -41,6 +41,12 @@ def test_what_a_csv_writer_writes_is_read_as_it_was(tmp_path, mark, seed):
     assert files.read(path)["text"].tolist() == texts
 
 
+def test_letters_after_a_closing_mark_swallow_nothing(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('text,label\n"Good" movie,pos\n"a" ,neg\n', encoding="utf-8")
+    assert files.read(path)["text"].tolist() == ["Good movie", "a "]
+
+
 @pytest.mark.parametrize("text", ['He said "hi" to me', '5" pipes and 6" pipes', "it's"])
 def test_marks_inside_a_cell_that_is_not_quoted_are_letters(tmp_path, text):
     path = tmp_path / "rows.csv"

@@ -40,6 +40,14 @@ def test_a_folder_of_the_user_where_checkpoints_go_is_refused_and_left_as_it_is(
     assert (own / "ham.txt").read_text(encoding="utf-8") == "my only copy"
 
 
+def test_a_file_that_a_browser_of_files_leaves_is_in_nobody_s_way(tmp_path):
+    work = checkpoints.work_folder(tmp_path / "model")
+    work.mkdir()
+    (work / ".DS_Store").write_bytes(b"x")
+    run(tmp_path / "model").save(tmp_path / "model", CARD)
+    assert [path.name for path in work.iterdir()] == [".DS_Store"]
+
+
 def test_saving_touches_no_folder_beside_its_own(tmp_path):
     beside = [tmp_path / name for name in ("mail.writing", "mail.old", "mail.1")]
     for folder in beside:

@@ -134,7 +134,7 @@ def test_a_score_that_is_not_finite_stops_the_run():
     "rows, sentence",
     [
         (tiny.rows(8).select([]), "the validation data hold no rows"),
-        (Dataset.from_dict({"text": ["w1"]}), "the validation rows hold no labels"),
+        (Dataset.from_dict({"text": ["w1"]}), "the rows hold no labels to compare with"),
     ],
 )
 def test_validation_rows_that_cannot_be_scored_are_refused_before_training(rows, sentence):
@@ -153,6 +153,9 @@ def test_a_run_goes_on_only_with_the_same_configuration(tmp_path):
             tiny.TASK, tiny.model(dropout=0.5), tiny.tokenizer(), tiny.rows(), None, recipe,
             output=tmp_path / "model", resume=True,
         )  # fmt: skip
+    moved = tiny.model()
+    moved.config._name_or_path = "/elsewhere"  # where a model lies changes nothing
+    fit(tiny.TASK, moved, tiny.tokenizer(), tiny.rows(), None, recipe, output=tmp_path / "model", resume=True)
     assert np.isfinite(fit(
         tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(), None, recipe, output=tmp_path / "model", resume=True
     ).history["loss"]).all()  # fmt: skip

@@ -28,7 +28,7 @@ def answering(curve: pd.DataFrame, chosen: float) -> Figure:
     """Precision over recall, and F1 over the share of questions that are answered, with the chosen threshold.
 
     Args:
-        curve: as `helpers.tasks.extraction.answering_curve` returns it.
+        curve: as `helpers.tasks.extraction.spans.answering_curve` returns it.
         chosen: a threshold; -inf answers every question.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3.6))

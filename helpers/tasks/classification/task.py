@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from helpers import metrics
 from helpers.errors import InputError
-from helpers.tasks.texts import TextTask
+from helpers.tasks.texts import TextTask, check_ids, label_ids
 
 
 @dataclass(frozen=True)
@@ -36,25 +36,20 @@ class Classification(TextTask):
     def encode(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
         """Turn the columns `text` and, where there is one, `label` into `input_ids` and `labels`, row by row.
 
-        Raises InputError, with the row, for a label that is no id of the task.
+        A label is an id or a name; InputError, with the row, for another name.
         """
         columns = {"input_ids": self.tokens(tokenizer, rows)}
         if "label" in rows.column_names:
-            columns["labels"] = rows["label"][:]
-            for number, label in enumerate(columns["labels"], start=1):
-                if not 0 <= label < len(self.labels):
-                    raise InputError(
-                        f"label {label} in row {number} is no id from 0 to {len(self.labels) - 1}; test sets of the "
-                        "Hub often hide their labels so: take another split"
-                    )
+            columns["labels"] = [ids[0] for ids in label_ids([[label] for label in rows["label"]], self.labels)]
         return Dataset.from_dict(columns)
 
     def loss_terms(self, encoded: Dataset) -> np.ndarray:
-        """One term a text, shape (N,)."""
-        return np.ones(len(encoded), dtype=np.int64)
+        """One term per text, shape (N,)."""
+        return np.ones(len(self.references(encoded)), dtype=np.int64)
 
     def references(self, encoded: Dataset) -> np.ndarray:
-        """The label ids of encoded rows, shape (N,)."""
+        """The label ids of encoded rows, shape (N,); InputError, with the row, for one that is no id of the task."""
+        check_ids([[label] for label in encoded["labels"]], len(self.labels))
         return np.array(encoded["labels"])
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:

@@ -7,7 +7,7 @@ import pandas as pd
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers.tasks.base import IGNORE
+from helpers.tasks.base import IGNORE, Task
 from helpers.tasks.generation.chat import plain_ids
 from helpers.tasks.generation.task import Generation
 
@@ -21,7 +21,8 @@ def likelihood(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts
     ids = plain_ids(tokenizer, list(texts))
     rows = Dataset.from_list([{"input_ids": row, "counts": [0] + [1] * (len(row) - 1)} for row in ids])
     task = Generation(template="plain")
-    return task.per_row(task.predict(model, rows), task.references(rows))
+    sums = np.array(Task.infer(task, model, rows))  # also of a text of one token, of which nothing counts
+    return task.per_row(sums, task.loss_terms(rows))
 
 
 def token_table(tokenizer: PreTrainedTokenizerBase, row: dict) -> pd.DataFrame:

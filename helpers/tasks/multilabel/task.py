@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from helpers import metrics
 from helpers.errors import InputError
-from helpers.tasks.texts import TextTask
+from helpers.tasks.texts import TextTask, check_ids, label_ids
 
 HALF = 0.5
 
@@ -57,7 +57,9 @@ class MultiLabel(TextTask):
         """
         columns: dict[str, list] = {"input_ids": self.tokens(tokenizer, rows)}
         if "labels" in rows.column_names:
-            columns["labels"] = [[float(label in ids) for label in range(len(self.labels))] for ids in rows["labels"]]
+            own = label_ids(rows["labels"][:], self.labels)
+            check_ids(own, len(self.labels))
+            columns["labels"] = [[float(label in ids) for label in range(len(self.labels))] for ids in own]
         return Dataset.from_dict(columns)
 
     def loss_terms(self, encoded: Dataset) -> np.ndarray:
