@@ -125,6 +125,6 @@ def _scored(run: Run, corpus: Corpus) -> Run:
 def _note_cuts(task: Task, cuts: int, rows: int, note: Note) -> None:
     if cuts:
         note(
-            f"{cuts:,} of {rows:,} training texts were cut to {task.max_length} tokens; raise max_length (--max-length) "
-            "to keep more"
+            f"{cuts:,} of {rows:,} training texts were cut to {task.max_length} tokens; raise max_length "
+            "(--max-length) to keep more"
         )
