@@ -1,8 +1,10 @@
 """The model card, for each task: one of the Hub's, with the scores, the data and the limits of a model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import tiny
 import tiny_decoder
@@ -10,8 +12,10 @@ import tiny_extraction
 from huggingface_hub import ModelCard
 
 from helpers.cli.main import main
+from helpers.data.corpus import DataCard
 from helpers.saving import model_card
 from helpers.tasks import registry
+from helpers.training import loop
 
 FAST = ["--epochs", "1", "--learning-rate", "1e-2"]
 # For each task: what makes a small model, rows, what the shell needs besides, and what the card must tell.
@@ -109,3 +113,12 @@ def test_the_verdict_says_what_the_interval_says(low, high, says):
     sentence = model_card.verdict(ladder)
     assert says in sentence and "*b*" in sentence
     assert "No baseline" in model_card.verdict(ladder[-1:])
+
+
+def test_a_run_that_was_scored_before_it_was_saved_keeps_its_ladder(tmp_path):
+    run = loop.fit(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(8), None, tiny.recipe(epochs=1))
+    columns = {"accuracy": [0.5, 0.9], "last minus this": [0.4, 0.0], "gain low": [0.2, 0.0], "gain high": [0.6, 0.0]}
+    ladder = pd.DataFrame(columns, index=pd.Index(["majority", "fine-tuned"], name="system"))
+    card = DataCard("made", "here", "none", "one row", "none", {"train": 8}, {})
+    replace(run, ladder=ladder, scores={"accuracy": 0.9, "n": 8}).save(tmp_path / "model", card)
+    assert "It is better than *majority*" in model_card.build(tmp_path / "model").text

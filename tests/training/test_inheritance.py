@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 import tiny
+import tiny_decoder
 import torch
 from accelerate import Accelerator
 from datasets import Dataset
@@ -15,6 +16,7 @@ from helpers import fit
 from helpers.errors import InputError, TrainingError
 from helpers.models.fast import RandomBits, cheap_dropout
 from helpers.tasks.classification.task import Classification
+from helpers.tasks.generation.likelihood import likelihood
 
 
 def trained(**changes) -> dict[str, torch.Tensor]:
@@ -159,3 +161,24 @@ def test_a_run_goes_on_only_with_the_same_configuration(tmp_path):
     assert np.isfinite(fit(
         tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(), None, recipe, output=tmp_path / "model", resume=True
     ).history["loss"]).all()  # fmt: skip
+
+
+def test_validation_rows_without_completions_are_refused_before_training():
+    model = tiny_decoder.model()
+    before = tiny.weights(model)
+    bare = tiny_decoder.rows(4).remove_columns("completion")
+    with pytest.raises(InputError, match="the rows hold no labels to compare with"):
+        fit(tiny_decoder.PLAIN, model, tiny_decoder.tokenizer(), tiny_decoder.rows(), bare, tiny_decoder.recipe())
+    assert all(torch.equal(weight, before[name]) for name, weight in tiny.weights(model).items())
+
+
+def test_a_dropout_that_reaches_nothing_is_refused_before_training(tmp_path):
+    arguments = (tiny_decoder.PLAIN, tiny_decoder.model(), tiny_decoder.tokenizer(), tiny_decoder.rows(), None)
+    with pytest.raises(InputError, match=r"dropout of the recipe reaches nothing in this model \(llama\)"):
+        fit(*arguments, tiny_decoder.recipe(dropout=0.1), output=tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_likelihood_of_a_text_of_one_token_has_no_tokens():
+    sums = likelihood(tiny_decoder.model(), tiny_decoder.tokenizer(), ["a", "abc"])
+    assert sums[0].tolist() == [0.0, 0.0] and sums[1, 0] < 0 and sums[1, 1] == 2
