@@ -1,0 +1,22 @@
+"""What the commands say to people: sentences on standard error, from the first of several processes alone."""
+
+import os
+import sys
+
+FILES = "CSV, TSV, JSONL or Parquet file in UTF-8; for tagging also CoNLL columns"
+
+
+def note(sentence: str) -> None:
+    """Print a sentence."""
+    if is_main():
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def counts(rows: dict[str, int]) -> str:
+    """Numbers of rows by name, as in "80 train, 10 test"."""
+    return ", ".join(f"{value} {name}" for name, value in rows.items())
+
+
+def is_main() -> bool:
+    """Whether this process is the only one, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"

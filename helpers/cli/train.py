@@ -1,0 +1,84 @@
+"""`helpers train`: fine-tune a model on labelled rows."""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from helpers import scales
+from helpers.cli import options as task_options
+from helpers.cli.terminal import FILES, counts, note
+from helpers.errors import TrainingError
+from helpers.scales import SCALES
+from helpers.tasks import registry
+from helpers.training.recipe import Recipe
+
+
+def add(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--task", default="classification", choices=registry.WINGS, help="what to learn")
+    verb.add_argument("--data", required=True, help=FILES)
+    task_options.add(verb, "train")
+    verb.add_argument("--validation", metavar="FILE", help="rows to choose the best weights (with --test)")
+    verb.add_argument("--test", metavar="FILE", help="rows to score once at the end (with --validation)")
+    verb.add_argument("--output", required=True, help="new folder for the trained model")
+    verb.add_argument("--model", help="a role, a folder, or a name on the Hub (default: what suits the task)")
+    verb.add_argument("--scale", choices=SCALES, help="what the role stands for (default: $SFT_SCALE)")
+    verb.add_argument("--max-length", type=int, help="tokens kept of a row (default: 256; for generation all)")
+    verb.add_argument("--rows", type=int, metavar="N", help="train on so many rows, drawn at random (default: all)")
+    verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
+    recipe = verb.add_argument_group("recipe", "see helpers.Recipe for ranges and sources")
+    for field in fields(Recipe):
+        flag = "--" + field.name.replace("_", "-")
+        recipe.add_argument(flag, type=_value, default=field.default, metavar="X", help=f"default: {field.default}")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Read the rows, train, save and score; prints the ladder."""
+    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
+    task_options.check_owned(options, options.task, "train")
+    note(f"reading {options.data}")  # what follows takes seconds before it has something to tell
+    from helpers import saving
+    from helpers.workflow.finetune import finetune
+
+    saving.check_free(options.output)
+    corpus = registry.wing(options.task, "files").corpus(
+        options.data,
+        **task_options.values(options, options.task, "COLUMNS"),
+        validation=options.validation,
+        test=options.test,
+        seed=options.seed,
+    )
+    if options.rows is not None:
+        corpus = corpus.drawn(options.rows, options.seed)
+    note(f"{options.data}: {counts(corpus.card.rows)}; removed {counts(corpus.card.removed) or 'none'}")
+    settings = {"max_length": options.max_length} | task_options.values(options, options.task, "SETTINGS")
+    task, output = registry.task_class(options.task).for_corpus(corpus, **settings), options.output
+    try:
+        with scales.chosen(options.scale):
+            trained = finetune(task, corpus, recipe, output, model=options.model, resume=options.resume, note=note)
+    except KeyboardInterrupt:
+        raise TrainingError(_interrupted(output)) from None
+    if trained.ladder is not None:
+        print(trained.ladder.round(3).to_string())
+
+
+def _interrupted(output: str) -> str:
+    """Where an interrupted run stands, and how it goes on."""
+    from helpers.training import checkpoints
+
+    if Path(output).exists():
+        return f"interrupted after the model was saved; it is in '{output}', and 'helpers evaluate' scores it"
+    if checkpoints.newest(checkpoints.work_folder(output)) is None:
+        return "interrupted before the first checkpoint; the same command begins anew"
+    return "interrupted after a complete step; the same command with --resume goes on"
+
+
+def _value(text: str):
+    """A recipe's value from the command line: None, a whole number, a number, or a word."""
+    if text.lower() == "none":
+        return None
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
