@@ -1,0 +1,144 @@
+"""The drawings: each well-formed, within its width, readable in both colour schemes, and true to what it gets."""
+
+import itertools
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.book import diagrams
+from helpers.book.diagrams import canvas, strips
+from helpers.errors import InputError
+
+TOKENS = ["[CLS]", "a", "slick", ",", "engross", "##ing", "mel", "##od", "##rama", ".", "[SEP]"]
+ROW = ("A slick, engrossing melodrama.", TOKENS, {"fresh": 0.91, "rotten": 0.09}, "fresh")
+BODY = {"layers": 6, "width": 384, "weights": 22.7}
+RANDOM = np.random.default_rng(0)
+EMISSIONS, TRANSITIONS, PATH = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(3, 3)), [0, 2, 1, 1]
+GALLERY = {
+    "row": diagrams.way_of_a_row(*ROW, **BODY),
+    **{f"row {step}": diagrams.way_of_a_row(*ROW, **BODY, lit=step) for step in diagrams.STEPS},
+    "layers": diagrams.two_layers(),
+    "attention": diagrams.query_key_value(["the", "river", "bank"], np.eye(3)[:, :2], [np.eye(2)] * 3, 2),
+    "update": diagrams.low_rank_update(576, 1536, 8),
+    "masks": diagrams.masks(["she", "sat", "on", "the", "bank", "of", "the", "river"], 4),
+    "chat": diagrams.chat(
+        [("user", ["Name", "a", "river"], [False] * 3), ("assistant", ["Rhine", "."], [False, True])]
+    ),
+    "batches": diagrams.batches([5, 40, 12, 33, 8, 20, 38, 15], 4),
+    "windows": diagrams.windows(300, 128, 64, (150, 158)),
+    "spans": diagrams.spans(["Mr.", "John", "Hohlbein"], {"gold": ["O", "B-PER", "I-PER"], "said": ["O", "B-LO", "O"]}),
+    "steps": diagrams.five_steps(),
+    "step": diagrams.five_steps(3),
+    "package": diagrams.way_of_the_data(),
+    "time": diagrams.timeline([(2013, "word2vec", "a vector a word"), (2018, "BERT", "sees both sides")]),
+    "trellis": diagrams.trellis(["Ann", "runs", "to", "Oslo"], ["O", "B", "I"], EMISSIONS, TRANSITIONS, PATH),
+}
+
+
+def shapes(form: str) -> ElementTree.Element:
+    return ElementTree.fromstring(form)
+
+
+@pytest.mark.parametrize("name", GALLERY)
+@pytest.mark.parametrize("form", ["wide", "narrow"])
+def test_no_shape_and_no_text_lies_outside(name, form):
+    svg = shapes(getattr(GALLERY[name], form))
+    _, _, width, height = map(float, svg.get("viewBox").split())
+    assert width == {"wide": canvas.WIDE, "narrow": canvas.NARROW}[form]
+    for box in svg.iter("rect"):
+        x, y, wide, high = (float(box.get(key)) for key in ("x", "y", "width", "height"))
+        assert x >= 0 and y >= 0 and x + wide <= width and y + high <= height
+    for text in svg.iter("text"):
+        size, mono = (13 if {"soft", "mono"} & set(text.get("class").split()) else 15), "mono" in text.get("class")
+        long = canvas.span(text.text or "", size, mono=mono)
+        left = float(text.get("x")) - {"start": 0, "middle": long / 2, "end": long}[text.get("text-anchor")]
+        assert left >= -1 and left + long <= width + 4, text.text
+        assert float(text.get("y")) <= height
+
+
+@pytest.mark.parametrize("name", GALLERY)
+def test_a_drawing_says_what_it_shows_and_hides_its_shapes_from_those_who_hear_it(name):
+    page = GALLERY[name]._repr_html_()
+    assert 'role="img"' in page and len(GALLERY[name].description) > 20
+    assert page.count('aria-hidden="true"') == page.count("<svg") == 2
+
+
+def test_two_drawings_on_a_page_share_no_id():
+    ids = [found for drawn in GALLERY.values() for found in re.findall(r'id="(\w+)"', drawn._repr_html_())]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_text_of_a_user_cannot_become_markup():
+    page = diagrams.spans(["<script>", "&"], {"<b>": ["B-<i>", "O"]})._repr_html_()
+    assert "<script>" not in page and "<b>" not in page and "<i>" not in page
+
+
+def luminance(colour: str) -> float:
+    colour = "".join(2 * digit for digit in colour) if len(colour) == 3 else colour
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_text_has_contrast_on_every_ground_in_light_and_dark(scheme):
+    blocks = re.findall(r"\{(--ink.*?)\}", canvas._STYLE, re.S)
+    colours = dict(re.findall(r"--(\w+):#([0-9a-f]+)", blocks[scheme]))
+    for ground in ("paper", "token", "body", "new", "goodfill", "badfill", "plumfill"):
+        assert contrast(colours["ink"], colours[ground]) >= 4.5
+        assert contrast(colours["soft"], colours[ground]) >= 4.5, ground
+    assert contrast(colours["newline"], colours["paper"]) >= 4.5
+
+
+def test_a_trellis_lights_the_edges_of_its_path_alone():
+    lit = re.findall(r'class="wire lit"', GALLERY["trellis"].wide)
+    assert len(lit) == len(PATH) - 1
+    assert GALLERY["trellis"].wide.count('class="new"') == len(PATH)
+
+
+def test_the_shares_of_an_attention_drawing_are_those_of_torch():
+    x, weights = RANDOM.normal(size=(4, 3)), [RANDOM.normal(size=(3, 2)) for _ in range(3)]
+    drawn = diagrams.query_key_value(list("abcd"), x, weights, 1)
+    q, k, _ = (torch.from_numpy(x @ weight) for weight in weights)
+    shares = (q[1] @ k.T / 2**0.5).softmax(-1)
+    assert [f"{share:.2f}" for share in shares] == re.findall(r"(\d\.\d\d) of", drawn.description)
+
+
+def test_packing_keeps_every_text_and_no_row_is_longer_than_the_longest():
+    for _ in range(50):
+        lengths = RANDOM.integers(1, 50, RANDOM.integers(1, 40)).tolist()
+        rows = strips._packed(lengths, max(lengths))
+        assert sorted(itertools.chain(*rows)) == sorted(lengths)
+        assert max(map(sum, rows)) == max(lengths)
+
+
+def test_spans_are_grouped_as_bio_says():
+    tags = ["O", "B-PER", "I-PER", "B-PER", "I-LOC", "O"]
+    assert strips._groups(list("abcdef"), tags) == [("", "a"), ("PER", "b c"), ("PER", "d"), ("LOC", "e"), ("", "f")]
+
+
+def test_windows_hold_an_answer_only_if_it_is_whole():
+    described = diagrams.windows(300, 128, 64, (120, 130)).description
+    assert described.endswith("stands whole in window 2.")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: diagrams.way_of_a_row(*ROW, **BODY, lit="middle"), "lit is 'middle'"),
+        (lambda: diagrams.five_steps(6), "lit is 6"),
+        (lambda: diagrams.spans(["a"], {"gold": ["O", "O"]}), "'gold' has 2 tags for 1 words"),
+        (lambda: canvas.drawing(" ", lambda _: None), "no description"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(make, said):
+    with pytest.raises(InputError, match=re.escape(said)):
+        make()
