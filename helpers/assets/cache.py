@@ -13,9 +13,10 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -43,7 +44,12 @@ def digest(path: Path) -> str:
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-    lines = [f"{digest(file)}  {name}\n" for name, file in _files(path).items()]
+    return digest_of(_files(path))
+
+
+def digest_of(files: Mapping[str, Path]) -> str:
+    """What `digest` says of a folder that holds these files alone, by their paths in it."""
+    lines = [f"{digest(files[name])}  {name}\n" for name in sorted(files)]
     return hashlib.sha256("".join(lines).encode("utf-8")).hexdigest()
 
 
@@ -146,10 +152,27 @@ def _locked(entry: Path) -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Remove damaged copies that `keep` made, and the scratch folders of processes that are gone."""
+    """Remove damaged copies that `keep` made, and the scratch folders of processes that are gone.
+
+    The cache may be a folder in which other programs keep things: what bears no mark of `keep` stays.
+    """
     for stamp in cache_dir().glob("*/stamp.json"):
-        if _intact(stamp.parent, None, thorough=True) is None:
+        if _ours(stamp) and _intact(stamp.parent, None, thorough=True) is None:
             stamp.unlink(missing_ok=True)
-    for left in list((cache_dir() / _SCRATCH).glob("*/")):
-        with suppress(filelock.Timeout), filelock.FileLock(f"{left}.lock", timeout=0):
-            shutil.rmtree(left, ignore_errors=True)
+    for lock in list((cache_dir() / _SCRATCH).glob("*.lock")):  # `_locked` makes it before the scratch folder
+        with suppress(filelock.Timeout), filelock.FileLock(lock, timeout=0):
+            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+
+
+def _ours(stamp: Path) -> bool:
+    """Whether `_stamp` wrote a file of this name."""
+    try:
+        written = json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return (
+        isinstance(written, dict)
+        and set(written) == {"content", "sha256", "files"}
+        and isinstance(written["files"], dict)
+        and re.fullmatch("[0-9a-f]{64}", str(written["sha256"])) is not None
+    )

@@ -98,7 +98,7 @@ def read(raw: bytes) -> dict:
     subject, written = _decoded(message["Subject"]), body(message)
     lines = [message.get_unixfrom() or "", *(f"{name}: {_decoded(value)}" for name, value in message.items())]
     answered = " ".join(str(message[name] or "") for name in ("Message-ID", "In-Reply-To", "References"))
-    ids = sorted(set(re.findall(r"<[^<>\s]+@[^<>\s]+>", answered)))
+    ids = sorted({name for name in re.findall(r"<[^<>\s]+>", answered) if "@" in name[2:-2]})
     fields = {"headers": "\n".join(lines), "subject": subject, "body": written, "text": f"{subject}\n{written}"}
     return fields | {"date": _date(message), "ids": ids}
 
@@ -116,11 +116,36 @@ def body(message: Message) -> str:
 
 
 def without_tags(page: str) -> str:
-    """The text of an HTML page. Comments leave no gap, because spam splits words with comments to hide them."""
-    page = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", page)
-    page = re.sub(r"(?s)<!--.*?-->", "", page)
-    page = re.sub(rf"(?i)</?({_BREAKS})\b[^>]*>", " ", page)
-    return html.unescape(re.sub(r"<[a-zA-Z/!][^>]*>", "", page))
+    """The text of an HTML page. Comments leave no gap, because spam splits words with comments to hide them.
+
+    The time grows with the length of the page, also of one that is made to take long: what is never closed stays.
+    """
+    page = _without_scripts(page)
+    page = _replaced(r"(?s)<!--.*?-->", "", page, closing="-->")
+    page = _replaced(rf"(?i)</?({_BREAKS})\b[^>]*>", " ", page, closing=">")
+    return html.unescape(_replaced(r"<[a-zA-Z/!][^>]*>", "", page, closing=">"))
+
+
+def _replaced(pattern: str, by: str, page: str, *, closing: str) -> str:
+    """`re.sub` for a pattern that ends with `closing`; nothing begins after the last, where each try would run on."""
+    end = page.rfind(closing) + len(closing) if closing in page else 0
+    return re.sub(pattern, by, page[:end]) + page[end:]
+
+
+def _without_scripts(page: str) -> str:
+    """A page with a blank for each script and style sheet."""
+    kept, position, unclosed = [], 0, set()
+    for opening in re.finditer(r"(?i)<(script|style)\b", page):
+        name = opening[1].casefold()
+        if opening.start() < position or name in unclosed:
+            continue
+        closing = re.compile(rf"(?i)</{name}\s*>").search(page, opening.end())
+        if closing is None:
+            unclosed.add(name)
+            continue
+        kept += [page[position : opening.start()], " "]
+        position = closing.end()
+    return "".join([*kept, page[position:]])
 
 
 def threads(rows: pd.DataFrame) -> list[str]:

@@ -3,8 +3,8 @@
 import pandas as pd
 from datasets import DatasetDict, load_dataset
 
-from helpers.data.corpus import Corpus, text_corpus
-from helpers.data.splits import deduplicated, split
+from helpers.data.corpus import SPLITS, Corpus, text_corpus
+from helpers.data.splits import deduplicated, normalised, split
 from helpers.errors import AssetError
 
 
@@ -26,21 +26,23 @@ def load(name: str, *, scale: str, config: str | None = None) -> DatasetDict:
 def published(data: DatasetDict, **about: str) -> Corpus:
     """A corpus from `train` and `test` with the columns `text` and `label`; validation is cut from train.
 
+    The test set stays as others report on it, row by row; texts that stand there too leave train.
     Labels are named by their feature, or by the column `label_text`. `about` holds name, source, licence and unit.
     """
     frames = {name: _named(data[name]) for name in ("train", "test")}
-    rows = pd.concat(frames, names=["part"]).reset_index("part").reset_index(drop=True)
-    unique, removed = deduplicated(rows)
-    parts = split(unique[unique["part"] == "train"], test=0.1, validation=0.1)
-    # The published test set stays what others report on; both cuts of train serve to choose.
-    validation = pd.concat([parts["validation"], parts["test"]])
-    frames = {"train": parts["train"], "validation": validation, "test": unique[unique["part"] == "test"]}
-    names = getattr(data["train"].features["label"], "names", None) or sorted(set(unique["label"]))
+    key = {name: normalised(frame["text"]) for name, frame in frames.items()}
+    leaks = key["train"].isin(set(key["test"]))
+    unique, removed = deduplicated(frames["train"][~leaks])
+    parts = split(unique, test=0.1, validation=0.1)
+    validation = pd.concat([parts["validation"], parts["test"]])  # both cuts of train serve to choose
+    names = getattr(data["train"].features["label"], "names", None) or sorted(set(pd.concat(frames)["label"]))
+    frames |= {"train": parts["train"], "validation": validation}
+    frames = {name: frames[name] for name in SPLITS}
     return text_corpus(
         {name: frame[["text", "label"]] for name, frame in frames.items()},
         names,
         split_rule="test as published, validation a stratified fifth of train",
-        removed=removed,
+        removed=removed | {"train row that stands in test": int(leaks.sum())},
         **about,
     )
 

@@ -1,6 +1,8 @@
 """Splits that leak nothing: duplicates go first, and rows that belong together stay on one side."""
 
+import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,10 +20,13 @@ _BETWEEN_WORDS = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 def normalised(text: pd.Series) -> pd.Series:
     """The texts in lower case with every run of other characters than letters and digits as one blank.
 
-    Two texts that agree after this count as duplicates. A text without letters or digits is compared as it stands.
+    Two texts that agree after this count as duplicates. The same characters in another encoding agree: accents that are
+    composed or not, full-width letters, ligatures (Unicode's form NFKC). A text without letters or digits is compared
+    with its blanks and signs.
     """
-    words = text.map(lambda row: _BETWEEN_WORDS.sub(" ", row.casefold()).strip())
-    return words.where(words != "", text)
+    composed = text.map(partial(unicodedata.normalize, "NFKC"))
+    words = composed.map(lambda row: _BETWEEN_WORDS.sub(" ", row.casefold()).strip())
+    return words.where(words != "", composed)
 
 
 def deduplicated(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -50,10 +55,10 @@ def one_completion_each(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, in
     however the rows are split.
     """
     key = normalised(frame["prompt"])
-    votes = frame.groupby([key, frame["completion"]])["prompt"].transform("size")
-    order = votes.sort_values(ascending=False, kind="stable").index
-    rows = order[~key[order].duplicated()]
-    return frame.loc[rows.sort_values()], {"prompt seen before": len(frame) - len(rows)}
+    votes = frame.groupby([key, frame["completion"]])["prompt"].transform("size").to_numpy()
+    order = np.argsort(-votes, kind="stable")
+    rows = np.sort(order[~key.iloc[order].duplicated()])
+    return frame.iloc[rows], {"prompt seen before": len(frame) - len(rows)}
 
 
 def published_pairs(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
@@ -82,7 +87,7 @@ def linked_groups(frame: pd.DataFrame, min_words: int = 4) -> pd.Series:
     telling = key.str.split().str.len() >= min_words
     groups, names = pd.factorize(frame["group"])
     texts = pd.factorize(key)[0]
-    size = len(names) + texts.max() + 1
+    size = len(names) + texts.max(initial=-1) + 1
     edges = coo_matrix((telling.astype(int), (groups, len(names) + texts)), shape=(size, size))
     edges.eliminate_zeros()
     component = connected_components(edges, directed=False)[1][: len(names)]
@@ -104,6 +109,8 @@ def split(
     """
     labels = _labels(frame)
     smallest = labels.value_counts()
+    if len(frame) == 0:
+        raise InputError("there are no rows to split; give at least three")
     if smallest.min() < 3:
         what, of_each = (
             (f"label '{smallest.idxmin()}' has", " of each label") if "label" in frame else ("the data have", "")
@@ -112,9 +119,9 @@ def split(
             f"{what} too few rows after removing duplicates ({smallest.min()}); a split into train, validation and "
             f"test needs three{of_each}: add rows" + (" or drop the label" if of_each else "")
         )
-    rest, held_out = _split_off(frame, test, seed)
+    rest, held_out = _split_off(frame.reset_index(drop=True), test, seed)  # by position: an index may name rows twice
     train, chosen = _split_off(rest, validation / (1 - test), seed)
-    parts = dict(zip(SPLITS, (train, chosen, held_out), strict=True))
+    parts = {name: frame.iloc[part.index] for name, part in zip(SPLITS, (train, chosen, held_out), strict=True)}
     for name, part in parts.items():
         missing = set(labels) - set(_labels(part))
         if missing:
@@ -183,7 +190,7 @@ def _shingles(texts: pd.Series, words: int) -> tuple[np.ndarray, np.ndarray]:
     """Every different run of `words` words of each text: the text's position and the run's number, one pair per run."""
     lists = texts.str.split()
     text = np.repeat(np.arange(len(lists)), lists.str.len())
-    ids = pd.factorize(np.concatenate([np.array(tokens, dtype=object) for tokens in lists]))[0].astype(np.uint64)
+    ids = pd.factorize(np.array([token for tokens in lists for token in tokens], dtype=object))[0].astype(np.uint64)
     runs = max(0, len(ids) - words + 1)
     mixed = np.zeros(runs, dtype=np.uint64)
     for offset in range(words):  # a polynomial in a large odd number, modulo 2^64
@@ -217,8 +224,10 @@ def ordered_split(
         frame: columns label, group and date (texts that sort by time).
         validation, test: shares of all rows, before late rows are left out.
 
-    Raises InputError if a label is missing on one side.
+    Raises InputError if there are no rows, or if a label is missing on one side.
     """
+    if len(frame) == 0:
+        raise InputError("there are no rows to split; give at least three")
     rows = frame.sort_values("date", kind="stable")
     dates = rows["date"].to_numpy()
     cuts = [dates[min(len(rows) - 1, round(len(rows) * share))] for share in (1 - validation - test, 1 - test)]

@@ -251,6 +251,9 @@ def test_the_clients_get_options_that_run_no_code_of_a_package(tmp_path):
     pip = packages._pip(source, tmp_path / "arrived", tmp_path)
     assert {"download", "--no-deps", "--only-binary=:all:", "--require-hashes"} <= set(pip)
     assert (tmp_path / "requirements.txt").read_text() == f"package==1.0 --hash=sha256:{'ab' * 32}\n"
+    other = packages._pip(replace(source, build="cp311-cp311-macosx_14_0_arm64"), tmp_path / "arrived", tmp_path)
+    build = ["--python-version=311", "--abi=cp311", "--platform=macosx_14_0_arm64"]
+    assert [word for word in other if word not in pip] == build, "the wheel of another machine"
     npm = packages._npm(source, tmp_path / "arrived", tmp_path)
     assert {"pack", "--ignore-scripts", "package@1.0"} <= set(npm)
 
@@ -549,9 +552,28 @@ def test_fetch_all_clears_damaged_copies_and_what_the_dead_left(registry, thing)
     same_size_and_time(path, b"evil")
     dead = assets.cache_dir() / ".scratch" / "asset-of-an-older-version" / "half"
     dead.mkdir(parents=True)
+    Path(f"{dead.parent}.lock").touch()
     assets.fetch_all()
     assert assets.keep("copy", make).read_text() == "good"
     assert left_behind() == []
+
+
+FOREIGN = (
+    *(b"{}", b"[1]", b"null", b"no JSON", b"\xff", b"[" * 100_000, b'{"content": "a", "sha256": "b", "files": {}}'),
+    b'{"content": "gone", "sha256": "%s", "files": {}, "theirs": 1}' % (b"0" * 64),
+    b'{"content": "gone", "sha256": "%s", "files": []}' % (b"0" * 64),
+)
+
+
+def test_fetch_all_leaves_alone_what_others_keep_in_the_folder(registry, thing):
+    kept = {f"project-{number}/stamp.json": content for number, content in enumerate(FOREIGN)}
+    kept |= {"project-0/weights.bin": b"w", ".scratch/notes/idea.txt": b"mine", ".scratch/todo.txt": b"x"}
+    for name, content in kept.items():
+        file = assets.cache_dir() / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    assets.fetch_all()
+    assert {name: (assets.cache_dir() / name).read_bytes() for name in kept} == kept
 
 
 # Several processes, and processes that die

@@ -1,5 +1,9 @@
 """Mail is read as people see it, nothing of a thread stands on two sides, and time runs from train to test."""
 
+import html
+import random
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +57,49 @@ def test_a_plain_mail_is_its_decoded_subject_and_body():
 
 def test_html_is_read_without_tags_scripts_and_attachments_and_comments_leave_no_gap():
     assert mail.read(PAGE)["body"] == "Buy Viagra now & save"
+
+
+FRAGMENTS = (
+    "<script",
+    "<STYLE>",
+    "</script>",
+    "</style >",
+    "<!--",
+    "-->",
+    "<br",
+    "<p>",
+    "<a",
+    ">",
+    "<",
+    "x",
+    " ",
+    "\n",
+    "-",
+)
+
+
+def test_tags_are_removed_as_the_plain_patterns_say():
+    def plainly(page: str) -> str:
+        page = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", page)
+        page = re.sub(r"(?s)<!--.*?-->", "", page)
+        page = re.sub(rf"(?i)</?({mail._BREAKS})\b[^>]*>", " ", page)
+        return html.unescape(re.sub(r"<[a-zA-Z/!][^>]*>", "", page))
+
+    draw = random.Random(0)
+    for _ in range(20_000):
+        page = "".join(draw.choices(FRAGMENTS, k=draw.randrange(30)))
+        assert mail.without_tags(page) == plainly(page), page
+
+
+@pytest.mark.parametrize(
+    "piece", ["<!--", "<script", "<style>", "</script", "<br ", "<a", "<", "<!-->", "<script></style>"]
+)
+def test_a_page_that_is_made_to_take_long_is_read_at_once(piece):  # 2 MB took an hour
+    assert mail.without_tags(piece * (2_000_000 // len(piece)) + "end").endswith("end")
+
+
+def test_names_of_mails_that_are_made_to_take_long_are_read_at_once():
+    assert mail.read(f"References: <{'@' * 2_000_000} <a@b> <@b>\n\n".encode())["ids"] == ["<a@b>"]
 
 
 def test_the_receiver_s_clock_counts_before_the_sender_s():

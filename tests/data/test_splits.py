@@ -1,5 +1,7 @@
 """Copies are found although words differ, splits are complete and cut no group, and one in time cuts no thread."""
 
+import random
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -195,3 +197,48 @@ def test_rows_without_labels_are_split_by_group():
     assert sum(part["group"].nunique() for part in parts.values()) == 40
     with pytest.raises(InputError, match=r"the data have too few rows .*needs three: add rows$"):
         splits.split(rows.head(2))
+
+
+SPELLED = ["café", "Ångström", "한국어", "\uff46ull\u3000width", "\ufb01ne", "İstanbul", "2²", "नमस्ते", "Ḍ̇ẹ", "①"]
+
+
+def test_one_text_in_any_encoding_of_unicode_counts_once():
+    draw = random.Random(0)
+    texts = [" ".join(draw.choices(SPELLED, k=draw.randrange(1, 5))) for _ in range(300)]
+    texts += [chr(code) for code in range(0x80, 0x30000) if not 0xD800 <= code < 0xE000 and chr(code).isprintable()]
+    keys = [splits.normalised(pd.Series(texts).str.normalize(form)) for form in ("NFC", "NFD", "NFKC", "NFKD")]
+    assert all(keys[0].equals(other) for other in keys[1:])
+    rows = pd.DataFrame({"text": [f"the café {i} is good" for i in range(20)], "label": ["a", "b"] * 10})
+    both = pd.concat([rows.assign(text=rows["text"].str.normalize(form)) for form in ("NFC", "NFD")])
+    assert splits.deduplicated(both)[1]["duplicate"] == 20
+
+
+def test_an_index_that_names_rows_twice_changes_nothing():
+    rows = pd.DataFrame({"text": [" ".join(text()) for _ in range(40)], "label": ["a", "b", "b", "a"] * 10})
+    rows = pd.concat([rows, rows.iloc[:3]], ignore_index=True)  # some copies
+    rows = rows.assign(prompt=rows["text"], completion="yes", group=rows["label"], date="2020")
+    again = rows.set_axis(np.arange(len(rows)) // 2)
+    plain = ["text", "label"]
+    for function in (
+        lambda frame: splits.deduplicated(frame)[0],
+        lambda frame: splits.one_completion_each(frame)[0],
+        lambda frame: splits.without_near_duplicates(frame)[0],
+        lambda frame: pd.concat(splits.split(frame[plain]).values()),
+        lambda frame: pd.concat(splits.split(frame[plain].assign(group=frame["text"])).values()),
+        lambda frame: pd.concat(splits.split_groups(frame.assign(group=frame["text"])).values()),
+        lambda frame: pd.concat(splits.published_pairs(dict.fromkeys(splits.SPLITS, frame))[0].values()),
+        lambda frame: frame.assign(group=splits.linked_groups(frame)),
+    ):
+        expected, found = function(rows), function(again)
+        assert expected.to_numpy().tolist() == found.to_numpy().tolist()
+        assert (found.index == expected.index // 2).all()  # and rows keep their names
+
+
+def test_no_rows_give_no_rows_or_one_sentence():
+    none = pd.DataFrame({name: pd.Series(dtype=object) for name in ("text", "label", "group", "prompt", "completion")})
+    assert len(splits.near_duplicates(none["text"])) == len(splits.joined([])) == len(splits.linked_groups(none)) == 0
+    for function in (splits.deduplicated, splits.one_completion_each, splits.without_near_duplicates):
+        assert len(function(none)[0]) == 0
+    for function in (splits.split, splits.split_groups, splits.ordered_split):
+        with pytest.raises(InputError, match=r"give at least three|needs at least three"):
+            function(none.assign(date=[]))
