@@ -4,8 +4,8 @@ An asset appears in the cache in one move, so a reader never sees half of it, ev
 killed. Safe in several processes at once.
 """
 
-from helpers.assets.cache import cache_dir, digest, keep, offline
-from helpers.assets.catalogue import Asset, assets, fetch, fetch_all, read_assets, table
+from helpers.assets.cache import cache_dir, digest, digest_of, keep, offline
+from helpers.assets.catalogue import Asset, assets, fetch, fetch_all, obtain, read_assets, table
 from helpers.assets.packages import Source, download
 
 __all__ = [
@@ -14,10 +14,12 @@ __all__ = [
     "assets",
     "cache_dir",
     "digest",
+    "digest_of",
     "download",
     "fetch",
     "fetch_all",
     "keep",
+    "obtain",
     "offline",
     "read_assets",
     "table",

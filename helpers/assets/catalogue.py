@@ -59,7 +59,13 @@ def fetch(name: str) -> Path:
     Raises InputError for an unknown name; AssetError if no source has it, nothing matches its hash, the network is
     missing, or the disk is full. Safe in several processes at once.
     """
-    return _fetch(name, thorough=False)
+    return obtain(_named(name))
+
+
+def obtain(asset: Asset, *, thorough: bool = False) -> Path:
+    """As `fetch`, for an asset that need not stand in `assets.toml`; `thorough` hashes a copy that is there already."""
+    key = f"{asset.name}-{asset.sha256[:12]}"
+    return keep(key, partial(_obtain, asset), sha256=asset.sha256, thorough=thorough)
 
 
 def fetch_all() -> None:
@@ -68,8 +74,8 @@ def fetch_all() -> None:
     A copy that `keep` made and that no longer has its hash is removed, so that its next use makes it again.
     Raises as `fetch` does.
     """
-    for name in assets():
-        _fetch(name, thorough=True)
+    for asset in assets().values():
+        obtain(asset, thorough=True)
     sweep()
 
 
@@ -94,11 +100,10 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _fetch(name: str, thorough: bool) -> Path:
+def _named(name: str) -> Asset:
     if name not in assets():
         raise InputError(f"there is no asset '{name}'; choose one of {', '.join(assets())}")
-    asset = assets()[name]
-    return keep(f"{name}-{asset.sha256[:12]}", partial(_obtain, asset), sha256=asset.sha256, thorough=thorough)
+    return assets()[name]
 
 
 def _obtain(asset: Asset, folder: Path) -> Path:

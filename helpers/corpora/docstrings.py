@@ -1,7 +1,8 @@
 """Summaries of documentation: the body of a docstring as the text, its summary line as the summary.
 
-The texts are those of the libraries that this package installs anyway. They are read as text with `ast`; none is
-imported. PEP 257 asks that the first line sums up what follows, so programmers wrote the summaries themselves.
+The texts are those of libraries that this package installs anyway, each in one pinned version. They are read as text
+with `ast`; none is imported. PEP 257 asks that the first line sums up what follows, so programmers wrote the summaries
+themselves.
 """
 
 import ast
@@ -40,7 +41,7 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
 
     Whole libraries are held out. At scale `gpu`, or from `path`, CNN/DailyMail.
 
-    Raises AssetError if a library is not installed.
+    Raises AssetError if a library is not installed in the pinned form and cannot be fetched.
     """
     if path is not None or scales.current(scale) == "gpu":
         return _news(path or scales.data("docstrings", "gpu"), config=None if path else "3.0.0")
@@ -82,18 +83,14 @@ def _rows(library: str) -> list[dict[str, str]]:
 
 
 def _read(library: str) -> Iterator[tuple[str, str]]:
-    """The pairs of one installed library, its tests and private folders left out, in the order of its files."""
+    """The pairs of one library, its tests and private folders left out, in the order of its files."""
     for source in libraries.sources(library, without=("test", "_", "externals")):
         if _MAYBE.search(source):  # half of the files hold no such docstring, and parsing is what takes time
             yield from _pairs(source)
 
 
 def _pairs(source: str) -> Iterator[tuple[str, str]]:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:  # written for another version of Python
-        return
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             entry = pair(ast.get_docstring(node, clean=False) or "")
             if entry:

@@ -1,7 +1,8 @@
 """Parameters of functions: an entry of a docstring as the prompt, its facts as strict JSON as the completion.
 
-The entries are those of the libraries that this package installs anyway, read as text with `ast`; none is imported.
-The reference comes from the code and not from the text: the name and the default stand in the function's signature.
+The entries are those of libraries that this package installs anyway, each in one pinned version. They are read as text
+with `ast`; none is imported. The reference comes from the code and not from the text: the name and the default stand in
+the function's signature.
 """
 
 import ast
@@ -40,10 +41,11 @@ def load(*, scale: str | None = None, path: str | None = None) -> Corpus:
 
     A default is null where the signature has none. Whole libraries are held out. The rows are the same at both scales.
 
-    Raises AssetError if a library is not installed; InputError for a path, which this corpus cannot have.
+    Raises AssetError if a library is not installed in the pinned form and cannot be fetched; InputError for a path,
+    which this corpus cannot have.
     """
     if path is not None:
-        raise InputError(f"the corpus 'parameters' reads installed libraries and not '{path}'; leave the path out")
+        raise InputError(f"the corpus 'parameters' reads the sources of libraries and not '{path}'; leave the path out")
     unit = "one parameter's entry in a docstring, and its name, type and default as JSON"
     return libraries.corpus("parameters", LIBRARIES, _read, version=_FORMAT, unit=unit)
 
@@ -105,11 +107,7 @@ def _is_documented(text: str, default: str | None) -> bool:
 
 
 def _rows(source: str) -> Iterator[dict]:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:  # written for another version of Python
-        return
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
             function, documented = node, node
         elif isinstance(node, ast.ClassDef):
@@ -129,7 +127,7 @@ def _rows(source: str) -> Iterator[dict]:
 
 
 def _read(library: str) -> list[dict]:
-    """At most `MOST_ROWS` rows of one installed library, drawn by their hash; tests and private folders left out."""
+    """At most `MOST_ROWS` rows of one library, drawn by their hash; tests and private folders left out."""
     rows = {}
     for source in libraries.sources(library, without=("test", "_test", "externals")):
         if _DOCUMENTED.search(source):  # parsing is what takes time

@@ -1,9 +1,15 @@
-"""Corpora from the sources of installed libraries: read as text, never imported, with whole libraries held out."""
+"""Corpora from the sources of libraries: read as text, never imported, with whole libraries held out.
+
+`libraries.toml` pins them by hash, so that the texts are the same whatever is installed. A library that the
+environment has in the pinned form is read where it lies; another is fetched from the archive that the file names.
+"""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
-from importlib import metadata, util
+from fnmatch import fnmatchcase
+from functools import cache
+from hashlib import sha256
+from importlib import resources, util
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +19,7 @@ from helpers.data.corpus import Corpus, pair_corpus
 from helpers.data.splits import one_completion_each
 from helpers.errors import AssetError
 
-Libraries = Mapping[str, tuple[str, ...]]  # names of distributions by split
-_MODULES = {"scikit-learn": "sklearn", "huggingface-hub": "huggingface_hub"}
+Libraries = Mapping[str, tuple[str, ...]]  # names of libraries by split
 
 
 def corpus(
@@ -22,16 +27,15 @@ def corpus(
 ) -> Corpus:
     """The pairs that `read` finds in each library, with the library as `group`.
 
-    They are kept in one file of the cache for the installed versions, as reading takes half a minute.
+    They are kept in one file of the cache, as reading takes half a minute.
 
     Args:
         read: the function from a library to its rows of `prompt` and `completion`.
         version: of `read`; a change in what it finds needs a new number, so that caches are written again.
 
-    Raises AssetError if a library is not installed.
+    Raises AssetError if a library is installed in another form than the pinned one, and cannot be fetched.
     """
     names = sorted(library for part in libraries.values() for library in part)
-    versions = _versions(names)
 
     def make(folder: Path) -> Path:
         rows = [row | {"group": library} for library in names for row in read(library)]
@@ -39,12 +43,13 @@ def corpus(
         file.write_text(json.dumps(rows), encoding="utf-8")
         return file
 
-    file = assets.keep(f"{name}-{version}-" + re.sub(r"[^\w.]+", "-", versions), make)
+    pins = sha256("".join(pinned()[library].sha256 for library in names).encode()).hexdigest()
+    file = assets.keep(f"{name}-{version}-{pins[:12]}", make)
     pairs, removed = one_completion_each(pd.DataFrame(json.loads(file.read_text(encoding="utf-8"))))
     return pair_corpus(
         {part: pairs[pairs["group"].isin(members)].reset_index(drop=True) for part, members in libraries.items()},
         name=name,
-        source=f"docstrings of {versions}",
+        source="docstrings of " + ", ".join(_named(library) for library in names),
         licence="each library's own, BSD-3-Clause or Apache-2.0 and alike",
         unit=unit,
         split_rule="; ".join(f"{part}: {', '.join(members)}" for part, members in libraries.items()),
@@ -53,17 +58,41 @@ def corpus(
 
 
 def sources(library: str, *, without: tuple[str, ...]) -> Iterator[str]:
-    """The Python files of an installed library in sorted order, except in folders whose names begin with `without`."""
-    root = Path(util.find_spec(_MODULES.get(library, library)).origin).parent
-    for file in sorted(root.rglob("*.py")):
-        if not any(folder.startswith(without) for folder in file.relative_to(root).parts[:-1]):
-            yield file.read_text(encoding="utf-8", errors="replace")
+    """The pinned Python files of a library in sorted order, except in folders whose names begin with `without`."""
+    files = _taken(folder(library), pinned()[library].take)
+    for path in sorted(map(Path, files)):
+        if not any(part.startswith(without) for part in path.parts[:-1]):
+            yield files[path.as_posix()].read_text(encoding="utf-8", errors="replace")
 
 
-def _versions(names: list[str]) -> str:
+def folder(library: str) -> Path:
+    """Where the pinned files of a library lie: in the environment if it has the very same, else in the cache.
+
+    Raises AssetError if they have to be fetched and cannot be.
+    """
+    asset = pinned()[library]
+    found = util.find_spec(asset.sources[0].member)
+    if found is not None:
+        root = Path(found.origin).parent
+        if assets.digest_of(_taken(root, asset.take)) == asset.sha256:
+            return root
     try:
-        return ", ".join(f"{name} {metadata.version(name)}" for name in names)
-    except metadata.PackageNotFoundError as error:
-        raise AssetError(
-            f"the docstrings of '{error.name}' are missing; install it with 'pip install {error.name}'"
-        ) from error
+        return assets.obtain(asset)
+    except AssetError as error:
+        raise AssetError(f"this corpus reads {_named(library)}, and no such files are installed: {error}") from error
+
+
+@cache
+def pinned() -> dict[str, assets.Asset]:
+    """The libraries of `libraries.toml`, by name."""
+    return assets.read_assets(resources.files("helpers.data").joinpath("libraries.toml").read_text(encoding="utf-8"))
+
+
+def _taken(root: Path, take: tuple[str, ...]) -> dict[str, Path]:
+    """The Python files below a folder that match a pattern of `take`, by their path in it."""
+    files = {file.relative_to(root).as_posix(): file for file in root.rglob("*.py")}
+    return {name: file for name, file in files.items() if any(fnmatchcase(name, pattern) for pattern in take)}
+
+
+def _named(library: str) -> str:
+    return f"{library} {pinned()[library].sources[0].version}"

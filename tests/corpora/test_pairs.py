@@ -8,7 +8,7 @@ from datasets import Dataset
 
 from helpers import corpora
 from helpers.corpora import docstrings, strings
-from helpers.data import splits
+from helpers.data import libraries, splits
 from helpers.errors import InputError
 
 PAIRS = {"strings": {"language": "fr"}, "docstrings": {}}
@@ -99,12 +99,11 @@ def test_libraries_are_read_and_never_run(tmp_path, monkeypatch):
         + "Prose it is. " * 12
         + '\n    """\n'
     )
-    for name in ("library/__init__.py", "library/tests/test_f.py"):
+    for name in ("__init__.py", "tests/test_f.py", "_private/f.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(source, encoding="utf-8")
-    (tmp_path / "library" / "old.py").write_text("print 'Python 2'", encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert [summary for _, summary in docstrings._read("library")] == ["Do one thing and another."]
+    monkeypatch.setattr(libraries, "folder", lambda library: tmp_path)
+    assert [summary for _, summary in docstrings._read("numpy")] == ["Do one thing and another."]
 
 
 # At scale gpu

@@ -97,5 +97,5 @@ def test_whole_libraries_are_held_out_and_every_row_is_strict_json():
 
 
 def test_a_path_is_one_sentence():
-    with pytest.raises(InputError, match="reads installed libraries and not 'x'; leave the path out"):
+    with pytest.raises(InputError, match="reads the sources of libraries and not 'x'; leave the path out"):
         corpora.load("parameters", path="x")
