@@ -90,7 +90,7 @@ def confusion_matrix(counts: pd.DataFrame) -> Figure:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         text = f"{counts.iloc[row, column]:,}\n{share:.0%}"
-        axes.text(column, row, text, ha="center", va="center", color="white" if share > 0.5 else "black")
+        axes.text(column, row, text, ha="center", va="center", color="#ffffff" if share > 0.5 else "#111111")
     axes.set_xticks(range(counts.shape[1]), counts.columns)
     axes.set_yticks(range(counts.shape[0]), counts.index)
     axes.grid(visible=False)
