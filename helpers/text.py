@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+import regex
+
 from helpers.errors import InputError
 
 _WORD = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^\s\u3400-\u4dbf\u4e00-\u9fff]+")
@@ -51,3 +53,35 @@ def whole_word_spans(text: str, context: str) -> list[tuple[int, int]]:
             spans.append((start, end))
         start = context.find(text, end)
     return spans
+
+
+# Arguments of a tokenizer: what looks like a special token in a text, such as "[SEP]", is text.
+AS_TEXT = {"split_special_tokens": True}
+
+
+def special_token_pattern(tokenizer) -> re.Pattern:
+    """What matches the special tokens of a tokenizer where a text spells them, longer ones first."""
+    known = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    names = sorted(filter(None, known | set(tokenizer.all_special_tokens)), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, names)) or "(?!)")
+
+
+def special_tokens_written(tokenizer, texts: Iterable[str]) -> int:
+    """How many texts spell a special token of a tokenizer; to every task it is text there."""
+    pattern = special_token_pattern(tokenizer)
+    return sum(pattern.search(text) is not None for text in texts)
+
+
+# The words of a text are its segments between the boundaries of Unicode's Annex 29, but for two habits of corpora with
+# tags: a word with hyphens is one word, and so is a word of single letters with full stops.
+_SEGMENT = regex.compile(
+    r"(?<!\w)(?:\p{L}\p{M}*\.){2,}(?!\w)|\w\S*?\b(?:[-\u2010\u2011]\b\w\S*?\b)*|\S\S*?(?:\b|(?=\s))", regex.WORD
+)
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """The words and signs of a text, as the intervals of characters in which they stand: `Paris,` is two.
+
+    Together they hold every character but blanks, and no character that a reader sees is cut.
+    """
+    return [match.span() for match in _SEGMENT.finditer(text)]

@@ -15,6 +15,7 @@ from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.models.fast import first_token_only
 from helpers.tasks.base import Task, check_once, given, label_names
+from helpers.text import AS_TEXT
 
 
 class TextTask(Task):
@@ -47,9 +48,7 @@ class TextTask(Task):
     def truncated(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> int:
         """How many texts have more tokens than the task keeps."""
         limit = min(self.max_length, tokenizer.model_max_length)
-        heads = [text[: 100 * limit] for text in rows["text"]]
-        ids = tokenizer(heads, truncation=True, max_length=limit + 1, return_attention_mask=False)["input_ids"]
-        return sum(len(row) > limit for row in ids)
+        return sum(len(ids) > limit for ids in _first_tokens(tokenizer, rows["text"], limit + 1))
 
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
         """Pad rows on the right to the longest of them: input_ids and attention_mask (B, T), labels (B,) or (B, C)."""
@@ -69,13 +68,16 @@ class TextTask(Task):
 
 def encode_texts(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> list[list[int]]:
     """The first `max_length` tokens of each text, or as many as the model reads, special tokens included."""
-    limit = min(max_length, tokenizer.model_max_length)
+    return _first_tokens(tokenizer, texts, min(max_length, tokenizer.model_max_length))
+
+
+def _first_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int) -> list[list[int]]:
     # A token is at least one character, and 100 characters a token is more than any text needs: a text of 100,000 words
     # costs no more than its head.
     heads = [text[: 100 * limit] for text in texts]
-    return (
-        tokenizer(heads, truncation=True, max_length=limit, return_attention_mask=False)["input_ids"] if heads else []
-    )
+    if not heads:
+        return []
+    return tokenizer(heads, truncation=True, max_length=limit, return_attention_mask=False, **AS_TEXT)["input_ids"]
 
 
 def label_ids(rows: Sequence[Sequence], labels: Sequence[str]) -> list[list]:

@@ -14,6 +14,7 @@ from helpers.data.corpus import DataCard
 from helpers.errors import InputError
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
+from helpers.text import special_tokens_written
 
 CARD = DataCard("made", "here", "none", "one row", "none", {"train": 8}, {})
 
@@ -149,3 +150,22 @@ def test_a_bad_row_gets_one_sentence_that_names_it(case, tmp_path):
         with pytest.raises(InputError, match="row 3") as error:
             registry.wing(case.task.name, "files").read(file)
     assert "\n" not in str(error.value)
+
+
+def spelling(case, word: str) -> dict:
+    """A row without labels whose texts hold a word."""
+    columns = [
+        name for name in ("text", "tokens", "question", "context", "prompt") if name in case.rows(1).column_names
+    ]
+    return {name: ["w1", word, "w2"] if name == "tokens" else f"w1 {word} w2" for name in columns}
+
+
+def test_a_special_token_that_a_text_spells_is_text(case):
+    tokenizer = case.tokenizer()
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    rows = [spelling(case, word) for word in ("w3", *tokenizer.all_special_tokens)]
+    encoded = case.task.encode(tokenizer, Dataset.from_list(rows))["input_ids"]
+    seen = [[token for token in ids if token in special] for ids in encoded]
+    assert len(seen) > 2 and all(tokens == seen[0] for tokens in seen)
+    texts = [" ".join(map(str, row.values())) for row in rows]
+    assert special_tokens_written(tokenizer, texts) == len(rows) - 1

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from helpers.text import AS_TEXT
+
 GAP = " ... "
 
 
@@ -43,9 +45,8 @@ def windows(
 
 def _bounds(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]):
     """Each text with the character positions at which its tokens begin and end, (T,) each."""
-    encoded = tokenizer(
-        list(texts), add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False, verbose=False
-    )
+    settings = {"add_special_tokens": False, "return_attention_mask": False, "verbose": False} | AS_TEXT
+    encoded = tokenizer(list(texts), return_offsets_mapping=True, **settings)
     for text, offsets in zip(texts, encoded["offset_mapping"], strict=True):
         yield text, [start for start, _ in offsets], [end for _, end in offsets]
 

@@ -22,6 +22,7 @@ from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.maths import crf
 from helpers.tasks.base import IGNORE, Task, check_once, given, label_names
+from helpers.text import AS_TEXT
 
 HEADS = ("softmax", "crf")
 OUTSIDE = "O"
@@ -87,7 +88,7 @@ class Tagging(Task):
         """
         limit = min(self.max_length, tokenizer.model_max_length)
         words = [row[:limit] for row in data["tokens"]]  # a word is at least one piece
-        encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=limit)
+        encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=limit, **AS_TEXT)
         columns = {
             "input_ids": encoded["input_ids"],
             "first": [_first_pieces(encoded.word_ids(i)) for i in range(len(words))],
