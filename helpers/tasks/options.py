@@ -33,3 +33,9 @@ def column(name: str, about: str, default: str | None = "") -> Option:
 
 
 GROUP = column("group", "rows with the same value here stay in one split", None)
+
+FORMAT = Option(
+    "format",
+    "shape of the rows (default: found out)",
+    choices=("columns", "alpaca", "sharegpt", "turns", "squad", "doccano", "conll", "conllu"),
+)

@@ -72,7 +72,7 @@ def test_chats_that_only_greet_alike_are_no_leak(tmp_path):
 )
 def test_an_answer_is_placed_where_it_is_a_word(tmp_path, context, answer, start):
     rows = [{"question": "What?", "context": context, "answers": answer}]
-    assert questions.read(write(tmp_path / "a.jsonl", rows))["answers"][0] == {
+    assert questions.read(write(tmp_path / "a.jsonl", rows))["answers"].iloc[0] == {
         "text": [answer],
         "answer_start": [start],
     }

@@ -1,6 +1,5 @@
 """Anyone's labelled texts: CSV, TSV, JSONL or Parquet files to a `Corpus`, with one sentence for each error."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +8,11 @@ from datasets import Dataset
 
 from helpers.data import files
 from helpers.data.corpus import SPLITS, Corpus, text_corpus, text_rows
+from helpers.data.labels import check_known, check_single, check_spelling, without_rare
 from helpers.data.splits import deduplicated, split
 from helpers.errors import InputError
+
+unlabelled = files.unlabelled
 
 
 def corpus(
@@ -19,6 +21,8 @@ def corpus(
     text: str = "text",
     label: str = "label",
     group: str | None = None,
+    format: str | None = None,
+    min_rows: int | None = None,
     validation: str | Path | None = None,
     test: str | Path | None = None,
     seed: int = 0,
@@ -28,46 +32,59 @@ def corpus(
     Args:
         data: the training rows, or all rows if they are to be split.
         text, label, group: names of columns; rows of one group stay in one split.
+        format: how rows are held, as `files.read` takes it; None finds out.
+        min_rows: labels with fewer rows than this, duplicates removed, are left out before the split.
         validation, test: files with the same columns, both or neither.
 
-    Raises InputError for a file that cannot be read, a missing column, an empty text or label, fewer than two labels,
-    a label that training lacks, and a text or group that stands in two splits.
+    Raises InputError for a file that cannot be read, a missing column, an empty text or label, near-equal labels or
+    several in a cell, fewer than two labels, a label with fewer than three rows if `min_rows` says nothing, a label
+    that training lacks, and a text or group that stands in two splits.
     """
 
     def cut(rows: pd.DataFrame) -> tuple[dict, dict, str]:
         unique, removed = deduplicated(rows)
+        if not len(unique):
+            raise InputError(
+                f"'{data}' holds each text with different labels, so that no row is left; correct the labels, or name "
+                "the right columns"
+            )
+        unique, rare = without_rare(unique, data, min_rows)
+        removed |= rare
         _check_two_labels(unique, data)
         rule = f"stratified by label, seed {seed}" + (f", by {group}" if group else "")
         return split(unique, seed=seed), removed, rule
 
     frames, about = files.in_splits(
-        data, validation, test, read=partial(read, text=text, label=label, group=group), cut=cut, check=_check_splits
+        data,
+        validation,
+        test,
+        read=partial(read, text=text, label=label, group=group, format=format),
+        cut=cut,
+        check=_check_splits,
     )
     return text_corpus(frames, sorted(set(frames["train"]["label"])), unit="one row of the file", **about)
 
 
-def read(path: str | Path, text: str = "text", label: str = "label", group: str | None = None) -> pd.DataFrame:
-    """The rows of a file with string columns `text`, `label` and, if asked for, `group`."""
-    rows = files.read(path)
+def read(
+    path: str | Path, text: str = "text", label: str = "label", group: str | None = None, format: str | None = None
+) -> pd.DataFrame:
+    """The rows of a file with string columns `text`, `label` and, if asked for, `group`, numbered as in the file.
+
+    Raises InputError if labels differ in spelling alone, or seem to be several in a cell.
+    """
+    rows = files.read(path, format)
     columns = {"text": text, "label": label} | ({"group": group} if group else {})
-    return pd.DataFrame({name: files.texts(rows, column, path) for name, column in columns.items()})
+    frame = pd.DataFrame({name: files.texts(rows, column, path) for name, column in columns.items()})
+    check_spelling(frame["label"], path)
+    check_single(frame["label"], path)
+    return frame
 
 
 def labelled(path: str | Path, task, **columns: str | None) -> Dataset:
     """The rows of a file whose labels the task knows, as it takes them."""
     rows = read(path, **columns)
-    check_labels(rows, task.labels, path)
+    check_known(rows["label"].map(lambda label: [label]), task.labels, path)
     return text_rows(rows, task.labels)
-
-
-def unlabelled(path: str | Path, text: str = "text") -> Dataset:
-    """The texts of a column."""
-    return Dataset.from_dict({"text": files.texts(files.read(path), text, path).tolist()})
-
-
-def from_lines(lines: Sequence[str], text: str = "text") -> Dataset:
-    """One text a line."""
-    return Dataset.from_dict({"text": list(lines)})
 
 
 def check_apart(frames: files.Frames, paths: files.Paths) -> None:
@@ -75,21 +92,11 @@ def check_apart(frames: files.Frames, paths: files.Paths) -> None:
     files.check_apart(frames, paths)
 
 
-def check_labels(rows: pd.DataFrame, labels: Sequence[str], path: str | Path) -> None:
-    """InputError, naming the first row, if a label is not one of `labels`."""
-    unseen = ~rows["label"].isin(labels)
-    if unseen.any():
-        row = int(unseen.argmax())
-        raise InputError(
-            f"label '{rows['label'].iloc[row]}' in row {row + 1} of '{path}' is not one of {', '.join(labels)}, "
-            "which training has; fix the row or add training rows with this label"
-        )
-
-
 def _check_splits(frames: files.Frames, paths: files.Paths) -> None:
     _check_two_labels(frames["train"], paths["train"])
+    names = sorted(set(frames["train"]["label"]))
     for name in SPLITS[1:]:
-        check_labels(frames[name], sorted(set(frames["train"]["label"])), paths[name])
+        check_known(frames[name]["label"].map(lambda label: [label]), names, paths[name])
     check_apart(frames, paths)
 
 

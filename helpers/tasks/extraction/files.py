@@ -1,7 +1,6 @@
 """Questions with answers in a context: anyone's files to a `Corpus`."""
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,14 @@ import numpy as np
 import pandas as pd
 from datasets import Dataset
 
-from helpers.data import files
+from helpers.data import files, shapes
 from helpers.data.corpus import Corpus, question_corpus, question_rows
+from helpers.data.formats import Number
 from helpers.data.splits import normalised, split_groups
 from helpers.errors import InputError
-from helpers.text import half_character, whole_word_spans
+from helpers.text import whole_word_spans
+
+SHAPES = ("squad",)
 
 
 def corpus(
@@ -23,6 +25,7 @@ def corpus(
     question: str = "question",
     context: str = "context",
     answer: str = "answers",
+    format: str | None = None,
     validation: str | Path | None = None,
     test: str | Path | None = None,
     seed: int = 0,
@@ -42,7 +45,7 @@ def corpus(
         frames = split_groups(rows[~repeated], seed=seed)
         return frames, {"duplicate": int(repeated.sum())}, f"by context, seed {seed}"
 
-    names = {"question": question, "context": context, "answer": answer}
+    names = {"question": question, "context": context, "answer": answer, "format": format}
     frames, about = files.in_splits(data, validation, test, read=partial(read, **names), cut=cut, check=check_apart)
     frames = {name: frame if "group" in frame else grouped(frame) for name, frame in frames.items()}
     return question_corpus(frames, unit="one row of the file", **about)
@@ -54,23 +57,28 @@ def grouped(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def read(
-    path: str | Path, question: str = "question", context: str = "context", answer: str = "answers"
+    path: str | Path,
+    question: str = "question",
+    context: str = "context",
+    answer: str = "answers",
+    format: str | None = None,
 ) -> pd.DataFrame:
-    """The rows of a file with `question`, `context` and `answers`.
+    """The rows of a file with `question`, `context` and `answers`, numbered as in the file.
 
     An answer is a text that stands in the context, an empty one for none, or what SQuAD has: lists `text` and
-    `answer_start`. Of a text that stands in several places the first is
-    taken, words of their own before parts of other words.
+    `answer_start`, or a list of objects with one of each. Of a text that stands in several places the first is taken,
+    words of their own before parts of other words.
 
     Raises InputError, naming the row, for a missing column, an empty question or context, and an answer that does not
     stand in its context.
     """
-    rows = _texts(path, question, context)
-    table = files.read(path)
-    if answer not in table:
-        raise InputError(f"'{path}' has no column '{answer}'; it has {', '.join(map(str, table.columns))}")
-    values = zip(table[answer], rows["context"], strict=True)
-    rows["answers"] = [_answers(value, text, row, path) for row, (value, text) in enumerate(values, start=1)]
+    table = files.read(path, format, SHAPES)
+    rows = _texts(table, question, context, path)
+    values = zip(rows.index, files.column(table, answer, path), rows["context"], strict=True)
+    rows["answers"] = [_answers(value, text, row, path) for row, value, text in values]
+    if not any(len(answers["text"]) for answers in rows["answers"]):
+        raise InputError(f"no row of '{path}' has an answer, so that nothing can be learnt or scored; fill '{answer}'")
+    rows.attrs["format"] = table.attrs["format"]
     return rows
 
 
@@ -79,30 +87,15 @@ def labelled(path: str | Path, task, **columns: str | None) -> Dataset:
     return question_rows(grouped(read(path, **columns)))
 
 
-def unlabelled(path: str | Path, question: str = "question", context: str = "context") -> Dataset:
-    """The columns `question` and `context` of a file; InputError if one is missing or a value is empty."""
-    return question_rows(_texts(path, question, context))
-
-
-def from_lines(lines: Sequence[str], question: str = "question", context: str = "context") -> Dataset:
-    """A JSON object a line with both fields."""
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            fields = json.loads(line)
-            rows.append({"question": fields[question], "context": fields[context]})
-            if not all(isinstance(text, str) for text in rows[-1].values()):
-                raise TypeError("a text is no string")
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"line {number} of standard input is no JSON object with {question} and {context}; "
-                'write {"question": "...", "context": "..."} on each line, or give --data'
-            ) from error
-        if any(map(half_character, rows[-1].values())):
-            raise InputError(
-                f"line {number} of standard input holds half a character (a lone surrogate); write whole ones"
-            )
-    return Dataset.from_list(rows)
+def unlabelled(
+    rows: pd.DataFrame,
+    path: str | Path,
+    question: str = "question",
+    context: str = "context",
+    format: str | None = None,
+) -> Dataset:
+    """The questions and contexts of a table, as `helpers.data.streams` reads it piece by piece from `path`."""
+    return question_rows(_texts(shapes.as_columns(rows, path, SHAPES, format), question, context, path))
 
 
 def check_apart(frames: files.Frames, paths: files.Paths) -> None:
@@ -110,39 +103,72 @@ def check_apart(frames: files.Frames, paths: files.Paths) -> None:
     files.check_apart({name: frame[["context"]] for name, frame in frames.items()}, paths, "context")
 
 
-def _texts(path: str | Path, question: str, context: str) -> pd.DataFrame:
-    rows = files.read(path)
+def _texts(rows: pd.DataFrame, question: str, context: str, path: str | Path) -> pd.DataFrame:
     columns = {"question": question, "context": context}
     return pd.DataFrame({name: files.texts(rows, column, path) for name, column in columns.items()})
 
 
 def _answers(value, context: str, row: int, path: str | Path) -> dict:
-    """The lists `text` and `answer_start` of SQuAD from a cell: a text, a list of texts, or an object with both."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):  # a cell of a CSV file that was written from SQuAD
-        with suppress(ValueError):
-            value = json.loads(value)
+    """The lists `text` and `answer_start` of SQuAD from a cell.
+
+    A cell is a text, a list of texts, an object with both lists, or a list of objects with one text and place each.
+    """
+    value = _opened(value)
     if isinstance(value, dict):
-        texts, starts = value.get("text", []), value.get("answer_start", [])
-        lists = all(isinstance(part, (list, tuple, np.ndarray)) for part in (texts, starts))
-        whole = lists and all(isinstance(start, (int, np.integer)) for start in starts)
-        whole = whole and all(isinstance(text, str) for text in texts)
-        if not whole or len(texts) != len(starts):
-            raise InputError(
-                f"the answers in row {row} of '{path}' are {str(value)[:60]}; write as many texts as whole numbers, "
-                '{"text": ["Anna"], "answer_start": [0]}'
-            )
-        texts, starts = list(texts), list(starts)
+        texts, starts = _both(value, row, path)
     else:
-        listed = isinstance(value, (list, tuple, np.ndarray))
-        texts = [str(text) for text in value if str(text).strip()] if listed else []
-        if not listed and not pd.isna(value) and str(value).strip():
-            texts = [str(value)]
+        items = shapes.items(value) if not isinstance(value, str) else None
+        texts = [str(text) for text in items if str(text).strip()] if items is not None else []
+        if items is None and not pd.isna(value) and str(value).strip():
+            texts = [files.spelled(value)]
         # The first place where no letter or digit stands beside it: 10 is no answer inside of 2010.
         starts = [next((start for start, _ in whole_word_spans(text, context)), context.find(text)) for text in texts]
-    for text, start in zip(texts, [*starts, *[-1] * (len(texts) - len(starts))], strict=False):
+    for text, start in zip(texts, starts, strict=True):
         if start < 0 or context[start : start + len(text)] != text:
-            raise InputError(
-                f"the answer '{text[:40]}' in row {row} of '{path}' does not stand in its context; copy it letter by "
-                "letter from there, or leave it empty for a question without an answer"
-            )
+            raise InputError(f"the answer '{text[:40]}' in row {row} of '{path}' {_misplaced(text, start, context)}")
     return {"text": texts, "answer_start": starts}
+
+
+def _opened(value):
+    """What a cell spells as JSON, and a list of answers as the lists of SQuAD; any other value as it is."""
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[{")):
+        with suppress(ValueError):
+            value = json.loads(value)
+    items = shapes.items(value) if not isinstance(value, str) else None
+    if items and all(isinstance(item, dict) for item in items):
+        return {key: [item.get(key) for item in items] for key in ("text", "answer_start")}
+    return value
+
+
+def _both(value: dict, row: int, path: str | Path) -> tuple[list[str], list[int]]:
+    texts, starts = (shapes.items(value.get(key, [])) for key in ("text", "answer_start"))
+    try:
+        whole = [start if isinstance(start, (int, np.integer)) else int(_number(start)) for start in starts]
+        if len(texts) == len(whole) and all(isinstance(text, str) for text in texts):
+            return [str(text) for text in texts], whole
+    except (TypeError, ValueError):
+        pass
+    raise InputError(
+        f"the answers in row {row} of '{path}' are {str(value)[:60]}; write as many texts as whole numbers, "
+        '{"text": ["Anna"], "answer_start": [0]}'
+    )
+
+
+def _number(value) -> str:
+    if not isinstance(value, Number):
+        raise ValueError(f"{value} is no number")
+    return value
+
+
+def _misplaced(text: str, start: int, context: str) -> str:
+    """What is wrong with a place, and what to do."""
+    found = context.find(text)
+    if found < 0:
+        return (
+            "does not stand in its context; copy it letter by letter from there, or leave it empty for a question "
+            "without an answer"
+        )
+    return (
+        f"does not stand at character {start} of its context but at {found}; count the characters before it, from 0 "
+        "(not bytes, and not the units of other programs, for which an emoji is two), or give the text alone"
+    )

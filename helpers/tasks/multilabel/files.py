@@ -10,9 +10,12 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 
 from helpers.data import files
 from helpers.data.corpus import SPLITS, Corpus, build, count_labels
+from helpers.data.formats import Number
+from helpers.data.labels import check_known, check_spelling
 from helpers.data.splits import deduplicated, split_groups
 from helpers.errors import InputError
 
+unlabelled = files.unlabelled
 _BETWEEN = "\x1f"  # joins the labels of a row to one text, by which rows are compared
 
 
@@ -23,6 +26,7 @@ def corpus(
     labels: str = "labels",
     separator: str = "|",
     group: str | None = None,
+    format: str | None = None,
     validation: str | Path | None = None,
     test: str | Path | None = None,
     seed: int = 0,
@@ -33,6 +37,7 @@ def corpus(
         data: the training rows, or all rows if they are to be split.
         text, labels, group: names of columns; rows of one group stay in one split.
         separator: what stands between the labels of a cell that is no list.
+        format: how rows are held, as `files.read` takes it; None finds out.
         validation, test: files with the same columns, both or neither.
 
     Raises InputError for a file that cannot be read, a missing column, an empty text, rows without any label, a label
@@ -47,7 +52,7 @@ def corpus(
         _check_known(frames, dict.fromkeys(SPLITS, data))
         return frames, removed, f"at random, seed {seed}" + (f", by {group}" if group else "")
 
-    columns = {"text": text, "labels": labels, "separator": separator, "group": group}
+    columns = {"text": text, "labels": labels, "separator": separator, "group": group, "format": format}
     frames, about = files.in_splits(data, validation, test, read=partial(read, **columns), cut=cut, check=_check_splits)
     names = _names(frames["train"], data)
     rows = {name: _rows(frame, names) for name, frame in frames.items()}
@@ -58,15 +63,23 @@ def corpus(
 
 
 def read(
-    path: str | Path, text: str = "text", labels: str = "labels", separator: str = "|", group: str | None = None
+    path: str | Path,
+    text: str = "text",
+    labels: str = "labels",
+    separator: str = "|",
+    group: str | None = None,
+    format: str | None = None,
 ) -> pd.DataFrame:
-    """The rows of a file: text and group as strings, `labels` as lists, and `label`, all of a row's labels as one."""
-    rows = files.read(path)
-    if labels not in rows:
-        raise InputError(f"'{path}' has no column '{labels}'; it has {', '.join(map(str, rows.columns))}")
+    """The rows of a file: text and group as strings, `labels` as lists, and `label`, all of a row's labels as one.
+
+    Raises InputError if labels differ in spelling alone.
+    """
+    rows = files.read(path, format)
+    cells = files.column(rows, labels, path)
     columns = {"text": text} | ({"group": group} if group else {})
     frame = pd.DataFrame({name: files.texts(rows, column, path) for name, column in columns.items()})
-    frame["labels"] = [_cell(value, separator, row, path) for row, value in enumerate(rows[labels], start=1)]
+    frame["labels"] = [_cell(value, separator, row, path) for row, value in cells.items()]
+    check_spelling((label for own in frame["labels"] for label in own), path)
     frame["label"] = frame["labels"].str.join(_BETWEEN)
     return frame
 
@@ -74,18 +87,8 @@ def read(
 def labelled(path: str | Path, task, **columns: str | None) -> Dataset:
     """The rows of a file whose labels the task knows, as it takes them."""
     rows = read(path, **columns)
-    check_labels(rows, task.labels, path)
+    check_known(rows["labels"], task.labels, path)
     return _rows(rows, task.labels)
-
-
-def unlabelled(path: str | Path, text: str = "text") -> Dataset:
-    """The texts of a column."""
-    return Dataset.from_dict({"text": files.texts(files.read(path), text, path).tolist()})
-
-
-def from_lines(lines: Sequence[str], text: str = "text") -> Dataset:
-    """One text a line."""
-    return Dataset.from_dict({"text": list(lines)})
 
 
 def check_apart(frames: files.Frames, paths: files.Paths) -> None:
@@ -93,27 +96,17 @@ def check_apart(frames: files.Frames, paths: files.Paths) -> None:
     files.check_apart(frames, paths)
 
 
-def check_labels(rows: pd.DataFrame, labels: Sequence[str], path: str | Path) -> None:
-    """InputError, naming the first row, if a label is not one of `labels`."""
-    known = set(labels)
-    for number, own in enumerate(rows["labels"], start=1):
-        unseen = [label for label in own if label not in known]
-        if unseen:
-            raise InputError(
-                f"label '{unseen[0]}' in row {number} of '{path}' is not one of {', '.join(labels)}, which training "
-                "has; fix the row or add training rows with this label"
-            )
-
-
 def _cell(value, separator: str, row: int, path: str | Path) -> list[str]:
     """The different labels of a cell, sorted; none where it is empty."""
     if isinstance(value, (list, tuple, np.ndarray)):
-        if not all(isinstance(label, str) and label.strip() for label in value):
-            raise InputError(f"labels in row {row} of '{path}' are {str(list(value))[:60]}; write a list of names")
+        names = [label for label in value if isinstance(label, str) and not isinstance(label, Number) and label.strip()]
+        if len(names) < len(value):
+            shown = f"[{', '.join(map(str, value))}]"[:60]
+            raise InputError(f"labels in row {row} of '{path}' are {shown}; write a list of names")
         return sorted({label.strip() for label in value})
     if isinstance(value, dict):
         raise InputError(f"labels in row {row} of '{path}' are an object; write a list of names")
-    names = [] if pd.isna(value) else [name.strip() for name in str(value).split(separator)]
+    names = [] if pd.isna(value) else [name.strip() for name in files.spelled(value).split(separator)]
     return sorted({name for name in names if name})
 
 
@@ -138,7 +131,7 @@ def _check_known(frames: files.Frames, paths: files.Paths) -> None:
 def _check_splits(frames: files.Frames, paths: files.Paths) -> None:
     names = _names(frames["train"], paths["train"])
     for name in SPLITS[1:]:
-        check_labels(frames[name], names, paths[name])
+        check_known(frames[name]["labels"], names, paths[name])
     check_apart(frames, paths)
 
 

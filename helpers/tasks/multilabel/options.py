@@ -1,8 +1,8 @@
 """The shell's options of multi-label classification."""
 
-from helpers.tasks.options import GROUP, Option, column
+from helpers.tasks.options import FORMAT, GROUP, Option, column
 
-INPUT = (column("text", "column of the texts"),)
+INPUT = (column("text", "column of the texts"), FORMAT)
 COLUMNS = (
     *INPUT,
     column("labels", "column of the labels: a list, or names with a separator between them"),

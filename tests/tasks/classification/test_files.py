@@ -57,7 +57,7 @@ CASES = {
     "not UTF-8": ("mine.csv", "text,label\nGr\xfc\xdfe,a\n".encode("latin-1"), r"is not UTF-8 \(byte 13: .*save it as"),
     "not UTF-8 JSONL": ("mine.jsonl", b'{"text": "\xff"}\n', r"is not UTF-8"),
     "broken JSON": ("mine.jsonl", '{"text": "a", "label": 1}\n{"text": \n', r"line 2 of '.*' is not JSON .*repair the"),
-    "JSON that is no object": ("mine.jsonl", "[1, 2]\n", r"line 1 of '.*' is not a JSON object"),
+    "JSON that is no object": ("mine.jsonl", "[1, 2]\n", r"item 1 of '.*' is not a JSON object"),
     "a list for a label": (
         "mine.jsonl",
         '{"text": "a", "label": ["x", "y"]}\n',

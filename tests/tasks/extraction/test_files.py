@@ -42,7 +42,7 @@ def test_a_csv_file_may_hold_squad_s_answers_as_json(tmp_path):
     assert found == [{"text": ["cat"], "answer_start": [2]}] * 2 + [{"text": [], "answer_start": []}]
 
 
-@pytest.mark.parametrize("answer", ["dog", {"text": ["cat"], "answer_start": [3]}])
+@pytest.mark.parametrize("answer", ["dog", {"text": ["dog"], "answer_start": [2]}])
 def test_an_answer_that_does_not_stand_in_its_context_is_named(tmp_path, answer):
     path = jsonl(
         tmp_path / "q.jsonl", {"q": "What?", "c": "a cat", "a": "cat"}, {"q": "What?", "c": "a cat", "a": answer}
@@ -51,10 +51,16 @@ def test_an_answer_that_does_not_stand_in_its_context_is_named(tmp_path, answer)
         files.read(path, "q", "c", "a")
 
 
-def test_answers_that_are_numbers_are_named(tmp_path):
+def test_answers_that_are_numbers_keep_their_spelling(tmp_path):
     answer = {"text": [1999], "answer_start": [3]}
     path = jsonl(tmp_path / "q.jsonl", {"q": "When?", "c": "in 1999", "a": answer})
-    with pytest.raises(InputError, match=r"the answers in row 1 of '.*' are \{'text': \[1999\]"):
+    assert files.read(path, "q", "c", "a")["answers"].iloc[0] == {"text": ["1999"], "answer_start": [3]}
+
+
+def test_an_answer_at_another_place_is_told_where_it_stands(tmp_path):
+    answer = {"text": ["cat"], "answer_start": [3]}
+    path = jsonl(tmp_path / "q.jsonl", {"q": "What?", "c": "a cat", "a": answer})
+    with pytest.raises(InputError, match="does not stand at character 3 of its context but at 2; count"):
         files.read(path, "q", "c", "a")
 
 
