@@ -10,12 +10,17 @@ from helpers.tasks import registry
 from helpers.tasks.options import Option
 
 # The tables of `helpers.tasks.<name>.options` that a verb takes.
-TABLES = {"train": ("COLUMNS", "SETTINGS"), "evaluate": ("COLUMNS",), "predict": ("INPUT",)}
+TABLES = {
+    "train": ("COLUMNS", "SPLITTING", "SETTINGS"),
+    "check": ("COLUMNS", "SPLITTING", "SETTINGS"),
+    "evaluate": ("COLUMNS",),
+    "predict": ("INPUT",),
+}
 
 
 def of_task(task: str, table: str) -> tuple[Option, ...]:
-    """One table of a task's wing."""
-    return getattr(registry.wing(task, "options"), table)
+    """One table of a task's wing; empty where the task has nothing of the kind."""
+    return getattr(registry.wing(task, "options"), table, ())
 
 
 def add(verb: ArgumentParser, name: str) -> None:

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     saving.check_free(options.output)
     corpus = registry.wing(options.task, "files").corpus(
         options.data,
-        **task_options.values(options, options.task, "COLUMNS"),
+        **task_options.values(options, options.task, "COLUMNS", "SPLITTING"),
         validation=options.validation,
         test=options.test,
         seed=options.seed,

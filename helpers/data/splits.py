@@ -14,15 +14,16 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from helpers.data.corpus import SPLITS
 from helpers.errors import InputError
 
-_BETWEEN_WORDS = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
+# An emoji is no punctuation, and + and # behind a letter are part of a name: C, C++ and C# are three texts.
+_BETWEEN_WORDS = regex.compile(r"(?:(?!(?<=\p{L}[+#]{0,2})[+#])[^\p{L}\p{M}\p{N}\p{Emoji_Presentation}])+")
 
 
 def normalised(text: pd.Series) -> pd.Series:
-    """The texts in lower case with every run of other characters than letters and digits as one blank.
+    """The texts in lower case with every run of other characters than letters, digits and emoji as one blank.
 
     Two texts that agree after this count as duplicates. The same characters in another encoding agree: accents that are
-    composed or not, full-width letters, ligatures (Unicode's form NFKC). A text without letters or digits is compared
-    with its blanks and signs.
+    composed or not, full-width letters, ligatures (Unicode's form NFKC). Signs + and # behind a letter count. A text
+    without any of these is compared with its blanks and signs.
     """
     composed = text.map(partial(unicodedata.normalize, "NFKC"))
     words = composed.map(lambda row: _BETWEEN_WORDS.sub(" ", row.casefold()).strip())

@@ -1,18 +1,19 @@
 """Anyone's prompts with completions, or chats: CSV, TSV, JSONL or Parquet files to a `Corpus`."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from datasets import Dataset, DatasetDict
 
-from helpers.data import files
+from helpers.data import files, shapes
 from helpers.data.corpus import Corpus, pair_corpus
+from helpers.data.formats import unspelled
 from helpers.data.splits import joined, one_completion_each, split_groups
 from helpers.errors import InputError
-from helpers.tasks.generation.chat import check_turns
+from helpers.tasks.turns import as_turn, check_turns
+
+SHAPES = ("turns", "alpaca", "sharegpt")
 
 
 def corpus(
@@ -22,6 +23,7 @@ def corpus(
     completion: str = "completion",
     messages: str = "messages",
     group: str | None = None,
+    format: str | None = None,
     validation: str | Path | None = None,
     test: str | Path | None = None,
     seed: int = 0,
@@ -31,6 +33,7 @@ def corpus(
     Args:
         data: the training rows, or all rows if they are to be split.
         prompt, completion, messages, group: names of columns; rows of one group stay in one split.
+        format: how rows are held, as `files.read` takes it; None finds out.
         validation, test: files with the same columns, both or neither.
 
     Raises InputError for a file that cannot be read, a missing column, an empty prompt or completion, a chat that is no
@@ -47,7 +50,7 @@ def corpus(
         rule = f"at random, seed {seed}" + (f", by {group}" if group else "")
         return split_groups(unique, seed=seed), removed, rule
 
-    names = {"prompt": prompt, "completion": completion, "messages": messages, "group": group}
+    names = {"prompt": prompt, "completion": completion, "messages": messages, "group": group, "format": format}
     frames, about = files.in_splits(data, validation, test, read=partial(read, **names), cut=cut, check=check_apart)
     card = pair_corpus(frames, unit="one row of the file", **about).card
     return Corpus(DatasetDict({name: _rows(frame) for name, frame in frames.items()}), card)
@@ -59,12 +62,13 @@ def read(
     completion: str = "completion",
     messages: str = "messages",
     group: str | None = None,
+    format: str | None = None,
 ) -> pd.DataFrame:
     """The rows of a file: prompt, completion and group as strings, their number `row`, and for chats `messages`."""
-    rows = files.read(path)
+    rows = files.read(path, format, SHAPES)
     if messages in rows and prompt not in rows:
-        chats = [_turns(chat, number, path) for number, chat in enumerate(rows[messages], start=1)]
-        for number, chat in enumerate(chats, start=1):
+        chats = [_turns(chat, number, path) for number, chat in rows[messages].items()]
+        for number, chat in zip(rows.index, chats, strict=True):
             if chat[-1]["role"] != "assistant" or len(chat) < 2:
                 raise InputError(
                     f"messages in row {number} of '{path}' end without an answer; add the assistant's turn"
@@ -75,17 +79,14 @@ def read(
     else:
         columns = {"prompt": files.texts(rows, prompt, path), "completion": files.texts(rows, completion, path)}
     columns["group"] = files.texts(rows, group, path) if group else columns["prompt"]
-    return pd.DataFrame(columns).assign(row=range(1, len(rows) + 1))
+    frame = pd.DataFrame(columns, index=rows.index).assign(row=rows.index)
+    frame.attrs["format"] = rows.attrs["format"]
+    return frame
 
 
 def labelled(path: str | Path, task, **columns: str | None) -> Dataset:
     """The prompts of a file with completions, or whole chats, and their groups, as the task takes them."""
     return _rows(read(path, **columns))
-
-
-def from_lines(lines: Sequence[str], prompt: str = "prompt", messages: str = "messages") -> Dataset:
-    """One prompt a line."""
-    return Dataset.from_dict({"prompt": list(lines)})
 
 
 def check_apart(frames: files.Frames, paths: files.Paths) -> None:
@@ -96,22 +97,32 @@ def check_apart(frames: files.Frames, paths: files.Paths) -> None:
             known = {answer for chat in frames[earlier]["messages"] for answer in _answers(chat)}
             shared = [any(answer in known for answer in _answers(chat)) for chat in frames[later]["messages"]]
             if any(shared):
+                row = frames[later].index[shared.index(True)]
                 raise InputError(
                     f"{sum(shared)} chats of '{paths[later]}' share a beginning, answer included, with a chat of "
-                    f"'{paths[earlier]}', the first in row {shared.index(True) + 1}; move them into one file"
+                    f"'{paths[earlier]}', the first in row {row}; move them into one file"
                 )
 
 
-def unlabelled(path: str | Path, prompt: str = "prompt", messages: str = "messages") -> Dataset:
-    """Rows to be answered: a column `prompt`, or `messages` without the assistant's last turn."""
-    rows = files.read(path)
+def unlabelled(
+    rows: pd.DataFrame,
+    path: str | Path,
+    prompt: str = "prompt",
+    messages: str = "messages",
+    format: str | None = None,
+) -> Dataset:
+    """Rows to be answered: a column `prompt`, or `messages` without the assistant's last turn, and their number `row`.
+
+    The table is a piece of `path`, as `helpers.data.streams` reads it.
+    """
+    rows = shapes.as_columns(rows, path, SHAPES, format)
     if messages in rows and prompt not in rows:
-        chats = [_turns(chat, number, path) for number, chat in enumerate(rows[messages], start=1)]
+        chats = [_turns(chat, number, path) for number, chat in rows[messages].items()]
         chats = [chat[:-1] if _answered(chat) else chat for chat in chats]
-        for number, chat in enumerate(chats, start=1):
+        for number, chat in zip(rows.index, chats, strict=True):
             check_turns(chat, f"row {number} of '{path}'", False)
-        return Dataset.from_dict({"messages": chats})
-    return Dataset.from_dict({"prompt": files.texts(rows, prompt, path).tolist()})
+        return Dataset.from_dict({"messages": chats, "row": rows.index})
+    return Dataset.from_dict({"prompt": files.texts(rows, prompt, path).tolist(), "row": rows.index})
 
 
 def _rows(frame: pd.DataFrame) -> Dataset:
@@ -127,14 +138,13 @@ def _answers(chat: list[dict]) -> list[str]:
 
 
 def _turns(chat, number: int, path: str | Path) -> list[dict]:
-    chat = chat.tolist() if isinstance(chat, np.ndarray) else chat  # as Parquet files are read
-    good = isinstance(chat, list) and chat and all(isinstance(turn, dict) for turn in chat)
-    if not good or not all(isinstance(turn.get(key), str) for turn in chat for key in ("role", "content")):
+    turns = shapes.items(chat)
+    if not turns or not all(isinstance(turn, dict) and "role" in turn for turn in turns):
         raise InputError(
             f"messages in row {number} of '{path}' are no list of turns; write "
             '[{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]'
         )
-    return [{"role": turn["role"], "content": turn["content"]} for turn in chat]
+    return [as_turn(unspelled(turn), f"row {number} of '{path}'") for turn in turns]
 
 
 def _answered(turns: list[dict]) -> bool:

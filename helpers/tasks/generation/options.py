@@ -1,8 +1,8 @@
 """The shell's options of generation."""
 
-from helpers.tasks.options import GROUP, Option, column
+from helpers.tasks.options import FORMAT, GROUP, Option, column
 
-INPUT = (column("prompt", "column of the prompts"), column("messages", "column of chats, without prompts"))
+INPUT = (column("prompt", "column of the prompts"), column("messages", "column of chats, without prompts"), FORMAT)
 COLUMNS = (*INPUT, column("completion", "column of the completions"), GROUP)
 SETTINGS = (
     Option("template", "how turns are framed (default: chat)", choices=("chat", "plain")),
