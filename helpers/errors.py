@@ -8,6 +8,10 @@ class InputError(ValueError):
     """The data or an argument is wrong; the shell exits with 2."""
 
 
+class ColumnError(InputError):
+    """A file lacks a column, so that none of its rows can be read."""
+
+
 class AssetError(RuntimeError):
     """A model or a text could not be fetched or verified; the shell exits with 1."""
 
