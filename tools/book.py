@@ -10,7 +10,6 @@ runs alone in an empty folder outside the repository, as it would in Colab.
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -21,11 +20,12 @@ from pathlib import Path
 
 import yaml
 
+from tools import pages as finishing
+
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 900
 NOTEBOOK_SECONDS = 1800
 CONFIGURATION = ("_config.yml", "_toc.yml")
-ICON_SCRIPT = re.compile(r"<script [^>]*/fontawesome\.js[^>]*></script>")
 
 
 def main(root: Path = ROOT) -> int:
@@ -169,8 +169,12 @@ def build(root: Path) -> int:
         if subprocess.run(command, cwd=root, stdout=subprocess.DEVNULL).returncode:
             print("the book has warnings or errors: see above", file=sys.stderr)
             return 1
-        add_mathjax(pages / "_static")
-        lighten(pages)
+        finishing.add_mathjax(pages / "_static")
+        try:
+            finishing.finish(pages)
+        except finishing.PageError as error:
+            print(error, file=sys.stderr)
+            return 1
         stamp.write_text(wanted, encoding="utf-8")
     print(f"open {pages / 'index.html'}")
     return 0
@@ -196,20 +200,6 @@ def sources(root: Path) -> list[Path]:
     site = root / "executed"
     pages = [path for path in (site / "book").rglob("*") if path.is_file()]
     return [*pages, *(site / name for name in CONFIGURATION), root / "requirements.lock"]
-
-
-def add_mathjax(static: Path) -> None:
-    """Put MathJax beside the pages, so that no page asks another machine for it."""
-    from helpers import assets
-
-    shutil.copytree(assets.fetch("mathjax"), static / "mathjax", dirs_exist_ok=True)
-
-
-def lighten(pages: Path) -> None:
-    """Take the theme's script of icons out of each page: 540 kB, compressed, for what its fonts draw as well."""
-    for page in pages.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(ICON_SCRIPT.sub("", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,16 +2,19 @@
 
 import os
 import random
+from collections.abc import Mapping, Sequence
+from html import escape
 
 import datasets
 import numpy as np
 import pandas as pd
 import torch
 import transformers
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 
 from helpers import scales
 from helpers.book import figures
+from helpers.errors import InputError
 
 
 def start(seed: int = 0) -> str:
@@ -49,6 +52,41 @@ def claim(holds: bool, sentence: str, on: str | None = None) -> None:
         say(f"{sentence} *In this run that is not so: it is said of the scale {on}.*")
     else:
         raise AssertionError(f"this claim does not hold in this run: {sentence}")
+
+
+def findings(sentences: Sequence[tuple[bool, str]], rule: str) -> None:
+    """Show the box at the top of a chapter: what was found, and the rule to take away.
+
+    Args:
+        sentences: of each finding whether it holds in this run, and its sentence with number, n and interval.
+        rule: what a reader should do.
+
+    Raises AssertionError with the sentence that does not hold.
+    """
+    for holds, sentence in sentences:
+        if not holds:
+            raise AssertionError(f"this finding does not hold in this run: {sentence}")
+    points = "\n".join(f"- {sentence}" for _, sentence in sentences)
+    say(f'<div class="findings">\n\n**Findings**\n\n{points}\n\n**Rule.** {rule}\n\n</div>')
+
+
+def predict(question: str, options: Mapping[str, str], right: str) -> None:
+    """Show a question to answer before reading on; each option opens to say whether it is right, and why.
+
+    Args:
+        options: what opens under each option, by option; plain text.
+        right: the option that is right.
+
+    Raises InputError if `right` is none of the options.
+    """
+    if right not in options:
+        raise InputError(f"the right answer '{right}' is none of the options {', '.join(options)}")
+    shown = "".join(
+        f"<details><summary>{escape(option)}</summary><p><strong>{'Right' if option == right else 'No'}.</strong> "
+        f"{escape(why)}</p></details>"
+        for option, why in options.items()
+    )
+    display(HTML(f'<div class="predict"><p><strong>Predict first.</strong> {escape(question)}</p>{shown}</div>'))
 
 
 def glue(name: str, content: object) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.book import notebook
+from helpers.errors import InputError
 
 
 @pytest.fixture
@@ -33,6 +34,22 @@ def test_a_claim_on_one_scale_must_hold_there_and_is_told_from_what_holds_at_ano
 def test_a_sentence_is_shown_as_it_is_said(shown):
     notebook.say("The gain is 0.1.")
     assert shown == ["The gain is 0.1."]
+
+
+def test_findings_stand_in_one_box_and_one_that_does_not_hold_stops_the_page(shown):
+    notebook.findings([(True, "A beats B by 0.1."), (np.bool_(True), "C costs nothing.")], "Try A.")
+    assert "- A beats B by 0.1.\n- C costs nothing.\n\n**Rule.** Try A." in shown[0]
+    with pytest.raises(AssertionError, match="does not hold in this run: C is free"):
+        notebook.findings([(True, "A."), (False, "C is free.")], "Try A.")
+    assert len(shown) == 1
+
+
+def test_a_question_has_feedback_on_each_option_and_one_that_is_right(shown):
+    notebook.predict("Which is <larger>?", {"A & B": "it is smaller", "C": "by a factor"}, right="C")
+    assert shown[0].count("<details>") == 2 and shown[0].count("<strong>Right.</strong> by a factor") == 1
+    assert "&lt;larger&gt;" in shown[0] and "A &amp; B" in shown[0]
+    with pytest.raises(InputError, match="'D' is none of the options A, C"):
+        notebook.predict("?", {"A": "", "C": ""}, right="D")
 
 
 def test_start_tells_the_scale_and_seeds(monkeypatch):

@@ -210,7 +210,7 @@ def built(tree, monkeypatch):
         return real(command, **options)
 
     monkeypatch.setattr(book.subprocess, "run", counted)
-    monkeypatch.setattr(book, "add_mathjax", lambda static: None)
+    monkeypatch.setattr(book.finishing, "add_mathjax", lambda static: None)
     return tree, commands
 
 
@@ -234,11 +234,3 @@ def test_a_warning_fails_the_build_and_is_not_forgotten(built, capfd):
     shown = capfd.readouterr().err
     assert all(name in shown for name in ("nowhere.md", "no-such-label", "nobody1999"))
     assert not (tree / "_build" / "stamp").exists()
-
-
-def test_icons_come_from_the_fonts_alone(tmp_path):
-    page = tmp_path / "a" / "page.html"
-    page.parent.mkdir()
-    page.write_text('<a><script defer src="../_static/scripts/fontawesome.js?digest=1"></script><b>', encoding="utf-8")
-    book.lighten(tmp_path)
-    assert page.read_text(encoding="utf-8") == "<a><b>"
