@@ -32,12 +32,12 @@ def read(path: Path, format: str | None = None, tags: str = "tags", tagged: bool
 
     Raises InputError, with the line, for words without a tag and sentences whose lines differ in columns.
     """
-    sentences = list(_sentences(path))
+    found = list(sentences(path))
     if format is None:
-        format = "conllu" if sentences and all(map(_is_conllu, sentences[0][1])) else "conll"
+        format = "conllu" if found and all(map(_is_conllu, found[0][1])) else "conll"
     column = _column_of_conllu(path, tags) if format == "conllu" else -1
     rows = []
-    for document, lines in sentences:
+    for document, lines in found:
         if format == "conllu":  # 3-4 is a word of the text that 3 and 4 take apart, and 3.1 one that is not there
             lines = [line for line in lines if line[2][0].isdecimal()]
         if tagged:
@@ -64,7 +64,7 @@ def _column_of_conllu(path: Path, tags: str) -> int:
     return FIELDS[tags]
 
 
-def _sentences(path: Path) -> Iterator[tuple[int, list[Line]]]:
+def sentences(path: Path) -> Iterator[tuple[int, list[Line]]]:
     """The lines of each sentence, comments left out, and the number of its document."""
     block, document = [], 0
     for number, line in enumerate([*files.text_of(path).split("\n"), ""], start=1):

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -74,14 +75,12 @@ def parse(path: Path) -> pd.DataFrame:
     if kind == ".parquet":
         table = pq.read_table(io.BytesIO(content(path)))
         _check_names(table.column_names, path)
-        rows = pd.DataFrame(
-            table.to_pylist(), dtype=object
-        )  # no column of whole numbers with gaps becomes one of floats
+        rows = pd.DataFrame(table.to_pylist(), dtype=object)  # whole numbers beside gaps stay whole
         rows = rows[[name for name in rows if not str(name).startswith("__index_level_")]]
         rows.index += 1
         return named(rows, Features.from_arrow_schema(table.schema), path)
     if kind in (".jsonl", ".json"):
-        numbered = list(_json_rows(decoded(path), path))
+        numbered = list(json_rows(decoded(path), path))
         rows = pd.DataFrame([row for _, row in numbered], dtype=object, index=[number for number, _ in numbered])
         return named(rows, _features_beside(path), path)
     return _delimited(decoded(path), path)
@@ -133,15 +132,18 @@ def _check_names(names: list[str], path: Path) -> None:
 # JSON
 
 
-def _json_rows(text: str, path: Path) -> Iterator[tuple[int, dict]]:
-    """The objects of a JSON file and their numbers: those of an array or of a list `data`, or one a line."""
-    whole = _whole(text, path)
-    if whole is None:
+def json_rows(text: str, path: Path) -> Iterator[tuple[int, dict]]:
+    """The objects of a JSON file and their numbers: those of an array or of a list `data`, or one a line.
+
+    Raises InputError for what is not JSON, or no object.
+    """
+    array = whole(text, path)
+    if array is None:
         lines = enumerate(text.splitlines() if "\n" not in text else text.split("\n"), start=1)
         numbered = ((number, _loads(line, number, path)) for number, line in lines if line.strip())
     else:
-        numbered = enumerate(whole, start=1)
-    unit = "line" if whole is None else "item"
+        numbered = enumerate(array, start=1)
+    unit = "line" if array is None else "item"
     for number, row in numbered:
         if not isinstance(row, dict):
             raise InputError(f"{unit} {number} of '{path}' is not a JSON object; write one object a row")
@@ -150,8 +152,8 @@ def _json_rows(text: str, path: Path) -> Iterator[tuple[int, dict]]:
         yield number, row
 
 
-def _whole(text: str, path: Path) -> list | None:
-    """The rows of a file that is one JSON array, or one object; None for a file with a row a line."""
+def whole(text: str, path: Path) -> list | None:
+    """The rows of a JSON file that is one array, or one object; None for a file with a row a line."""
     start = text.lstrip()[:1]
     if start != "[" and suffix(path) != ".json":
         return None
@@ -200,7 +202,8 @@ def _delimited(text: str, path: Path) -> pd.DataFrame:
     text = text.rstrip("\r\n")
     if not text.strip():
         return pd.DataFrame()
-    _check_names(next(csv.reader(io.StringIO(text, newline=""), delimiter=separator)), path)
+    with fields_of_any_length(text):
+        _check_names(next(csv.reader(io.StringIO(text, newline=""), delimiter=separator)), path)
     options = {"sep": separator, "dtype": str, "keep_default_na": False, "skip_blank_lines": False}
     rows = pd.read_csv(io.StringIO(text, newline=""), **options)
     if not isinstance(rows.index, pd.RangeIndex):  # pandas takes fields that have no column for the rows' names
@@ -247,10 +250,18 @@ def _holds_line_ends(rows: pd.DataFrame) -> bool:
 
 def _quoted_well(text: str, separator: str) -> bool:
     """Whether each quotation mark that opens a field of a text has one that closes it (RFC 4180)."""
+    with fields_of_any_length(text):
+        try:
+            return sum(1 for _ in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)) > 0
+        except csv.Error:
+            return False
+
+
+@contextmanager
+def fields_of_any_length(text: str) -> Iterator[None]:
+    """Let the reader of CSV take fields as long as a text; its own limit is 131,072 characters."""
     before = csv.field_size_limit(len(text) + 1)
     try:
-        return sum(1 for _ in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)) > 0
-    except csv.Error:
-        return False
+        yield
     finally:
         csv.field_size_limit(before)

@@ -10,9 +10,9 @@ from contextlib import suppress
 
 import numpy as np
 import pandas as pd
-import regex
 
 from helpers.errors import InputError
+from helpers.text import word_spans
 
 PLAIN = "columns"  # the rows as they stand there
 ROLES = {
@@ -21,7 +21,6 @@ ROLES = {
     "bot": "assistant",
     "observation": "tool",
 }  # of ShareGPT, as templates say
-_WORD = regex.compile(r"[\p{L}\p{M}\p{N}_]+|[^\s\p{L}\p{M}\p{N}_]")
 
 
 def as_columns(rows: pd.DataFrame, path: object, shapes: Sequence[str], name: str | None = None) -> pd.DataFrame:
@@ -212,12 +211,16 @@ def _tagged(text: str, spans: list[tuple[int, int, str]]) -> tuple[list[str], li
             raise ValueError(f"the span {start} to {end} of {name} overlaps another or is not in the text")
     words, tags, done = [], [], 0
     for start, end, name in [*spans, (len(text), len(text), "")]:
-        outside = _WORD.findall(text[done:start])
-        inside = _WORD.findall(text[start:end])
+        outside = _words(text[done:start])
+        inside = _words(text[start:end])
         words += [*outside, *inside]
         tags += ["O"] * len(outside) + [f"{'I' if place else 'B'}-{name}" for place in range(len(inside))]
         done = end
     return words, tags
+
+
+def _words(text: str) -> list[str]:
+    return [text[start:end] for start, end in word_spans(text)]
 
 
 # By name: whether rows are of the shape, and what makes columns of them.
