@@ -75,7 +75,11 @@ def special_tokens_written(tokenizer, texts: Iterable[str]) -> int:
 # The words of a text are its segments between the boundaries of Unicode's Annex 29, but for two habits of corpora with
 # tags: a word with hyphens is one word, and so is a word of single letters with full stops.
 _SEGMENT = regex.compile(
-    r"(?<!\w)(?:\p{L}\p{M}*\.){2,}(?!\w)|\w\S*?\b(?:[-\u2010\u2011]\b\w\S*?\b)*|\S\S*?(?:\b|(?=\s))", regex.WORD
+    r"\p{RI}{2}[\p{M}\u200d]*"  # a flag; where a run of them has its boundaries takes long to tell
+    r"|(?<!\w)(?:\p{L}\p{M}*\.){2,}(?!\w)"
+    r"|\w\S*?\b(?:[-\u2010\u2011]\b\w\S*?\b)*"
+    r"|\S\S*?(?:\b|(?=\s))",
+    regex.WORD,
 )
 
 

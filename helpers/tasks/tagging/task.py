@@ -4,7 +4,7 @@ There are two heads. `softmax` decides each word for itself; `crf` adds scores f
 decides the whole sentence at once (`helpers.maths.crf`).
 """
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.maths import crf
 from helpers.tasks.base import IGNORE, Task, check_once, given, label_names
-from helpers.text import AS_TEXT
+from helpers.tasks.tagging.heads import TransitionScores, chain_loss, decoding, transitions_of
+from helpers.tasks.tagging.windows import add_labels, joined, windows, words_of
 
 HEADS = ("softmax", "crf")
 OUTSIDE = "O"
@@ -39,8 +40,8 @@ class Tagging(Task):
         constrain: never predict `I-x` after anything but `B-x` or `I-x`; at decoding only, training is as without.
         transition_learning_rate: peak learning rate of the CRF's scores. They start at zero and are not pretrained; at
             the body's learning rate they would stay there.
-        max_length: tokens kept of a sentence, special tokens included; words after that are tagged `O` (or the first
-            tag, where there is no `O`).
+        max_length: tokens that the network reads at once, special tokens included. A longer sentence is read in windows
+            that share a quarter of their tokens.
     """
 
     tags: tuple[str, ...]
@@ -81,20 +82,17 @@ class Tagging(Task):
         return {"crf": self.transition_learning_rate}
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> Dataset:
-        """Turn `tokens` (words) and `tags` (ids, optional) into pieces and the position of each word's first piece.
+        """Turn `tokens` (words) or `text`, and `tags` (ids, optional), into the windows of `windows`.
 
-        Columns: `input_ids`; `first`, the position in it of the first piece of each word that is kept; `length`, the
-        number of words of the row, kept or not; and `labels`, the ids of all its tags.
+        Columns: those of `windows`, and where there are tags, `labels`, the ids of the words that the window owns;
+        `before`, the tag of the word before them, IGNORE at the beginning of a sentence; `last`, whether they end it.
+
+        Raises InputError, naming the row, for tags that are no ids of `tags`, or are not as many as there are words.
         """
-        limit = min(self.max_length, tokenizer.model_max_length)
-        words = [row[:limit] for row in data["tokens"]]  # a word is at least one piece
-        encoded = tokenizer(words, is_split_into_words=True, truncation=True, max_length=limit, **AS_TEXT)
-        columns = {
-            "input_ids": encoded["input_ids"],
-            "first": [_first_pieces(encoded.word_ids(i)) for i in range(len(words))],
-            "length": [len(row) for row in data["tokens"]],
-        }
-        return Dataset.from_dict(columns | ({"labels": data["tags"]} if "tags" in data.column_names else {}))
+        rows = list(windows(tokenizer, data, min(self.max_length, tokenizer.model_max_length)))
+        if "tags" in data.column_names:
+            add_labels(rows, data["tags"], len(self.tags))
+        return Dataset.from_list(rows)
 
     @classmethod
     def for_corpus(cls, corpus: Corpus, **settings: Any) -> "Tagging":
@@ -122,21 +120,25 @@ class Tagging(Task):
             model.crf.load_state_dict({name: weights.get_tensor(f"crf.{name}") for name in model.crf.state_dict()})
 
     def references(self, encoded: Dataset) -> list[np.ndarray]:
-        """The tag ids of encoded rows, one array (words,) per row."""
-        return [np.array(row) for row in encoded["labels"]]
+        """The tag ids of encoded rows, one array (words,) per sentence."""
+        return joined([np.array(row, dtype=int) for row in encoded["labels"]], encoded["example"])
 
     def loss_terms(self, encoded: Dataset) -> np.ndarray:
-        """One term a word that is kept, shape (N,)."""
+        """One term a word that a window owns, shape (N,)."""
         return np.array([len(row) for row in encoded["first"]], dtype=np.int64)
 
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
-        """Pad on the right: input_ids, attention_mask (B, T); first, word_mask and labels (B, W) for W words."""
+        """Pad on the right: input_ids, attention_mask (B, T); first, word_mask and labels (B, W) for W words.
+
+        Labelled rows also give `before` and `last` (B,), which a CRF reads at the edges of windows.
+        """
         first_pieces = [row["first"] for row in rows]
         batch = padded_inputs([row["input_ids"] for row in rows], pad_id)  # (B, T)
         batch["first"] = padded(first_pieces, 0)  # (B, W)
         batch["word_mask"] = padded([[1] * len(row) for row in first_pieces], 0)  # (B, W)
         if "labels" in rows[0]:
             batch["labels"] = padded([row["labels"][: len(row["first"])] for row in rows], IGNORE)  # (B, W)
+            batch |= {name: torch.tensor([row[name] for row in rows]) for name in ("before", "last")}  # (B,)
         return batch
 
     def emissions(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
@@ -145,46 +147,36 @@ class Tagging(Task):
         return logits.gather(1, batch["first"].unsqueeze(2).expand(-1, -1, logits.shape[2]))  # (B, W, C)
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        """-log p(tags | sentence), summed over the words of the batch, or over its sentences for a CRF; scalar.
+        """-log p(tags | sentence), summed over the words of the batch, or over its rows for a CRF; scalar.
 
         With all transition scores at zero the two are the same number (`eq-independent`).
         """
-        emissions, labels = self.emissions(model, batch), batch["labels"]
+        emissions = self.emissions(model, batch)
         if self.head == "softmax":
-            return nn.functional.cross_entropy(emissions.flatten(0, 1), labels.flatten(), reduction="sum")
-        chain = _chain(model).transitions()
-        return crf.negative_log_likelihood(emissions, labels, chain, batch["word_mask"]).sum()
+            return nn.functional.cross_entropy(emissions.flatten(0, 1), batch["labels"].flatten(), reduction="sum")
+        return chain_loss(emissions, batch, transitions_of(model))
 
     def outputs(self, model: nn.Module, batch: dict[str, Tensor]) -> list[Tensor]:
-        """The emissions of each row, one tensor (kept words, C) per row."""
+        """The emissions of each row, one tensor (words that the window owns, C) per row."""
         emissions = self.emissions(model, batch).cpu()  # (B, W, C)
         words = batch["word_mask"].sum(dim=1).tolist()
         return [scores[:count] for scores, count in zip(emissions, words, strict=True)]
 
-    def predictions(self, model: PreTrainedModel, outputs: list, encoded: Dataset) -> list[np.ndarray]:
-        """Tag ids of encoded rows, one array (words,) per row."""
-        return self.decode(model, outputs, encoded["length"])
-
     @torch.inference_mode()
-    def decode(self, model: PreTrainedModel, emissions: list[Tensor], lengths: Sequence[int]) -> list[np.ndarray]:
-        """The best tag ids for emissions, one array (words,) per row; words beyond the emissions are outside."""
+    def predictions(self, model: PreTrainedModel, outputs: list, encoded: Dataset) -> list[np.ndarray]:
+        """The best tag ids of encoded rows, one array (words,) per sentence, decoded over all its windows at once.
+
+        Words of which the tokenizer leaves nothing in the whole sentence are outside (or have the first tag).
+        """
+        emissions, lengths = (joined(parts, encoded["example"]) for parts in (outputs, encoded["length"]))
         rest = self.tags.index(OUTSIDE) if OUTSIDE in self.tags else 0
-        result = [np.full(length, rest) for length in lengths]
-        transitions = self._decoding(model)
+        result = [np.full(int(length.sum()), rest) for length in lengths]
+        transitions = decoding(model, self.head, self.tags, self.constrain)
         for row, scores in zip(result, emissions, strict=True):
             if len(scores):
-                tags, _ = crf.viterbi(scores.double().unsqueeze(0), transitions)  # (1, W)
-                row[: len(scores)] = tags[0].numpy()
+                scores = torch.as_tensor(scores).double().unsqueeze(0)  # (1, W, C)
+                row[:] = crf.viterbi(scores, transitions)[0][0].numpy()
         return result
-
-    def _decoding(self, model: PreTrainedModel) -> crf.Transitions:
-        """The scores that Viterbi decodes with, on the CPU: the CRF's or zeros, and none for what BIO forbids."""
-        if self.head == "crf":
-            chain = crf.Transitions(*(score.cpu().double() for score in model.crf.transitions()))
-        else:
-            count = len(self.tags)
-            chain = crf.Transitions(*(torch.zeros(n, dtype=torch.double) for n in (count, (count, count), count)))
-        return crf.forbid(chain, crf.bio_allowed(self.tags)) if self.constrain else chain
 
     def names(self, tags: np.ndarray) -> list[str]:
         """The names of tag ids."""
@@ -210,52 +202,30 @@ class Tagging(Task):
         predicted, true = ([self.names(row) for row in rows] for rows in (predictions, references))
         return metrics.load("span_f1").compute(predictions=predicted, references=true) | scores
 
+    def label_counts(self, predictions: list[np.ndarray], references: list[np.ndarray]) -> tuple[Counter, Counter]:
+        """The tags of all words, counted, and the true ones."""
+        predicted, true = (Counter(self.names(np.concatenate(rows))) for rows in (predictions, references))
+        return predicted, true
+
     def answer(self, prediction: np.ndarray, row: dict) -> dict:
-        """The words and their tags, and the spans that the tags mark."""
+        """The text, its words and their tags, and the spans that the tags mark.
+
+        A span's `start` and `end` count characters of the text, which for a row of words is the words with blanks
+        between them.
+        """
+        text, places = words_of(row)
         tags = self.names(prediction)
-        result = {"tokens": row["tokens"], "tags": tags}
+        result = {"text": text, "tokens": [text[start:end] for start, end in places], "tags": tags}
         if self.spans:
+            found = sorted(
+                (places[first, 0].item(), places[end - 1, 1].item(), kind) for kind, first, end in metrics.spans(tags)
+            )
             result["spans"] = [
-                {"kind": kind, "start": start, "end": end, "text": " ".join(row["tokens"][start:end])}
-                for kind, start, end in sorted(metrics.spans(tags), key=lambda span: span[1])
+                {"kind": kind, "start": start, "end": end, "text": text[start:end]} for start, end, kind in found
             ]
         return result
-
-    def row(self, fields: dict[str, str]) -> dict:
-        """The words that a person typed with blanks between them."""
-        return {"tokens": fields["text"].split()}
 
     @property
     def limit(self) -> str:
         """What the model card says."""
-        return f"Of a row at most {self.max_length} tokens are read."
-
-
-class TransitionScores(nn.Module):
-    """The transition scores of a CRF as parameters, zero at first, so that it starts as the softmax head does."""
-
-    def __init__(self, tags: int):
-        super().__init__()
-        self.start = nn.Parameter(torch.zeros(tags))  # (C,)
-        self.between = nn.Parameter(torch.zeros(tags, tags))  # (C, C), from row to column
-        self.end = nn.Parameter(torch.zeros(tags))  # (C,)
-
-    def transitions(self) -> crf.Transitions:
-        """The scores as `helpers.maths.crf` takes them, in float32."""
-        return crf.Transitions(self.start.float(), self.between.float(), self.end.float())
-
-
-def _chain(model: nn.Module) -> TransitionScores:
-    return (model.module if hasattr(model, "module") else model).crf
-
-
-def _first_pieces(word_ids: list[int | None]) -> list[int]:
-    """The position of the first piece of each word that is kept; special tokens belong to no word.
-
-    A word of which the tokenizer leaves nothing, such as a lone control character, is read at the row's first token.
-    """
-    first = {}
-    for position, word in enumerate(word_ids):
-        if word is not None:
-            first.setdefault(word, position)
-    return [first.get(word, 0) for word in range(max(first, default=-1) + 1)]
+        return f"Sentences are read in windows of {self.max_length} tokens; a tag depends on no word further away."

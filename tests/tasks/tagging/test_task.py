@@ -65,18 +65,6 @@ def test_eq_emission_is_the_linear_layer_at_the_first_piece(body):
         assert torch.allclose(emissions[row, word], expected, atol=1e-5)
 
 
-def test_words_beyond_the_limit_are_tagged_as_outside(body):
-    data = Dataset.from_dict({"tokens": [[tiny.WORDS[0]] * 50, [tiny.WORDS[1]]]})
-    encoded = SOFTMAX.encode(tiny.tokenizer(), data)
-    assert [len(row) for row in encoded["first"]] == [30, 1]
-    model = SOFTMAX.build(str(body))
-    with torch.no_grad():
-        model.classifier.bias.copy_(torch.tensor([-50.0, 50.0, -50.0]))
-    long, short = SOFTMAX.predict(model, encoded)
-    assert long.tolist() == [1] * 30 + [0] * 20
-    assert short.tolist() == [1]
-
-
 def test_padding_changes_neither_loss_nor_tags(body):
     for task in (SOFTMAX, CRF):
         model = task.build(str(body))
