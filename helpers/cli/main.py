@@ -6,25 +6,27 @@ import sys
 from pathlib import Path
 
 from helpers import __version__
-from helpers.cli import evaluate, predict, train
+from helpers.cli import check, evaluate, predict, train
 from helpers.errors import AssetError, InputError, TrainingError
 
 SERVE = "fastapi uvicorn"  # the optional extra `serve` of pyproject.toml
 EXAMPLES = """\
 examples:
   helpers fetch
+  helpers check mail.csv --task classification --text body --label folder
   helpers train --task classification --data mail.csv --text body --label folder --output model/
   helpers train --task tagging --data names.conll --output model/
   helpers train --task generation --data pairs.jsonl --prompt source --completion target --output model/
   helpers train --data reviews.jsonl --group film --output model/ --epochs 4 --learning-rate 5e-5
   helpers evaluate model/ --data new.csv --text body --label folder
-  helpers predict model/ --data unseen.csv --text body > predictions.jsonl
+  helpers predict model/ --data unseen.csv --text body --id number > predictions.jsonl
   echo "A slick, engrossing melodrama." | helpers predict model/
   helpers train --task extraction --data questions.jsonl --answer answers --output finder/
   helpers card model/
   helpers serve model/ --port 8000
 
-exit codes: 0 done, 1 failed (network, disk, a diverged or interrupted run), 2 something to change in data or arguments
+exit codes: 0 done, 1 failed (network, disk, a diverged or interrupted run), 2 something to change in data or arguments,
+3 'predict' is done, and some rows have an error in place of an answer
 """
 
 
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code. A user's mistake is one sentence on standard error."""
     options = parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except InputError as error:
         return _fail(error, 2)
     except (AssetError, TrainingError, OSError) as error:
@@ -48,7 +50,6 @@ def main(arguments: list[str] | None = None) -> int:
         if not out_of_memory(error):
             raise
         return _fail("memory ran out; close other programs, shorten the longest rows, or take a smaller model", 1)
-    return 0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -69,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     _verb(verbs, "assets", _assets, "list the models and texts with their licences")
     corpora = _verb(verbs, "corpora", _corpora, "list the corpora, or show the data card of one")
     corpora.add_argument("name", nargs="?", help="a corpus, for its data card")
+    check.add(_verb(verbs, "check", check.run, "say what is in a file of rows, and whether it can be trained on"))
     train.add(_verb(verbs, "train", train.run, "fine-tune a model on labelled rows"))
     evaluate.add(_verb(verbs, "evaluate", evaluate.run, "score a trained model on labelled rows", model=True))
     about = "predict for the rows of a file or of standard input; writes JSONL"

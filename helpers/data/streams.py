@@ -166,12 +166,9 @@ def _check_quotes(path: Path, separator: str) -> None:
 @contextmanager
 def _fields(path: Path, separator: str, strict: bool = False) -> Iterator[Iterator[list[str]]]:
     """The fields of each row of a file, the header first; a field may be of any length."""
-    before = csv.field_size_limit(sys.maxsize)
-    try:
-        with _opened(path, newline="") as stream:
-            yield csv.reader(stream, delimiter=separator, strict=strict)
-    finally:
-        csv.field_size_limit(before)
+    csv.field_size_limit(sys.maxsize)  # of the process; Python's own limit is a guard that this package does not need
+    with _opened(path, newline="") as stream:
+        yield csv.reader(stream, delimiter=separator, strict=strict)
 
 
 def _parquet(path: Path) -> tuple[Iterator[Row], int]:
