@@ -1,6 +1,6 @@
 """Systems side by side: what each scores, what the last gains over it, and the rows on which a model fails most."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from helpers.evaluation.intervals import Groups, Interval, interval, paired
 def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray, *, groups: Groups = None) -> pd.DataFrame:
     """One row per system, in the given order: its score with interval and n, and the gain of the last system over it.
 
+    The gain is a `Difference` in a column that is headed, say, "fine-tuned minus this"; the last row has none. One run
+    of each is compared, so it gives no verdict.
+
     Args:
         task: or a metric of texts, such as `metrics.load("chrf")`; predictions and references are then texts.
         systems: predictions on the same test rows, as the task's `predict` returns them.
@@ -23,14 +26,19 @@ def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray, *, g
     """
     score = task.from_counts
     quality = {name: task.per_row(predictions, references) for name, predictions in systems.items()}
-    best = list(quality.values())[-1]
+    last = list(quality)[-1]
     rows = []
     for name, values in quality.items():
         mean = interval(values, score=score, groups=groups)
-        gain = paired(best, values, score=score, groups=groups)
+        gain = "" if name == last else paired(quality[last], values, score=score, groups=groups)
         row = {"system": name, task.selection_metric: mean.value, "low": mean.low, "high": mean.high, "n": mean.n}
-        rows.append(row | {"last minus this": gain.value, "gain low": gain.low, "gain high": gain.high})
+        rows.append(row | {gain_heading(last): gain})
     return pd.DataFrame(rows).set_index("system")
+
+
+def gain_heading(last: str) -> str:
+    """The heading of the column that says what the last system of a ladder gains over each of the others."""
+    return f"{last} minus this"
 
 
 def hardest(data: Dataset, probabilities: np.ndarray, k: int = 10) -> pd.DataFrame:
@@ -64,6 +72,8 @@ def confusion(references: np.ndarray, predicted: np.ndarray, labels: tuple[str, 
     return pd.DataFrame(counts, index=pd.Index(labels, name="label"), columns=pd.Index(labels, name="predicted"))
 
 
-def table(intervals: Mapping[str, Interval]) -> pd.DataFrame:
+def table(intervals: Mapping[Hashable, Interval]) -> pd.DataFrame:
     """One row per name: value, low and high of its interval, and n."""
-    return pd.DataFrame({name: vars(estimate) for name, estimate in intervals.items()}).T
+    columns = ["value", "low", "high", "n"]
+    rows = [[getattr(estimate, column) for column in columns] for estimate in intervals.values()]
+    return pd.DataFrame(rows, index=pd.Index(list(intervals)), columns=columns)

@@ -4,13 +4,19 @@ The folder holds config.json (label names inside), model.safetensors, the tokeni
 data_card.json, scores.json and history.csv. It appears in one move, complete.
 """
 
+import glob
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, is_dataclass
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from transformers import AutoTokenizer
 
@@ -20,6 +26,8 @@ from helpers.errors import InputError
 from helpers.models import lora
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
+
+LOCK, MODEL = "lock", "model"  # all that a folder holds while a model is written
 
 
 def check_free(output: str | Path) -> None:
@@ -46,13 +54,12 @@ def save(
     output = Path(output)
     check_free(output)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"{output.name}.", dir=output.parent) as folder:
-        scratch = Path(folder) / "model"
+    with _scratch(output) as scratch:
         with models.quiet(slow=False), full_disk_named(output):
             lora.merged(predictor.model).save_pretrained(scratch)
             predictor.tokenizer.save_pretrained(scratch)
         for weights in scratch.glob("*.safetensors"):
-            weights.chmod(0o644)  # safetensors lets the owner alone read what it writes
+            weights.chmod((scratch / "config.json").stat().st_mode)  # safetensors lets the owner alone read them
         _write(scratch / "task.json", predictor.task.to_dict())
         _write(scratch / "recipe.json", recipe)
         _write(scratch / "scores.json", scores or {})
@@ -99,5 +106,35 @@ def full_disk_named(folder: Path) -> Iterator[None]:
         raise OSError(f"'{folder}' cannot be written ({error}); free some space, or take a folder elsewhere") from error
 
 
+@contextmanager
+def _scratch(output: Path) -> Iterator[Path]:
+    """Where a model is written before it appears at `output`; what a killed process left there is removed first.
+
+    A folder counts as left if it has our name, holds nothing else than ours, and nobody holds its lock.
+    """
+    for left in output.parent.glob(f"{glob.escape(output.name)}.saving-*/"):
+        if {LOCK} <= {path.name for path in left.iterdir()} <= {LOCK, MODEL}:
+            with suppress(Timeout, NotImplementedError, OSError), FileLock(left / LOCK, timeout=0):
+                shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=f"{output.name}.saving-", dir=output.parent) as folder:
+        lock = FileLock(Path(folder) / LOCK)
+        with suppress(NotImplementedError, OSError):  # where the file system knows none
+            lock.acquire()
+        yield Path(folder) / MODEL
+        lock.release()
+
+
 def _write(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it, which knows no infinity: a number that is not finite becomes its name, such as `inf`."""
+    if is_dataclass(value):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not isfinite(value) else value

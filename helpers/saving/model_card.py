@@ -65,17 +65,22 @@ def _metadata(task: Task, name: str, data: dict, scores: dict) -> ModelCardData:
 
 
 def verdict(ladder: list[dict]) -> str:
-    """One sentence: whether the last system of a ladder beats the best of the others by more than chance."""
+    """One sentence: what the last system of a ladder gains over the best of the others, one run each."""
     if len(ladder) < 2:
         return "No baseline was scored on these rows, so nobody can tell how hard they are."
-    value = next(key for key in ladder[0] if key != "system")
+    system, value, *_, heading = ladder[0]
     rival = max(ladder[:-1], key=lambda row: row[value])
-    gain = f"{rival['last minus this']:.3f} [{rival['gain low']:.3f}, {rival['gain high']:.3f}]"
-    if rival["gain low"] > 0:
-        return f"It is better than *{rival['system']}*, the best of the cheaper systems, by {gain}."
-    if rival["gain high"] < 0:
-        return f"It is worse than *{rival['system']}*, which costs less (difference {gain}): use that instead."
-    return f"These rows cannot tell it from *{rival['system']}*, which costs less (difference {gain})."
+    gain, name, difference = rival[heading], _cell(rival[system]), _gain(rival[heading])
+    if gain["p"] > 0.05:
+        return f"One run each, these rows cannot tell it from *{name}*, which costs less (difference {difference})."
+    if gain["value"] < 0:
+        return f"One run each, it scores less than *{name}* (difference {difference}), which costs less: use that."
+    return f"One run each, it scores {difference} more than *{name}*, the best of the cheaper systems."
+
+
+def _gain(difference: dict) -> str:
+    value, low, high = (_number(difference[name]) for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
 def _results(task: Task, data: dict, scores: dict) -> list[EvalResult]:
@@ -87,19 +92,26 @@ def _results(task: Task, data: dict, scores: dict) -> list[EvalResult]:
 def _ladder(rows: list[dict]) -> str:
     if not rows:
         return "No scores were saved with this model."
-    head = list(rows[0])
-    cells = [[f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
+    head = [_cell(name) for name in rows[0]]
+    cells = [[_number(value) for value in row.values()] for row in rows]
     return "\n".join(["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *cells)])
 
 
+def _number(value) -> str:
+    """A cell of the ladder: a name, a number or a difference."""
+    if isinstance(value, dict):
+        return _gain(value)
+    return f"{value:.3f}" if isinstance(value, float) else _cell(value)
+
+
 def _table(values: dict) -> str:
-    lines = [f"| {key} | {_cell(value)} |" for key, value in values.items()]
+    lines = [f"| {_cell(key)} | {_cell(value)} |" for key, value in values.items()]
     return "\n".join(["| | |", "|---|---|", *lines])
 
 
 def _cell(value) -> str:
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {_cell(item)}" for key, item in value.items()) or "none"
+        return "; ".join(f"{_cell(key)}: {_cell(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list):
         text = ", ".join(_cell(item) for item in value[:40])
         return text + (f", ... ({len(value)} in all)" if len(value) > 40 else "")

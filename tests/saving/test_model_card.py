@@ -1,18 +1,22 @@
 """The model card, for each task: one of the Hub's, with the scores, the data and the limits of a model."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import tiny
 import tiny_decoder
 import tiny_extraction
+from datasets import ClassLabel
 from huggingface_hub import ModelCard
 
+from helpers import Classification
 from helpers.cli.main import main
 from helpers.data.corpus import DataCard
+from helpers.evaluation import Difference
 from helpers.saving import model_card
 from helpers.tasks import registry
 from helpers.training import loop
@@ -25,14 +29,14 @@ TASKS = {
         [{"text": f"{row['text']} w{row['label']}", "label": f"label {row['label']}"} for row in tiny.rows(48)],
         ["--max-length", "32"],
         ("text-classification", "AutoModelForSequenceClassification"),
-        ["majority", "tf-idf", "label 1", "the first 32 tokens are read", "bootstrap over\nthe rows"],
+        ["majority", "tf-idf", "label 1", "the first 32 tokens are read", "(over\nthe rows)"],
     ),
     "extraction": (
         tiny_extraction,
         tiny_extraction.rows(30).to_list(),
         ["--max-length", "48"],
         ("question-answering", "AutoModelForQuestionAnswering"),
-        ["random span", "by context", "threshold", "windows of 48 tokens", "bootstrap over\ntheir "],
+        ["random span", "by context", "threshold", "windows of 48 tokens", "(over\ntheir "],
     ),
     "generation": (
         tiny_decoder,
@@ -103,22 +107,56 @@ def test_a_card_of_something_else_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "says"), [(0.1, 0.3, "It is better than"), (-0.3, -0.1, "It is worse"), (-0.1, 0.1, "cannot tell")]
+    ("low", "high", "p", "says"),
+    [(0.1, 0.3, 0.01, "0.200 [0.100, 0.300] more"), (-0.3, -0.1, 0.01, "less than"), (-0.1, 0.1, 0.9, "cannot tell")],
 )
-def test_the_verdict_says_what_the_interval_says(low, high, says):
-    rows = [
-        {"system": name, "f1": value, "last minus this": (low + high) / 2} for name, value in (("a", 0.1), ("b", 0.4))
-    ]
-    ladder = [row | {"gain low": low, "gain high": high} for row in rows] + [{"system": "fine-tuned", "f1": 0.5}]
+def test_the_verdict_is_of_one_run_each_and_says_what_the_interval_says(low, high, p, says):
+    gain = asdict(Difference((low + high) / 2, low, high, 9, p, 1))
+    ladder = [{"system": name, "f1": value, "c minus this": gain} for name, value in (("a", 0.1), ("b|<", 0.4))]
+    ladder += [{"system": "c", "f1": 0.5, "c minus this": ""}]
     sentence = model_card.verdict(ladder)
-    assert says in sentence and "*b*" in sentence
+    assert says in sentence and "*b\\|&lt;*" in sentence and sentence.startswith("One run each")
+    assert "better" not in sentence and "worse" not in sentence
     assert "No baseline" in model_card.verdict(ladder[-1:])
 
 
 def test_a_run_that_was_scored_before_it_was_saved_keeps_its_ladder(tmp_path):
     run = loop.fit(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(8), None, tiny.recipe(epochs=1))
-    columns = {"accuracy": [0.5, 0.9], "last minus this": [0.4, 0.0], "gain low": [0.2, 0.0], "gain high": [0.6, 0.0]}
+    gain = Difference(0.4, 0.2, 0.6, 8, 0.01, 1)
+    columns = {"accuracy": [0.5, 0.9], "fine-tuned minus this": [gain, ""]}
     ladder = pd.DataFrame(columns, index=pd.Index(["majority", "fine-tuned"], name="system"))
     card = DataCard("made", "here", "none", "one row", "none", {"train": 8}, {})
     replace(run, ladder=ladder, scores={"accuracy": 0.9, "n": 8}).save(tmp_path / "model", card)
-    assert "It is better than *majority*" in model_card.build(tmp_path / "model").text
+    text = model_card.build(tmp_path / "model").text
+    assert "it scores 0.400 [0.200, 0.600] more than *majority*" in text
+    assert "| majority | 0.500 | 0.400 [0.200, 0.600] |" in text and "| fine-tuned | 0.900 |  |" in text
+
+
+def test_names_of_systems_and_labels_stay_in_their_cells(tmp_path):
+    task = Classification(("a|b", "<script>"))
+    rows = tiny.rows(6).cast_column("label", ClassLabel(names=list(task.labels)))
+    run = loop.fit(task, tiny.model(labels=task.labels), tiny.tokenizer(), rows, None, tiny.recipe(epochs=1))
+    ladder = pd.DataFrame({"accuracy": [0.5]}, index=pd.Index(["x|<b>\ny"], name="system"))
+    card = DataCard("made", "here", "none", "one row", "none", {"train": 8}, {"train": {"a|b": 3, "<script>": 5}})
+    replace(run, ladder=ladder, scores={"n": 8}).save(tmp_path / "model", card)
+    text = model_card.build(tmp_path / "model").text
+    assert "<script>" not in text and "<b>" not in text
+    for line in (line for line in text.splitlines() if line.startswith("|")):
+        assert line.replace("\\|", "").count("|") in (3, 4), line  # two or three cells, and one of a table of two
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_saved_is_strict_json(tmp_path, value):
+    run = loop.fit(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(8), None, tiny.recipe(epochs=1, clip=np.inf))
+    gain = Difference(0.4, -np.inf, np.inf, 1, 1.0, 1)
+    ladder = pd.DataFrame({"f1": [value, 0.9], "c minus this": [gain, ""]}, index=pd.Index(["a", "c"], name="system"))
+    card = DataCard("made", "here", "none", "one row", "none", {"train": 8}, {})
+    replace(run, ladder=ladder, scores={"f1": value, "n": 1}).save(tmp_path / "model", card)
+
+    def refuse(name: str):
+        raise AssertionError(f"{name} is no JSON")
+
+    for file in (tmp_path / "model").glob("*.json"):
+        json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
+    assert json.loads((tmp_path / "model" / "recipe.json").read_text(encoding="utf-8"))["clip"] == "inf"
+    assert "0.400 [-inf, inf]" in model_card.build(tmp_path / "model").text
