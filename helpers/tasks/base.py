@@ -203,8 +203,11 @@ class Predictor:
 
     def score(self, rows: Dataset | Sequence) -> dict[str, float]:
         """The task's scores on labelled rows."""
+        rows = self._dataset(rows)
+        if len(rows) == 0:
+            raise InputError("rows are an empty data set; a score needs at least one")
         task = self.task.reported_task(self.tokenizer)
-        encoded = task.encode(self.tokenizer, self._dataset(rows))
+        encoded = task.encode(self.tokenizer, rows)
         references = labelled_references(task, encoded)
         return task.score(task.predict(self.model, encoded), references)
 

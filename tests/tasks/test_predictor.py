@@ -30,6 +30,13 @@ def test_what_is_no_list_of_rows_is_refused(predictor, rows):
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_no_rows_have_no_score(name):
+    case = CASES[name]
+    with pytest.raises(InputError, match="^rows are an empty data set; a score needs at least one$"):
+        Predictor(case.task, None, None).score(case.rows(4).select([]))
+
+
 def test_rows_without_labels_have_no_score(predictor):
     with pytest.raises(InputError, match="the rows hold no labels to compare with"):
         predictor.score(["w1"])
