@@ -17,8 +17,6 @@ completion always counts, no completion is cut, and the tokens that a prompt los
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +31,8 @@ from helpers.errors import InputError
 from helpers.models.inference import BATCH_TOKENS, by_length, evaluating
 from helpers.progress import watched
 from helpers.tasks.base import IGNORE
-from helpers.tasks.writing import Generated, WritingTask, row_numbers, until_end, warn_of_cuts
+from helpers.tasks.writing import Generated, WritingTask, row_numbers, until_end, warn_of_cuts, without_own_settings
+from helpers.text import AS_TEXT
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Seq2Seq(WritingTask):
         """
         prompts, cuts = self._prompts(tokenizer, data)
         completions = _completions(tokenizer, data) if "completion" in data.column_names else [[]] * len(data)
-        warn_of_cuts(data, cuts, self.max_length)
+        warn_of_cuts(data, cuts, min(tokenizer.model_max_length, self.max_length or tokenizer.model_max_length))
         sides = zip(prompts, completions, cuts, strict=True)
         return Dataset.from_list([_row(prompt, completion) | {"cut": excess} for prompt, completion, excess in sides])
 
@@ -92,7 +91,7 @@ class Seq2Seq(WritingTask):
             if over and self.max_length is None:
                 raise InputError(
                     f"prompt in row {number} needs {limit + over:,} tokens and the model reads {limit:,}; shorten it, "
-                    "or set max_length to have prompts cut"
+                    "or set max_length (--max-length) to have prompts cut"
                 )
         return [side.framed(ids[:room]) for ids in prompts], cuts
 
@@ -149,9 +148,9 @@ class Seq2Seq(WritingTask):
         def write(batch: list[int]) -> list[list[int]]:
             inputs = padded_inputs([prompts[i] for i in batch], tokenizer.pad_token_id)
             bar.update(len(batch))
-            return [until_end(ids, [end]) for ids in _written(model, inputs, side.before, settings)]
+            return [until_end(ids, [end]) for ids in _written(writer, inputs, side.before, settings)]
 
-        with evaluating(model), _own_settings_rest(model), bar:
+        with evaluating(model), without_own_settings(model) as writer, bar:
             answers = by_length(write, room, batch_rows=batch_rows, batch_tokens=batch_tokens)
         return Generated(
             texts=[tokenizer.decode(ids, skip_special_tokens=True) for ids in answers],
@@ -199,20 +198,6 @@ def _keep_fixed(model: PreTrainedModel) -> None:
         fixed = getattr(module, own).detach()
         delattr(module, own)
         module.register_buffer(own, fixed)
-
-
-@contextmanager
-def _own_settings_rest(model: PreTrainedModel) -> Iterator[None]:
-    """While this lasts, the model has no settings of its own for writing.
-
-    Translators and summarisers bring beams, a least length, forbidden repetitions or a forced end, and
-    `generate` takes from them what its arguments leave out.
-    """
-    own, model.generation_config = model.generation_config, GenerationConfig()
-    try:
-        yield
-    finally:
-        model.generation_config = own
 
 
 def _written(
@@ -264,7 +249,7 @@ class TokenizerSide:
 
     def tokens(self, texts: list[str]) -> list[list[int]]:
         """Those of each text alone; what looks like a special token in it is text."""
-        settings = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
+        settings = {"add_special_tokens": False, "verbose": False} | AS_TEXT
         return self.tokenizer(**{self.side: texts}, **settings)["input_ids"] if texts else []
 
     def framed(self, ids: list[int]) -> list[int]:

@@ -1,18 +1,21 @@
 """What the tasks that write texts share: their answers, and the scores of likelihoods and of texts."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from datasets import Dataset
+from peft import PeftModel
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import metrics
 from helpers.errors import InputError
 from helpers.models.inference import BATCH_TOKENS
 from helpers.tasks.base import Task
+from helpers.tasks.turns import as_turn
 
 
 def token_likelihood(counts: np.ndarray) -> np.ndarray:
@@ -25,13 +28,13 @@ def row_numbers(rows: Dataset) -> Sequence[int]:
     return rows["row"][:] if "row" in rows.column_names else range(1, len(rows) + 1)
 
 
-def warn_of_cuts(rows: Dataset, cuts: list[int], max_length: int | None) -> None:
-    """Warn, for `encode`, how many prompts were cut; `cuts` are the tokens that each row lost."""
+def warn_of_cuts(rows: Dataset, cuts: list[int], limit: int) -> None:
+    """Warn, for `encode`, how many prompts were cut to `limit` tokens; `cuts` are the tokens that each row lost."""
     numbers = [number for number, excess in zip(row_numbers(rows), cuts, strict=True) if excess]
     if numbers:
         warnings.warn(
-            f"{len(numbers):,} of {len(cuts):,} prompts were cut to max_length {max_length}, by {sum(cuts):,} tokens "
-            f"in all, the first in row {numbers[0]}; raise max_length to keep them whole",
+            f"{len(numbers):,} of {len(cuts):,} prompts were cut, by {sum(cuts):,} tokens in all, the first in row "
+            f"{numbers[0]}, as a row may have {limit:,}; raise max_length (--max-length) as far as the model reads",
             stacklevel=3,
         )
 
@@ -60,6 +63,21 @@ def until_end(ids: list[int], ends: list[int]) -> list[int]:
     """The tokens up to and with the first that ends an answer."""
     length = next((index + 1 for index, token in enumerate(ids) if token in ends), len(ids))
     return ids[:length]
+
+
+@contextmanager
+def without_own_settings(model: PreTrainedModel) -> Iterator[PreTrainedModel]:
+    """While this lasts, a model has no settings of its own for writing; hands out the model that writes.
+
+    Many models bring some, such as beams, a least length, tokens never to be written or a forced end, and `generate`
+    takes from them what its arguments leave out. A model with LoRA matrices keeps them in the model that it wraps.
+    """
+    writer = model.get_base_model() if isinstance(model, PeftModel) else model
+    own, writer.generation_config = writer.generation_config, GenerationConfig()
+    try:
+        yield writer
+    finally:
+        writer.generation_config = own
 
 
 class WritingTask(Task):
@@ -134,11 +152,14 @@ class WrittenTexts(Task):
         self.metrics = [metrics.load(name) for name in ("chrf", "bleu", "length_ratio")]
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
-        """As the task does, with the column `completion` where the rows have completions."""
-        encoded = self.task.encode(tokenizer, rows)
+        """The prompts as the task encodes them, with the column `completion` where the rows have completions.
+
+        The task is not shown the completions, so that a prompt is read as it is in use, where there are none.
+        """
         if "completion" not in rows.column_names and not _answered(rows):
-            return encoded
-        return encoded.add_column("completion", [last_pair(row)["completion"] for row in rows])
+            return self.task.encode(tokenizer, rows)
+        completions = [last_pair(row)["completion"] for row in rows]
+        return self.task.encode(tokenizer, _asked(rows)).add_column("completion", completions)
 
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
         """As the task does."""
@@ -196,9 +217,17 @@ class WrittenTexts(Task):
 def last_pair(row: dict) -> dict[str, str]:
     """The last prompt of a row and its completion."""
     if "messages" in row:
-        return {"prompt": row["messages"][-2]["content"], "completion": row["messages"][-1]["content"]}
+        prompt, completion = (as_turn(turn, "a row")["content"] for turn in row["messages"][-2:])
+        return {"prompt": prompt, "completion": completion}
     return {"prompt": row["prompt"], "completion": row["completion"]}
 
 
 def _answered(rows: Dataset) -> bool:
     return "messages" in rows.column_names and rows[0]["messages"][-1]["role"] == "assistant"
+
+
+def _asked(rows: Dataset) -> Dataset:
+    """The rows without their completions."""
+    if "messages" not in rows.column_names:
+        return rows.remove_columns("completion")
+    return Dataset.from_list([{**row, "messages": row["messages"][:-1]} for row in rows])

@@ -1,56 +1,38 @@
-"""The turns of a chat: their roles, their order, and their template, as tokens."""
+"""The template of a chat: what it writes around the turns, as text."""
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from helpers.errors import InputError
-from helpers.text import check_whole
+from helpers.tasks.turns import is_context
+from helpers.text import special_token_pattern
+
+_SOMETIMES = ("developer", "tool", "function")  # roles that not every template has
+_REFUSALS = (TemplateError, TypeError, ValueError, KeyError, AttributeError)  # of a template that is given odd turns
 
 
-@dataclass
-class Segment:
-    """A run of tokens of one kind."""
+@dataclass(frozen=True)
+class Part:
+    """A piece of the text of a row.
 
-    ids: list[int]
-    counts: bool = False  # adds to the loss
-    may_be_cut: bool = False
-
-
-def shorten(segments: list[Segment], window: int, max_length: int | None, max_new_tokens: int, number: int) -> int:
-    """Cut prompts at their ends until a row fits; returns how many tokens went.
-
-    Args:
-        window: tokens that the model reads.
-        max_length: tokens to which prompts may be cut; None refuses a row that does not fit.
-        max_new_tokens: of the answer, for which a row that ends with a prompt leaves room.
-        number: of the row, for messages.
+    Attributes:
+        content: of a turn, and not of the template's frame: a special token that it spells is text.
+        answer: of a turn of the assistant, the end of the turn included.
+        counts: adds to the loss.
     """
-    limit = min(window, max_length or window)
-    room = limit if segments[-1].counts else limit - max_new_tokens
-    excess = sum(len(segment.ids) for segment in segments) - room
-    if excess > 0 and max_length is None:
-        raise InputError(
-            f"prompt in row {number} needs {room + excess:,} tokens with its frame and the model has {room:,} for "
-            "it; shorten it, or set max_length to have prompts cut"
-        )
-    left = excess
-    while left > 0:
-        longest = max(segments, key=lambda segment: len(segment.ids) * segment.may_be_cut)
-        count = min(left, len(longest.ids) - 1) if longest.may_be_cut else 0
-        if count <= 0:
-            raise InputError(
-                f"row {number} does not fit into {limit:,} tokens without cutting its completion; raise max_length "
-                "or leave the row out"
-            )
-        longest.ids = longest.ids[:-count]
-        left -= count
-    return max(0, excess)
+
+    text: str
+    content: bool = False
+    answer: bool = False
+    counts: bool = False
 
 
 class ChatTemplate:
-    """The tokens that a template writes around the turns; cached for each order of roles."""
+    """What a template writes around the turns; cached for each order of roles."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, template: str):
         if template == "chat" and not tokenizer.chat_template:
@@ -59,102 +41,180 @@ class ChatTemplate:
                 "that was tuned on chats"
             )
         self.tokenizer, self.template = tokenizer, template
-        self.special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-        self.known: dict[tuple, list[list[int]]] = {}
+        self.special = special_token_pattern(tokenizer)
+        self.known: dict[tuple, list[str]] = {}
+
+    def start(self) -> list[int]:
+        """The tokens before a row: the tokenizer's own where no template writes them."""
+        some = [] if self.template == "chat" else self.tokenizer("a")["input_ids"]
+        return some[:1] if some and some[0] == self.tokenizer.bos_token_id else []
 
     def ends(self) -> list[int]:
-        """The tokens that end an answer: the template's and the tokenizer's."""
-        closing = self._end_of_turn(self._lookup(("user", "assistant"), 1)[-1])
-        return sorted({closing[-1], self.tokenizer.eos_token_id} - {None})
+        """The tokens that end an answer: the tokenizer's, and all that training counts as the end of a turn."""
+        closings = {self._closing(frame) for frame in self._after_answers()}
+        ids = self.tokenizer(sorted(closings), add_special_tokens=False)["input_ids"]
+        return sorted({row[-1] for row in ids} | {self.tokenizer.eos_token_id} - {None})
 
-    def around(self, roles: list[str], contents: list[list[int]], number: int) -> list[Segment]:
-        """The contents with their frames; after the last assistant turn the row ends with its end token."""
-        frames = self._lookup(tuple(roles), number)
-        parts = [Segment(frames[0])]
-        for role, ids, frame in zip(roles, contents, frames[1:], strict=True):
-            if role != "assistant":
-                parts += [Segment(ids, may_be_cut=True), Segment(frame)]
+    def parts(self, turns: Sequence[Mapping], number: int) -> list[Part]:
+        """The text of a row in pieces; after an answer the row ends with the end of its turn.
+
+        What stands before that answer is always what the template writes when it asks for one; only the end of the turn
+        comes with the answer. Raises InputError, with the number of the row, for turns that a template does not write.
+        """
+        learn = turns[-1]["role"] == "assistant"
+        if self.template == "plain":
+            frames, bodies = [""] * (len(turns) + 1), [turn["content"] for turn in turns]
+        else:
+            frames, bodies = self._written(turns, learn, number)
+        parts, lead = [Part(frames[0])], self.lead()
+        for place, (turn, body, frame) in enumerate(zip(turns, bodies, frames[1:], strict=True)):
+            if turn["role"] != "assistant":
+                parts += [Part(body, content=True), Part(frame)]
                 continue
-            closing = self._end_of_turn(frame)
-            rest = frame[len(closing) :] if frame[: len(closing)] == closing else frame  # the end may be added
-            parts += [Segment(ids, counts=True), Segment(closing, counts=True), Segment(rest)]
-        return parts[:-1] if roles[-1] == "assistant" else parts
+            if place < len(turns) - 1:  # blanks that the template does not write when it asks are the answer's
+                parts[-1] = Part(parts[-1].text.removesuffix(lead))
+            counts, closing = not is_context(turn), self._closing(frame)
+            parts.append(Part(lead + body, content=True, answer=True, counts=counts))
+            parts += [Part(closing, answer=True, counts=counts), Part(frame.removeprefix(closing))]
+        return parts[:-1] if learn else parts
 
-    def _end_of_turn(self, frame: list[int]) -> list[int]:
-        """The tokens of a frame up to its first special one; a frame without any gets the end token."""
-        for position, token in enumerate(frame):
-            if token in self.special:
-                return frame[: position + 1]
-        if self.tokenizer.eos_token_id is None:
+    def _written(self, turns: Sequence[Mapping], learn: bool, number: int) -> tuple[list[str], list[str]]:
+        """The frames, one more than turns, and the content of each turn as the template writes it."""
+        before = turns[:-1] if learn else turns
+        frames = self._frames(tuple(turn["role"] for turn in before), True, number)
+        bodies = _bodies(self._rendered(before, True, number), frames, before)
+        if bodies is None:
+            raise InputError(
+                f"the chat template of '{self.tokenizer.name_or_path}' changes or leaves out a part of the turns in "
+                f"row {number}; write them as it does, without that part"
+            )
+        if not learn:
+            return frames, bodies
+        whole = self._frames(tuple(turn["role"] for turn in turns), False, number)
+        answer = (_bodies(self._rendered(turns, False, number), whole, turns) or [None])[-1]
+        if answer is None and turns[-1].get("tool_calls"):
+            raise InputError(
+                f"the chat template of '{self.tokenizer.name_or_path}' does not write the tool_calls in row {number}; "
+                "leave them out, or take a model whose template does"
+            )
+        return [*frames, whole[-1]], [*bodies, turns[-1]["content"] if answer is None else answer]
+
+    def _after_answers(self) -> list[str]:
+        """What stands after an answer: nothing more, or a turn of each role that the template has."""
+        if self.template == "plain":
+            return [""]
+        frames = [self._frames(("user", "assistant"), False, 1)[-1]]
+        for role in ("user", *_SOMETIMES):
+            try:
+                frames.append(self._frames(("user", "assistant", role, "assistant"), False, 1)[2])
+            except InputError:
+                continue
+        return frames
+
+    def lead(self) -> str:
+        """Blanks that stand before an answer in a chat, and that the template does not write when it asks for one."""
+        if self.template == "plain":
+            return ""
+        asked, told = self._frames(("user",), True, 1)[1], self._frames(("user", "assistant"), False, 1)[1]
+        lead = told.removeprefix(asked)
+        return lead if told.startswith(asked) and not lead.strip() else ""
+
+    def _closing(self, frame: str) -> str:
+        """The text of a frame up to its first special token; a frame without any gets the end token."""
+        found = self.special.search(frame)
+        if found:
+            return frame[: found.end()]
+        if self.tokenizer.eos_token is None:
             raise InputError(
                 f"the tokenizer of '{self.tokenizer.name_or_path}' has no end token, so a model could not learn to "
                 "stop; give it one (tokenizer.eos_token)"
             )
-        return [self.tokenizer.eos_token_id]
+        return self.tokenizer.eos_token
 
-    def _lookup(self, roles: tuple[str, ...], number: int) -> list[list[int]]:
-        if roles not in self.known:
-            make = self._plain if self.template == "plain" else self._chat
-            self.known[roles] = make(roles, number)
-        return self.known[roles]
+    def _frames(self, roles: tuple[str, ...], ask: bool, number: int) -> list[str]:
+        """The template's text before, between and after turns of these roles, which stand as one private character."""
+        if (roles, ask) not in self.known:
+            frames = self._marked(roles, ask, number)
+            for role in set(roles) & set(_SOMETIMES):
+                if self._same_as(tuple("user" if each == role else each for each in roles), ask, frames):
+                    raise self._no_role(role, number)
+            self.known[roles, ask] = frames
+        return self.known[roles, ask]
 
-    def _plain(self, roles: tuple[str, ...], _number: int) -> list[list[int]]:
-        some = self.tokenizer("a")["input_ids"]
-        start = some[:1] if some[0] == self.tokenizer.bos_token_id else []
-        return [start, *([] for _ in roles)]
+    def _same_as(self, roles: tuple[str, ...], ask: bool, frames: list[str]) -> bool:
+        """Whether turns of other roles are framed alike."""
+        try:
+            return self._marked(roles, ask, 1) == frames
+        except InputError:
+            return False
 
-    def _chat(self, roles: tuple[str, ...], number: int) -> list[list[int]]:
-        """What stands before the answer is always what `generate` will see; only the closing comes with the answer."""
-        if roles[-1] == "assistant":
-            texts = [*self._rendered(roles[:-1], True, number), self._rendered(roles, False, number)[-1]]
-        else:
-            texts = self._rendered(roles, True, number)
-        return self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-
-    def _rendered(self, roles: tuple[str, ...], ask: bool, number: int) -> list[str]:
-        """The template's text before, between and after the turns, whose contents are one private character each."""
+    def _marked(self, roles: tuple[str, ...], ask: bool, number: int) -> list[str]:
         marks = [chr(0xE000 + i) for i in range(len(roles))]
         turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
-        try:
-            rest = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=ask)
-        except TemplateError as error:
-            raise InputError(
-                f"the chat template refuses the turns {', '.join(roles)} of row {number} ({error}); reorder them"
-            ) from error
+        whole = rest = self._rendered(turns, ask, number)
         texts = []
-        for mark in marks:
+        for role, mark in zip(roles, marks, strict=True):
+            if mark not in whole:
+                raise self._no_role(role, number)
             before, _, rest = rest.partition(mark)
             texts.append(before)
         if any(mark in text for text in (*texts, rest) for mark in marks):
             raise InputError(f"the chat template does not write the turns {', '.join(roles)} once each and in order")
         return [*texts, rest]
 
+    def _no_role(self, role: str, number: int) -> InputError:
+        return InputError(
+            f"the chat template of '{self.tokenizer.name_or_path}' has no turns of the role '{role}', as in row "
+            f"{number}; leave them out, or take a model whose template has them"
+        )
 
-def plain_ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    """The tokens of each text; what looks like a special token in it is text."""
-    check_whole(texts)
-    if not texts:
-        return []
-    return tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+    def _rendered(self, turns: Sequence[Mapping], ask: bool, number: int) -> str:
+        """The text that the template makes of turns, with the beginning of an answer if it is to ask for one."""
+        given = [_for_template(turn) for turn in turns]
+        try:
+            return self.tokenizer.apply_chat_template(given, tokenize=False, add_generation_prompt=ask)
+        except _REFUSALS as error:
+            roles = ", ".join(turn["role"] for turn in turns)
+            raise InputError(
+                f"the chat template refuses the turns {roles} of row {number} ({error}); reorder them, or leave out "
+                "the roles that it has not"
+            ) from error
 
 
-ROLES = ("system", "user", "assistant")
+def _for_template(turn: Mapping) -> dict:
+    """A turn as templates expect it: with its calls as objects, and without its weight."""
+    result = {key: value for key, value in turn.items() if value is not None and key != "weight"}
+    if "tool_calls" in result:
+        result["tool_calls"] = json.loads(result["tool_calls"])
+        for function in map(_function, result["tool_calls"]):
+            if isinstance(function.get("arguments"), str):
+                function["arguments"] = json.loads(function["arguments"])
+    return result
 
 
-def check_turns(turns: list[dict], row: str, learn: bool) -> None:
-    """InputError if the turns of a row cannot be learnt from, or answered."""
-    if not turns:
-        raise InputError(f"messages in {row} hold no turn; delete the row")
-    roles = [turn.get("role") for turn in turns]
-    for role, turn in zip(roles, turns, strict=True):
-        if role not in ROLES:
-            raise InputError(f"role '{role}' in {row} is not one of {', '.join(ROLES)}; rename it")
-        content = turn.get("content")
-        if not isinstance(content, str) or (not content.strip() and role != "system"):
-            what = "completion" if role == "assistant" else "prompt"
-            raise InputError(f"{what} in {row} is empty or no text; fill it or delete the row")
-    if "system" in roles[1:]:
-        raise InputError(f"{row} has a system turn after its first turn; keep one, and at the start")
-    if (roles[-1] == "assistant") != learn or "user" not in roles:
-        wanted = "an assistant's, after a user's" if learn else "a user's"
-        raise InputError(f"the last turn in {row} is '{roles[-1]}' and must be {wanted}, as in the first row")
+def _function(call: dict) -> dict:
+    return call.get("function", call)
+
+
+def _bodies(text: str, frames: Sequence[str], turns: Sequence[Mapping]) -> list[str] | None:
+    """What stands between the frames of a text, turn by turn; None if that is not the turns with or without blanks."""
+    at, bodies = len(frames[0]), []
+    for turn, frame in zip(turns, frames[1:], strict=True):
+        if turn.get("tool_calls"):
+            end = text.find(frame, at) if len(bodies) < len(turns) - 1 else len(text) - len(frame)
+            forms = [text[at:end]] if end > at else []
+            forms = [form for form in forms if all(name in form for name in _names(turn))]
+        else:
+            content = turn["content"]
+            forms = [content, content.rstrip(), content.lstrip(), content.strip()]  # some templates trim
+        body = next((form for form in forms if text.startswith(form + frame, at)), None)
+        if body is None:
+            return None
+        bodies.append(body)
+        at += len(body) + len(frame)
+    return bodies if text.startswith(frames[0]) and at == len(text) else None
+
+
+def _names(turn: Mapping) -> list[str]:
+    """The functions that a turn calls."""
+    return [str(_function(call)["name"]) for call in json.loads(turn["tool_calls"])]

@@ -1,18 +1,24 @@
 """Decoding: how a decoder generates texts."""
 
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from datasets import Dataset
+from torch import Tensor, nn
 from tqdm import tqdm
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from helpers.data.batching import length_batches
 from helpers.models.inference import BATCH_TOKENS, evaluating
 from helpers.progress import watched
-from helpers.tasks.writing import Generated, until_end
+from helpers.tasks.writing import Generated, until_end, without_own_settings
+
+CACHE_BYTES = 200e6  # of keys and values of a batch; what a step computes takes about as much again
+STRETCH = 8  # tokens after which rows that have ended leave their batch
 
 
 def generate(
@@ -31,8 +37,8 @@ def generate(
 ) -> Generated:
     """What a decoder writes after the prompts of encoded rows.
 
-    Prompts of about the same length are answered together, padded on the left. An answer ends where the model's window
-    does.
+    Prompts of about the same length are answered together, padded on the left, in batches whose keys and values stay
+    within `CACHE_BYTES`. An answer ends where the model's window does, and no row changes what another may write.
 
     Args:
         ends: the tokens that end an answer.
@@ -41,17 +47,16 @@ def generate(
         top_p: draw only among the likeliest tokens that together have this probability.
     """
     settings = _settings(tokenizer, ends, beams, temperature, top_p)
-    prompts = [row["input_ids"][: row["prompt_tokens"]] for row in encoded]
-    lengths, answers, began = [len(ids) for ids in prompts], [[] for _ in prompts], time.perf_counter()
-    room = [length + max_new_tokens for length in lengths]
-    batches = length_batches(room, batch_rows=batch_rows, batch_tokens=batch_tokens, shuffle=False)
+    prompts = [row["asked"] or row["input_ids"][: row["prompt_tokens"]] for row in encoded]
+    answers, began = [[] for _ in prompts], time.perf_counter()
+    limits = [max(1, min(max_new_tokens, tokenizer.model_max_length - len(ids))) for ids in prompts]
     bar = tqdm(total=len(prompts), unit="row", disable=not watched(), leave=False)
-    with evaluating(model), torch.random.fork_rng(), bar:
+    with evaluating(model), without_own_settings(model) as writer, torch.random.fork_rng(), bar:
         torch.manual_seed(seed)
-        for batch in batches:
-            width = max(lengths[i] for i in batch)  # a labelled row may fill the window, and answers must fit too
-            settings.max_new_tokens = max(1, min(max_new_tokens, tokenizer.model_max_length - width))
-            for i, ids in zip(batch, _answers(model, [prompts[i] for i in batch], settings), strict=True):
+        batch_tokens = min(batch_tokens, int(CACHE_BYTES / (beams * _token_bytes(writer))))
+        for batch in _batches(prompts, limits, batch_rows=batch_rows, batch_tokens=batch_tokens):
+            some = _answers(writer, [prompts[i] for i in batch], settings, limits[batch[0]])
+            for i, ids in zip(batch, some, strict=True):
                 answers[i] = ids
             bar.update(len(batch))
             bar.set_postfix({"tokens/s": f"{sum(map(len, answers)) / (time.perf_counter() - began):.0f}"})
@@ -63,29 +68,79 @@ def generate(
     )
 
 
+def _batches(prompts: Sequence[Sequence[int]], limits: Sequence[int], **bounds: int) -> Iterator[list[int]]:
+    """Rows of about the same length that may write equally many tokens."""
+    alike = defaultdict(list)
+    for i, limit in enumerate(limits):
+        alike[limit].append(i)
+    for limit, rows in alike.items():
+        lengths = [len(prompts[i]) + limit for i in rows]
+        for batch in length_batches(lengths, shuffle=False, **bounds):
+            yield [rows[i] for i in batch]
+
+
+def _token_bytes(model: PreTrainedModel) -> int:
+    """What the keys and values of a token take, in bytes; too much where a model keeps fewer than its layers have."""
+    config = model.config.get_text_config(decoder=True)
+    heads = getattr(config, "num_attention_heads", 1)
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    kept = getattr(config, "num_key_value_heads", None) or heads
+    return 2 * config.num_hidden_layers * kept * width * model.dtype.itemsize
+
+
 def _settings(
     tokenizer: PreTrainedTokenizerBase, ends: Sequence[int], beams: int, temperature: float, top_p: float
 ) -> GenerationConfig:
-    """The settings of transformers' `generate`; whatever is missing here would come from the model's own settings."""
+    """The settings of transformers' `generate`."""
     sampling = {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0} if temperature else {}
     return GenerationConfig(
         num_beams=beams,
-        repetition_penalty=1.0,
-        no_repeat_ngram_size=0,
         eos_token_id=list(ends),
         pad_token_id=tokenizer.pad_token_id,
+        return_dict_in_generate=True,
         **{"do_sample": False} | sampling,
     )
 
 
-def _answers(model: PreTrainedModel, prompts: list[list[int]], settings: GenerationConfig) -> list[list[int]]:
-    """The tokens that the model writes after each prompt, up to and with its end token."""
+def _answers(
+    model: PreTrainedModel, prompts: list[list[int]], settings: GenerationConfig, limit: int
+) -> list[list[int]]:
+    """The tokens that the model writes after each prompt, `limit` at most, up to and with its end token.
+
+    Rows that have ended leave the batch, where the model's cache can drop rows: a batch costs what its rows write.
+    """
+    ids, mask = _padded_left(prompts, settings.pad_token_id, model.device)
+    answers, rows, cache, written = [[] for _ in prompts], list(range(len(prompts))), None, 0
+    stretch = limit if settings.num_beams > 1 else STRETCH
+    while rows and written < limit:
+        settings.max_new_tokens = min(stretch, limit - written)
+        result = model.generate(ids, attention_mask=mask, past_key_values=cache, generation_config=settings)
+        if stretch < limit and not _drops_rows(result.past_key_values):
+            stretch = limit
+            continue
+        more = result.sequences[:, ids.shape[1] :]  # (B, tokens of this stretch)
+        for i, row in zip(rows, more.tolist(), strict=True):
+            answers[i] += until_end(row, settings.eos_token_id)
+        kept = [k for k, i in enumerate(rows) if answers[i][-1] not in settings.eos_token_id]
+        ids, mask = result.sequences[kept], nn.functional.pad(mask[kept], (0, more.shape[1]), value=1)
+        rows, cache, written = [rows[k] for k in kept], result.past_key_values, written + more.shape[1]
+        if rows and written < limit:
+            cache.batch_select_indices(torch.tensor(kept, device=ids.device))
+    return answers
+
+
+def _drops_rows(cache: object) -> bool:
+    """Whether a cache holds nothing but keys and values, row by row."""
+    plain = (DynamicLayer, DynamicSlidingWindowLayer)
+    return type(cache) is DynamicCache and all(type(layer) in plain for layer in cache.layers)
+
+
+def _padded_left(prompts: Sequence[Sequence[int]], pad_id: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids and attention mask, (B, T) each."""
     width = max(map(len, prompts))
-    ids = torch.full((len(prompts), width), settings.pad_token_id)
+    ids = torch.full((len(prompts), width), pad_id)
     mask = torch.zeros_like(ids)
     for i, prompt in enumerate(prompts):
         ids[i, width - len(prompt) :] = torch.tensor(prompt)
         mask[i, width - len(prompt) :] = 1
-    ids, mask = ids.to(model.device), mask.to(model.device)
-    written = model.generate(ids, attention_mask=mask, generation_config=settings)[:, width:]
-    return [until_end(row, settings.eos_token_id) for row in written.tolist()]
+    return ids.to(device), mask.to(device)

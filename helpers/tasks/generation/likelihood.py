@@ -8,7 +8,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers.tasks.base import IGNORE, Task
-from helpers.tasks.generation.chat import plain_ids
+from helpers.tasks.generation.rows import plain_ids
 from helpers.tasks.generation.task import Generation
 
 

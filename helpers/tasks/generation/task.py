@@ -26,14 +26,15 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers.data.batching import pack
-from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.models import lora
 from helpers.models.fast import cheap_parts_again
 from helpers.models.inference import BATCH_TOKENS
-from helpers.tasks.base import IGNORE, given
-from helpers.tasks.generation.chat import ChatTemplate, Segment, check_turns, plain_ids, shorten
+from helpers.tasks.base import IGNORE
+from helpers.tasks.generation.chat import ChatTemplate
 from helpers.tasks.generation.decoding import generate
+from helpers.tasks.generation.rows import Room, Row, Segment, segments
+from helpers.tasks.turns import as_turn, check_turns
 from helpers.tasks.writing import Generated, WritingTask, row_numbers, warn_of_cuts
 from helpers.text import half_character
 
@@ -50,8 +51,9 @@ class Generation(WritingTask):
         system: the system turn of rows with `prompt`; None leaves it to the template, which may insert its own.
         supervise: `completion` counts the assistant's tokens and the end of its turn; `all` counts the prompt as well,
             as in pretraining.
-        max_length: tokens of a row, frame and completion included; the end of a longer prompt is cut. None cuts
-            nothing and refuses rows that are longer than the model reads.
+        max_length: tokens of a row, frame and completion included; a prompt that leaves no room for max_new_tokens, or
+            for its longer completion, is cut at its end. None cuts nothing and refuses rows that are longer than the
+            model reads.
         max_new_tokens: most tokens of an answer in `generate`.
         packed: several rows of a batch share a sequence of at most `packed` tokens, and none sees another; None gives
             each row its own sequence. The step is the same, only the padding differs.
@@ -80,6 +82,11 @@ class Generation(WritingTask):
             value = getattr(self, field)
             if value is not None and value < 1:
                 raise InputError(f"{field} {value} must be at least 1")
+        if self.max_length is not None and self.max_length <= self.max_new_tokens:
+            raise InputError(
+                f"max_length {self.max_length} leaves no token for a prompt beside max_new_tokens "
+                f"{self.max_new_tokens}; raise the one (--max-length) or lower the other (--max-new-tokens)"
+            )
         if self.system is not None and self.template == "plain":
             raise InputError("the plain template has no place for a system turn; put it into the prompts")
         if half_character(self.system or ""):
@@ -90,27 +97,28 @@ class Generation(WritingTask):
     def encode(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> Dataset:
         """Turn rows into tokens, row by row.
 
-        Each text between the template's frames is tokenised alone, so a prompt has the same tokens in training and
-        when it is answered, and a text that spells a special token stays text.
+        A row has the tokens of the template's text, cut only where an answer begins or ends, so a prompt has the same
+        tokens in training and when it is answered; a text that spells a special token stays text. How far a prompt is
+        cut does not depend on its completion, unless that is longer than max_new_tokens.
 
         Returns the columns input_ids; counts (1 where the token adds to the loss, else 0); prompt_tokens (tokens before
-        the last completion); cut (tokens that the prompt lost). A warning states how many prompts were cut.
+        the last completion); cut (tokens that the prompt lost); asked (the prompt as `generate` reads it, where a long
+        completion has cut it further, else empty). A warning states how many prompts were cut.
 
         Raises InputError, with the row (the column `row`, if there is one, else its number), for an empty prompt or
-        completion, a role that does not exist, a second system turn, an order of turns that the template refuses, a
-        tokenizer without the template, and rows that do not fit.
+        completion, a role that the template has not, a second system turn, an order of turns that the template refuses,
+        a tokenizer without the template, and rows that do not fit.
         """
-        template = ChatTemplate(tokenizer, self.template)
-        conversations = list(self._conversations(data))
-        contents = [turn["content"] for turns in conversations for turn in turns]
-        tokens = iter(plain_ids(tokenizer, contents))
-        window, encoded = tokenizer.model_max_length, []
-        for number, turns in zip(row_numbers(data), conversations, strict=True):
-            segments = template.around([turn["role"] for turn in turns], [next(tokens) for _ in turns], number)
-            excess = shorten(segments, window, self.max_length, self.max_new_tokens, number)
-            encoded.append(self._row(segments) | {"cut": excess})
-        warn_of_cuts(data, [row["cut"] for row in encoded], self.max_length)
-        return Dataset.from_list(encoded)
+        template, numbers = ChatTemplate(tokenizer, self.template), row_numbers(data)
+        chats = zip(numbers, self._conversations(data), strict=True)
+        parts = [template.parts(turns, number) for number, turns in chats]
+        room, start = Room(tokenizer.model_max_length, self.max_length, self.max_new_tokens), Segment(template.start())
+        rows = [room.taken([start, *row]) for row in segments(tokenizer, parts)]
+        long = [i for i, row in enumerate(rows) if row is None]
+        for i, row in zip(long, segments(tokenizer, [parts[i] for i in long], apart=True), strict=True):
+            rows[i] = room.cut([start, *row], numbers[i])
+        warn_of_cuts(data, [row.cut for row in rows], room.limit)
+        return Dataset.from_list([self._columns(row) for row in rows])
 
     def _conversations(self, data: Dataset) -> Iterator[list[dict]]:
         """The turns of each row, checked; the last is the assistant's in all rows or in none."""
@@ -119,7 +127,8 @@ class Generation(WritingTask):
                 raise InputError("the plain template takes prompt and completion, not messages; use template chat")
             if self.system is not None:
                 raise InputError("a system turn is given for rows that are whole chats; write it into their messages")
-            rows = [[dict(turn) for turn in turns or []] for turns in data["messages"]]
+            chats = zip(row_numbers(data), data["messages"], strict=True)
+            rows = [[as_turn(turn, f"row {number}") for turn in turns or []] for number, turns in chats]
         else:
             rows = [self._pair(row) for row in data]
         learn = bool(rows) and bool(rows[0]) and rows[0][-1]["role"] == "assistant"
@@ -132,25 +141,14 @@ class Generation(WritingTask):
         turns.append({"role": "user", "content": row["prompt"]})
         return turns + ([{"role": "assistant", "content": row["completion"]}] if "completion" in row else [])
 
-    def _row(self, parts: list["Segment"]) -> dict:
-        ids = [token for part in parts for token in part.ids]
-        counts = [int(part.counts) for part in parts for _ in part.ids]
-        if self.supervise == "all" and parts[-1].counts:
-            counts = [1] * len(ids)
-        counts[0] = 0  # nothing stands before it that could predict it
-        answer = sum(len(part.ids) for part in parts[-2:]) if parts[-1].counts else 0
-        return {"input_ids": ids, "counts": counts, "prompt_tokens": len(ids) - answer}
-
-    @classmethod
-    def for_corpus(cls, corpus: Corpus, **settings: Any) -> "Generation":
-        """Generation as the settings say; nothing is cut unless `max_length` is given."""
-        task = cls(**given(settings))
-        if task.max_length is not None and task.max_length <= task.max_new_tokens:
-            raise InputError(
-                f"max_length {task.max_length} leaves no token for a prompt beside max_new_tokens "
-                f"{task.max_new_tokens}; raise the one or lower the other"
-            )
-        return task
+    def _columns(self, row: Row) -> dict:
+        """A row as `encode` returns it; no token counts where an answer is to be written."""
+        before, answer = row.sizes
+        every = self.supervise == "all"  # but for answers that are context
+        counts = [answer > 0 and (part.counts or (every and not part.answer)) for part in row.parts for _ in part.ids]
+        counts[0] = False  # nothing stands before it that could predict it
+        counts = [int(each) for each in counts]
+        return {"input_ids": row.ids, "counts": counts, "prompt_tokens": before, "cut": row.cut, "asked": row.asked}
 
     def build(self, model: str | None = None, *, pretrained: bool = True, seed: int = 0) -> PreTrainedModel:
         """The pretrained decoder with the output layer it came with, and LoRA beside it where a rank is set."""
@@ -196,8 +194,10 @@ class Generation(WritingTask):
         Args:
             settings: see `decoding.generate`: beams, temperature, top_p, seed, batch_rows, batch_tokens.
         """
-        ends = ChatTemplate(tokenizer, self.template).ends()
-        return generate(model, tokenizer, encoded, ends=ends, max_new_tokens=self.max_new_tokens, **settings)
+        template = ChatTemplate(tokenizer, self.template)
+        about = {"ends": template.ends(), "max_new_tokens": self.max_new_tokens} | settings
+        answers, lead = generate(model, tokenizer, encoded, **about), template.lead()
+        return replace(answers, texts=[text.removeprefix(lead) for text in answers.texts])
 
 
 def token_losses(model: nn.Module, batch: dict[str, Tensor]) -> Tensor:

@@ -138,40 +138,30 @@ def test_the_template_s_end_and_the_tokenizer_s_both_end_an_answer():
     words.eos_token = tiny.START
     ends = [words.convert_tokens_to_ids(token) for token in (tiny.START, tiny.END)]
     seen = []
-    generate = tiny.model()
-    generate.generate = lambda ids, generation_config, **_: seen.append(generation_config.eos_token_id) or ids
-    tiny.CHAT.generate(generate, words, encode(tiny.CHAT, Dataset.from_list([{"prompt": "a"}])))
-    assert seen == [ends]
+    network = tiny.model()
+    write = network.generate
+    network.generate = lambda *given, generation_config, **more: (
+        seen.append(generation_config.eos_token_id) or write(*given, generation_config=generation_config, **more)
+    )
+    tiny.CHAT.generate(network, words, encode(tiny.CHAT, Dataset.from_list([{"prompt": "a"}])))
+    assert seen[0] == ends
 
 
 def test_the_window_bounds_max_length_and_a_row_of_its_length_is_whole():
     with pytest.warns(UserWarning, match="1 of 1 prompts were cut"):
-        row = encode(replace(tiny.PLAIN, max_length=50), pairs(("abcdefghijkl", "CD")), window=10)[0]
+        row = encode(replace(tiny.PLAIN, max_length=50, max_new_tokens=3), pairs(("abcdefghijkl", "CD")), window=10)[0]
     assert text(row) == "abcdefgCD<|end|>"
     assert encode(tiny.PLAIN, pairs(("c" * 125, "CD")))[0]["cut"] == 0  # 128 tokens fit
-    with pytest.raises(InputError, match="row 1 does not fit into 6 tokens"):
-        encode(replace(tiny.PLAIN, max_length=6), pairs(("ab", "CDEFG")))
+    with pytest.raises(
+        InputError, match=r"^completion in row 1 needs 6 tokens with its end, .* max_length is 6; raise"
+    ):
+        encode(replace(tiny.PLAIN, max_length=6, max_new_tokens=5), pairs(("ab", "CDEFG")))
 
 
 def test_an_answer_ends_where_the_window_does():
     rows = encode(tiny.PLAIN, pairs(("c" * 122, "CDEFG")))  # 128 tokens, its end among them
-    model = tiny.model()
-    asked = []
-    write = model.generate
-    model.generate = lambda *given, generation_config, **more: (
-        asked.append(generation_config.max_new_tokens) or write(*given, generation_config=generation_config, **more)
-    )
-    found = replace(tiny.PLAIN, max_new_tokens=20).generate(model, tiny.tokenizer(), rows)
-    assert asked == [6] and found.tokens.max() <= 6
-
-
-def test_a_model_s_own_settings_do_not_change_greedy_decoding():
-    rows, plain, model = encode(tiny.PLAIN, tiny.rows(8)), tiny.model(), tiny.model()
-    model.generation_config.repetition_penalty = 5.0
-    model.generation_config.no_repeat_ngram_size = 1
-    answers = [tiny.PLAIN.generate(each, tiny.tokenizer(), rows).texts for each in (plain, model)]
-    assert answers[0] == answers[1]
-    assert any(len(set(answer)) < len(answer) for answer in answers[0]), "something is repeated"
+    found = replace(tiny.PLAIN, max_new_tokens=20).generate(tiny.model(3), tiny.tokenizer(), rows)
+    assert found.tokens.tolist() == [6] and not found.finished.any()
 
 
 def test_sampling_draws_among_all_tokens_or_among_the_likeliest():
@@ -204,8 +194,8 @@ def test_the_packaged_decoder_s_tokens_are_those_of_its_chat_template():
 
 
 def test_a_long_prompt_is_cut_at_its_end_and_that_is_counted_and_told():
-    task = replace(tiny.PLAIN, max_length=10)
-    with pytest.warns(UserWarning, match=r"1 of 2 prompts were cut to max_length 10, by 5 tokens in all, .* row 2;"):
+    task = replace(tiny.PLAIN, max_length=10, max_new_tokens=3)
+    with pytest.warns(UserWarning, match=r"1 of 2 prompts were cut, by 5 .* in row 2, as a row may have 10; raise"):
         encoded = encode(task, pairs(("ab", "CD"), ("abcdefghijkl", "CD")))
     assert [text(row) for row in encoded] == ["abCD<|end|>", "abcdefgCD<|end|>"]
     assert encoded["cut"][:] == [0, 5]
@@ -215,14 +205,16 @@ def test_a_long_prompt_is_cut_at_its_end_and_that_is_counted_and_told():
 def test_a_chat_loses_tokens_of_its_longest_prompt_and_keeps_its_frame():
     whole = encode(tiny.CHAT, chats(CHAT))[0]
     with pytest.warns(UserWarning, match="1 of 1 prompts were cut"):
-        row = encode(replace(tiny.CHAT, max_length=len(whole["input_ids"]) - 5), chats(CHAT))[0]
+        length = len(whole["input_ids"]) - 5
+        row = encode(replace(tiny.CHAT, max_length=length, max_new_tokens=3), chats(CHAT))[0]
     assert text(row) == text(whole).replace("be brief", "be ")
     assert counted(row) == counted(whole)
 
 
 def test_a_completion_is_never_cut():
-    with pytest.raises(InputError, match="row 2 does not fit into 5 tokens without cutting its completion; raise"):
-        encode(replace(tiny.PLAIN, max_length=5), pairs(("a", "CD"), ("ab", "CDEFG")))
+    sentence = r"^completion in row 2 needs 6 tokens .* max_length is 5; raise max_length \(--max-length\) or leave"
+    with pytest.raises(InputError, match=sentence):
+        encode(replace(tiny.PLAIN, max_length=5, max_new_tokens=3), pairs(("a", "CD"), ("ab", "CDEFG")))
 
 
 def test_a_prompt_leaves_room_for_its_answer():
@@ -235,7 +227,7 @@ def test_a_prompt_leaves_room_for_its_answer():
 def test_nothing_is_said_where_nothing_is_cut():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        encode(replace(tiny.PLAIN, max_length=5), pairs(("ab", "CD")))
+        encode(replace(tiny.PLAIN, max_length=5, max_new_tokens=3), pairs(("ab", "CD")))
 
 
 USER, ANSWER = {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}
@@ -247,7 +239,11 @@ STERN = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system t
     [
         (tiny.PLAIN, pairs(("a", "b"), ("a", " ")), "completion in row 2 is empty or no text; fill it or delete"),
         (tiny.PLAIN, pairs(("", "b")), "prompt in row 1 is empty or no text"),
-        (tiny.PLAIN, pairs(("a", "b"), ("c" * 200, "b")), "prompt in row 2 needs 202 tokens .* the model has 128"),
+        (
+            tiny.PLAIN,
+            pairs(("a", "b"), ("c" * 200, "b")),
+            "prompt in row 2 needs 200 tokens .* its answer 2, and the model reads 128; sho",
+        ),
         (tiny.PLAIN, chats([USER, ANSWER]), "the plain template takes prompt and completion, not messages"),
         (tiny.CHAT, chats([USER, ANSWER], [CHAT[0], CHAT[0], USER, ANSWER]), "row 2 has a system turn after its first"),
         (tiny.CHAT, chats([{"role": "bot", "content": "a"}]), "role 'bot' in row 1 is not one of system, user, assis"),
@@ -437,7 +433,7 @@ def test_scores_by_hand():
     predictions, references = np.array([-2.0, -9.0]), np.array([2, 3])
     table = evaluation.ladder(tiny.PLAIN, {"one": predictions - 1, "two": predictions}, references)
     assert table["log_likelihood"].tolist() == pytest.approx([-2.6, -2.2])
-    assert table.loc["one", "gain low"] == pytest.approx(1 / 3) and table.loc["one", "gain high"] == pytest.approx(0.5)
+    assert table.loc["one", "two minus this"].value == pytest.approx(0.4)
     scores = tiny.PLAIN.score(predictions, references)
     assert scores == {"log_likelihood": pytest.approx(-2.2), "perplexity": pytest.approx(np.exp(2.2))}
 
