@@ -33,7 +33,7 @@ def test_what_is_no_list_of_rows_is_refused(predictor, rows):
 @pytest.mark.parametrize("name", CASES)
 def test_no_rows_have_no_score(name):
     case = CASES[name]
-    with pytest.raises(InputError, match="^rows are an empty data set; a score needs at least one$"):
+    with pytest.raises(InputError, match=r"^rows are an empty data set; a score needs at least one$"):
         Predictor(case.task, None, None).score(case.rows(4).select([]))
 
 
