@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers.data import files
+from helpers.data import files, shapes
 from helpers.errors import InputError
 
 SUFFIXES = (".conll", ".conllu", ".iob", ".bio", ".iob2", ".txt")
@@ -50,7 +50,7 @@ def read(path: Path, format: str | None = None, tags: str = "tags", tagged: bool
         raise InputError(f"'{path}' holds no sentences; give a file with at least one")
     if tagged and format == "conll":
         _check_order(frame, path)
-    frame.attrs["format"] = format
+    frame.attrs["format"] = format if format == "conllu" else shapes.PLAIN
     return frame if frame["group"].nunique() > 1 else frame.drop(columns="group")
 
 

@@ -11,6 +11,7 @@ import regex
 from helpers.errors import InputError
 
 SEPARATORS = (";", "|", ",")
+MOST = 10  # names in a sentence
 _WHOLE = re.compile(r"(-?\d+)\.0+")  # 1.0 and 1.00, which a program made of 1
 _HIDDEN = regex.compile(r"\p{Cf}+")  # characters without width
 
@@ -90,7 +91,8 @@ def without_rare(rows: pd.DataFrame, path: object, least: int | None) -> tuple[p
     if least is None and (not len(rare) or len(counts) == 1):
         return rows, {}
     if least is None:
-        shown = ", ".join(f"'{label}' ({count})" for label, count in rare.items())
+        shown = ", ".join(f"'{label}' ({count})" for label, count in rare.iloc[:MOST].items())
+        shown += f" and {len(rare) - MOST:,} more" if len(rare) > MOST else ""
         what, have = ("labels", "have") if len(rare) > 1 else ("label", "has")
         raise InputError(
             f"{what} {shown} of '{path}' {have} too few "

@@ -125,7 +125,7 @@ def test_predictions_are_one_json_object_a_row(trained, capsys, monkeypatch):
     data = table(trained / "unseen.csv", 5, text="body")
     assert main(["predict", str(trained / "model"), "--data", data, "--text", "body"]) == 0
     from_file = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    lines = "\n".join(pd.read_csv(data)["body"]) + "\n\n"
+    lines = "\n".join(pd.read_csv(data)["body"]) + "\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode())))
     assert main(["predict", str(trained / "model")]) == 0
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == from_file
@@ -143,7 +143,7 @@ def test_corpora_and_assets_are_listed(capsys):
     assert "Apache-2.0" in capsys.readouterr().out
 
 
-VERBS = ("fetch", "assets", "corpora", "train", "evaluate", "predict", "card", "serve")
+VERBS = ("fetch", "assets", "corpora", "check", "train", "evaluate", "predict", "card", "serve")
 
 
 def test_the_help_names_every_command_in_a_line():
@@ -282,11 +282,33 @@ def test_a_diverging_run_is_exit_code_1(body, tmp_path, capsys):
     assert not (tmp_path / "model").exists()
 
 
-@pytest.mark.parametrize(("content", "sentence"), [(b"", "holds no text"), (b"Gr\xfc\xdfe\n", "is not UTF-8 (byte 2)")])
-def test_standard_input_that_cannot_be_read_is_one_sentence(trained, capsys, monkeypatch, content, sentence):
+@pytest.mark.parametrize(
+    ("content", "code", "sentence"), [(b"", 2, "holds no rows"), (b"Gr\xfc\xdfe\n", 3, "is not UTF-8 (byte 2)")]
+)
+def test_standard_input_that_cannot_be_read_is_told(trained, capsys, monkeypatch, content, code, sentence):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-    assert main(["predict", str(trained / "model")]) == 2
-    assert sentence in capsys.readouterr().err
+    assert main(["predict", str(trained / "model")]) == code
+    assert sentence in "".join(capsys.readouterr())
+
+
+def test_each_line_in_gives_a_line_out_with_its_row_and_what_is_asked_for(trained, capsys, monkeypatch):
+    (trained / "odd.csv").write_text("number,body\n7,w1 w2\n\n9,\n10,w3,w4\n11,w5\n", encoding="utf-8")
+    command = ["predict", str(trained / "model"), "--data", str(trained / "odd.csv"), "--text", "body"]
+    assert main([*command, "--id", "number", "--keep"]) == 3
+    written = capsys.readouterr()
+    rows = [json.loads(line) for line in written.out.splitlines()]
+    assert [row["row"] for row in rows] == [1, 2, 3, 4, 5]
+    assert [row["id"] for row in rows] == ["7", None, "9", None, "11"]
+    assert [row["input"].get("body") for row in rows] == ["w1 w2", None, "", None, "w5"]
+    assert [row.get("prediction", row.get("label")) is None for row in rows] == [False, True, True, True, False]
+    for row, reason in ((1, "is blank"), (2, "is empty"), (3, "has 3 fields and the header 2")):
+        assert reason in rows[row]["error"]
+    assert "5 rows" in written.err and "3 without an answer" in written.err
+    assert main([*command, "--id", "name"]) == 2
+    assert "no column 'name' for --id; choose one of number, body" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "w1", "id": 4}\n\nw2\n')))
+    assert main(["predict", str(trained / "model"), "--id", "id"]) == 3
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == [4, None, None]
 
 
 HALF = {
@@ -418,4 +440,4 @@ def test_a_tagger_is_trained_scored_and_used_from_the_shell(head, body, tmp_path
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert first["tokens"] == ["w1", "w59", "w2"] and len(first["tags"]) == 3 and len(second["tags"]) == 1
     for span in first["spans"]:
-        assert span["text"] == " ".join(first["tokens"][span["start"] : span["end"]])
+        assert span["text"] == first["text"][span["start"] : span["end"]]
