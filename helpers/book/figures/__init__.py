@@ -3,7 +3,6 @@
 from helpers.book.figures.concepts import before_and_after, pretraining_curve, two_stages, weight_change, word_map
 from helpers.book.figures.filters import operating_curve, over_misspelling
 from helpers.book.figures.general import (
-    confusion_matrix,
     differences,
     learning_curve,
     lengths,
@@ -37,6 +36,7 @@ from helpers.book.figures.questions import answering, windows
 from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, style
 from helpers.book.figures.tagging import gains, pieces, transitions
 from helpers.book.figures.writing import novelty, size_curve
+from helpers.evaluation.pictures import confusion_matrix
 
 __all__ = [
     "BLACK",

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.book.figures.style import BLUE, COLOURS, GREEN, GREY, RED
+from helpers.evaluation import pictures
 
 
 def lengths(tokens: Sequence[int], limit: int) -> Figure:
@@ -83,37 +84,9 @@ def losses(histories: Mapping[str, pd.DataFrame], what: str) -> Figure:
     return figure
 
 
-def confusion_matrix(counts: pd.DataFrame) -> Figure:
-    """A table of counts, true labels as rows, with each row's share as its shade."""
-    figure, axes = plt.subplots(figsize=(5, 4))
-    shares = counts.div(counts.sum(axis=1), axis=0).to_numpy()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), share in np.ndenumerate(shares):
-        text = f"{counts.iloc[row, column]:,}\n{share:.0%}"
-        axes.text(column, row, text, ha="center", va="center", color="#ffffff" if share > 0.5 else "#111111")
-    axes.set_xticks(range(counts.shape[1]), counts.columns)
-    axes.set_yticks(range(counts.shape[0]), counts.index)
-    axes.grid(visible=False)
-    axes.set(xlabel="predicted", ylabel="true", title="Which label is taken for which?")
-    return figure
-
-
 def reliability_curve(curves: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
-    """Accuracy over confidence for each system, from `metrics.reliability`; the area of a point is its rows."""
-    figure, axes = plt.subplots(figsize=(5.5, 5))
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="perfectly calibrated")
-    low = 1.0
-    for system, curve in curves.items():
-        colour = COLOURS.get(system, COLOURS["other"])
-        axes.plot(curve["confidence"], curve["accuracy"], color=colour, label=system)
-        size = 400 * curve["rows"] / curve["rows"].sum()
-        axes.scatter(curve["confidence"], curve["accuracy"], s=size, color=colour)
-        low = min(low, *curve["confidence"], *curve["accuracy"])
-    edge = max(0.0, low - 0.05)
-    axes.set(xlim=(edge, 1.02), ylim=(edge, 1.02), xlabel="confidence", ylabel="accuracy")
-    axes.set_title("When it says 90 %, is it right 90 % of the time?")
-    axes.legend(loc="upper left")
-    return figure
+    """Accuracy over confidence for each system, in the book's colours (`evaluation.pictures`)."""
+    return pictures.reliability_curve(curves, COLOURS)
 
 
 def differences(table: pd.DataFrame, reference: str, score: str = "accuracy") -> Figure:
