@@ -91,12 +91,19 @@ def test_predictions_are_pieces_of_the_context_or_empty(finder, capsys, monkeypa
 def test_half_a_character_on_standard_input_is_one_sentence(finder, capsys, monkeypatch):
     line = b'{"question": "Who?", "context": "Ann\\ud800"}\n'
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
-    assert main(["predict", str(finder / "model")]) == 2
-    assert "line 1 of standard input holds half a character" in capsys.readouterr().err
+    assert main(["predict", str(finder / "model")]) == 3
+    assert "line 1 holds half a character" in json.loads(capsys.readouterr().out)["error"]
 
 
-@pytest.mark.parametrize("line", [b'{"question": "Who?"}\n', b'{"question": null, "context": ["a"]}\n'])
-def test_standard_input_that_is_no_json_is_one_sentence(finder, capsys, monkeypatch, line):
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        (b'{"question": "Who?"}\n', 2, "has no column 'context'"),
+        (b'{"question": "Who?", "context": ["a"]}\n', 3, "is a list or an object"),
+        (b"Who?\n", 3, "line 1 is not JSON"),
+    ],
+)
+def test_standard_input_that_is_no_question_is_told(finder, capsys, monkeypatch, line, code, says):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
-    assert main(["predict", str(finder / "model")]) == 2
-    assert "line 1 of standard input is no JSON object with question and context" in capsys.readouterr().err
+    assert main(["predict", str(finder / "model")]) == code
+    assert says in "".join(capsys.readouterr())
