@@ -64,12 +64,10 @@ def _(task: Classification, predictions: np.ndarray, references: np.ndarray) -> 
     losses = -np.log(np.clip(predictions[np.arange(len(references)), references], FLOOR, None))
     rows = zip(references, predicted, predictions.max(-1), losses, strict=True)
     counts = confusion(references, predicted, names)
-    right = np.diag(counts)
+    sums = zip(np.diag(counts), counts.sum(axis=0), counts.sum(axis=1), strict=True)
     return Analysis(
         rows=[_row(names[gold], names[found], float(p), float(loss)) for gold, found, p, loss in rows],
-        classes=by_class(
-            dict(zip(names, zip(right, counts.sum(axis=0), counts.sum(axis=1), strict=True), strict=True))
-        ),
+        classes=by_class(dict(zip(names, sums, strict=True))),
         confusion=counts,
         confidence=reliability(predictions, references),
     )
