@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
+from transformers import PreTrainedTokenizerBase
 
 from helpers import evaluation, models, saving
 from helpers.data.corpus import Corpus
@@ -49,7 +50,7 @@ def finetune(
     if output is not None:
         saving.check_free(output)
     tokenizer = models.tokenizer(name)
-    _note_cuts(task, task.truncated(tokenizer, data["train"]), len(data["train"]), note)
+    _check_lengths(task, tokenizer, data, note)
     built = task.build(name, seed=recipe.seed)
     where = f"; checkpoints in {checkpoints.work_folder(output)}" if output is not None else ""
     note(f"training {recipe.epochs} epochs{where}")
@@ -122,9 +123,13 @@ def _scored(run: Run, corpus: Corpus) -> Run:
     return replace(run, ladder=ladder, scores=scores)
 
 
-def _note_cuts(task: Task, cuts: int, rows: int, note: Note) -> None:
-    if cuts:
-        note(
-            f"{cuts:,} of {rows:,} training texts were cut to {task.max_length} tokens; raise max_length "
-            "(--max-length) to keep more"
+def _check_lengths(task: Task, tokenizer: PreTrainedTokenizerBase, data: DatasetDict, note: Note) -> None:
+    """Tell how many training texts are cut; a test row that cannot be read is named here, before anything is trained."""
+    task.reported_task(tokenizer).encode(tokenizer, data["test"])
+    if cuts := task.truncated(tokenizer, data["train"]):
+        window = tokenizer.model_max_length
+        remedy = (
+            "raise max_length (--max-length) to keep more" if task.max_length < window else "the model reads no more"
         )
+        limit = min(task.max_length, window)
+        note(f"{cuts:,} of {len(data['train']):,} training texts were cut to {limit:,} tokens; {remedy}")
