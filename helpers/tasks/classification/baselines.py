@@ -10,6 +10,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from sbclassifier import Classifier, ClassifierDb, tokenize_text
 from scipy.special import softmax
+from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
@@ -27,7 +28,7 @@ def ladder(data: DatasetDict, task) -> dict[str, np.ndarray]:
     """The baselines that the shell compares with, by name: predictions on the test rows."""
     return {
         "majority": majority(data["train"], data["test"]),
-        "tf-idf": tfidf(data["train"], data["validation"], data["test"]),
+        "tf-idf": tfidf(data["train"], data["validation"], data["test"], data.get("rest")),
     }
 
 
@@ -37,12 +38,20 @@ def majority(train: Dataset, test: Dataset) -> np.ndarray:
     return np.tile(counts / counts.sum(), (len(test), 1))  # (N, C)
 
 
-def tfidf(train: Dataset, validation: Dataset, test: Dataset) -> np.ndarray:
-    """TF-IDF of words and pairs of words with logistic regression, the classical model for short texts."""
+def tfidf(train: Dataset, validation: Dataset, test: Dataset, rest: Dataset | None = None) -> np.ndarray:
+    """TF-IDF of words and pairs of words with logistic regression, the classical model for short texts.
+
+    Args:
+        rest: where validation rows are training rows too, the other ones: the regularisation is chosen by fitting
+            these, and the model is then fitted to all.
+    """
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=1, token_pattern=r"(?u)\b\w+\b")
-    features = [vectorizer.fit_transform(train["text"])]
-    features += [vectorizer.transform(part["text"]) for part in (validation, test)]
-    return regression(features, train, validation)
+    first = train if rest is None else rest
+    features = [vectorizer.fit_transform(first["text"]), vectorizer.transform(validation["text"])]
+    model = best_regression(features[0], first["label"], features[1], validation["label"])
+    if rest is not None:
+        model = clone(model).fit(vectorizer.fit_transform(train["text"]), train["label"])
+    return _of_all_classes(model, vectorizer.transform(test["text"]), train)
 
 
 def naive_bayes(train: Dataset, validation: Dataset, test: Dataset) -> np.ndarray:

@@ -17,7 +17,7 @@ def ladder(data: DatasetDict, task) -> dict[str, np.ndarray]:
     """The baselines that the shell compares with, by name: predictions on the test rows."""
     return {
         "most frequent": most_frequent(data["train"], data["test"]),
-        "tf-idf": tfidf(data["train"], data["validation"], data["test"]),
+        "tf-idf": tfidf(data["train"], data["validation"], data["test"], data.get("rest")),
     }
 
 
@@ -28,22 +28,30 @@ def most_frequent(train: Dataset, test: Dataset) -> np.ndarray:
     return np.tile(chosen.astype(float), (len(test), 1))
 
 
-def tfidf(train: Dataset, validation: Dataset, test: Dataset) -> np.ndarray:
-    """TF-IDF of words and pairs of words with a logistic regression for each label, and its threshold."""
+def tfidf(train: Dataset, validation: Dataset, test: Dataset, rest: Dataset | None = None) -> np.ndarray:
+    """TF-IDF of words and pairs of words with a logistic regression for each label, and its threshold.
+
+    Args:
+        rest: where validation rows are training rows too, the other ones: regularisation and thresholds are chosen by
+            fitting these, and the models are then fitted to all.
+    """
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
-    features = vectorizer.fit_transform(train["text"][:])
-    choosing, held_out = (vectorizer.transform(part["text"][:]) for part in (validation, test))
-    truth, best = _matrix(validation), (-1.0, None, None)
+    first = train if rest is None else rest
+    features, choosing = vectorizer.fit_transform(first["text"][:]), vectorizer.transform(validation["text"][:])
+    truth, best = _matrix(validation), (-1.0, None, None, None)
     for strength in STRENGTHS:
-        models = [_regression(features, column, strength) for column in _matrix(train).T]
+        models = [_regression(features, column, strength) for column in _matrix(first).T]
         scores = _probabilities(models, choosing)
         thresholds = best_thresholds(scores, truth)
         decided = scores >= thresholds
         f1 = 2 * (decided & truth).sum() / max(1, decided.sum() + truth.sum())
         if f1 > best[0]:
-            best = (f1, models, thresholds)
-    _, models, thresholds = best
-    return (_probabilities(models, held_out) >= thresholds).astype(float)
+            best = (f1, strength, models, thresholds)
+    _, strength, models, thresholds = best
+    if rest is not None:
+        features = vectorizer.fit_transform(train["text"][:])
+        models = [_regression(features, column, strength) for column in _matrix(train).T]
+    return (_probabilities(models, vectorizer.transform(test["text"][:])) >= thresholds).astype(float)
 
 
 def _regression(features, column: np.ndarray, strength: float) -> LogisticRegression | float:
