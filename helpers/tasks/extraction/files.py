@@ -1,6 +1,7 @@
 """Questions with answers in a context: anyone's files to a `Corpus`."""
 
 import json
+import warnings
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from helpers.data.corpus import Corpus, question_corpus, question_rows
 from helpers.data.formats import Number
 from helpers.data.splits import normalised, split_groups
 from helpers.errors import InputError
-from helpers.text import whole_word_spans
+from helpers.tasks.extraction import places
 
 SHAPES = ("squad",)
 
@@ -67,17 +68,22 @@ def read(
 
     An answer is a text that stands in the context, an empty one for none, or what SQuAD has: lists `text` and
     `answer_start`, or a list of objects with one of each. Of a text that stands in several places the first is taken,
-    words of their own before parts of other words.
+    words of their own before parts of other words; a warning counts the rows where there was a choice.
 
     Raises InputError, naming the row, for a missing column, an empty question or context, and an answer that does not
     stand in its context.
     """
     table = files.read(path, format, SHAPES)
     rows = _texts(table, question, context, path)
-    values = zip(rows.index, files.column(table, answer, path), rows["context"], strict=True)
-    rows["answers"] = [_answers(value, text, row, path) for row, value, text in values]
+    values = [_opened(value) for value in files.column(table, answer, path)]
+    triples = zip(rows.index, values, rows["context"], strict=True)
+    rows["answers"] = [_answers(value, text, row, path) for row, value, text in triples]
     if not any(len(answers["text"]) for answers in rows["answers"]):
         raise InputError(f"no row of '{path}' has an answer, so that nothing can be learnt or scored; fill '{answer}'")
+    given = zip(values, rows["answers"], strict=True)
+    chosen = [[] if isinstance(value, dict) else answers["text"] for value, answers in given]
+    if note := places.choice_note(chosen, rows["context"]):
+        warnings.warn(f"'{path}': {note}", stacklevel=2)
     rows.attrs["format"] = table.attrs["format"]
     return rows
 
@@ -109,11 +115,10 @@ def _texts(rows: pd.DataFrame, question: str, context: str, path: str | Path) ->
 
 
 def _answers(value, context: str, row: int, path: str | Path) -> dict:
-    """The lists `text` and `answer_start` of SQuAD from a cell.
+    """The lists `text` and `answer_start` of SQuAD from a cell that `_opened` has opened.
 
     A cell is a text, a list of texts, an object with both lists, or a list of objects with one text and place each.
     """
-    value = _opened(value)
     if isinstance(value, dict):
         texts, starts = _both(value, row, path)
     else:
@@ -121,11 +126,10 @@ def _answers(value, context: str, row: int, path: str | Path) -> dict:
         texts = [str(text) for text in items if str(text).strip()] if items is not None else []
         if items is None and not pd.isna(value) and str(value).strip():
             texts = [files.spelled(value)]
-        # The first place where no letter or digit stands beside it: 10 is no answer inside of 2010.
-        starts = [next((start for start, _ in whole_word_spans(text, context)), context.find(text)) for text in texts]
+        starts = [places.place(text, context) for text in texts]
     for text, start in zip(texts, starts, strict=True):
-        if start < 0 or context[start : start + len(text)] != text:
-            raise InputError(f"the answer '{text[:40]}' in row {row} of '{path}' {_misplaced(text, start, context)}")
+        if wrong := places.misplaced(text, context, start):
+            raise InputError(f"the answer '{text[:40]}' in row {row} of '{path}' {wrong}")
     return {"text": texts, "answer_start": starts}
 
 
@@ -158,17 +162,3 @@ def _number(value) -> str:
     if not isinstance(value, Number):
         raise ValueError(f"{value} is no number")
     return value
-
-
-def _misplaced(text: str, start: int, context: str) -> str:
-    """What is wrong with a place, and what to do."""
-    found = context.find(text)
-    if found < 0:
-        return (
-            "does not stand in its context; copy it letter by letter from there, or leave it empty for a question "
-            "without an answer"
-        )
-    return (
-        f"does not stand at character {start} of its context but at {found}; count the characters before it, from 0 "
-        "(not bytes, and not the units of other programs, for which an emoji is two), or give the text alone"
-    )

@@ -9,8 +9,8 @@ import regex
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from helpers.errors import InputError
 from helpers.metrics import squad
+from helpers.text import AS_TEXT
 
 BATCH = 100  # rows tokenised together; their offsets take memory until they are packed
 NEVER = 1e30  # a threshold that no margin passes, finite so that JSON can hold it
@@ -117,7 +117,7 @@ def whole_graphemes(text: str, start: int, end: int) -> tuple[int, int]:
 def cut(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int) -> list[str]:
     """The texts, each cut after its first `limit` tokens."""
     texts = [text[: 100 * limit] for text in texts]  # a token is hardly ever longer, and a long text costs time
-    encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    encoded = tokenizer(texts, add_special_tokens=False, return_offsets_mapping=True, **AS_TEXT)["offset_mapping"]
     ends = [offsets[limit - 1][1] if len(offsets) > limit else None for offsets in encoded]
     return [text[:end] for text, end in zip(texts, ends, strict=True)]
 
@@ -130,27 +130,6 @@ def pack_offsets(offsets: np.ndarray) -> bytes:
 def unpack_offsets(content: bytes) -> np.ndarray:
     """The offsets that `pack_offsets` packed, shape (n, 2)."""
     return np.frombuffer(content, dtype="<i4").reshape(-1, 2)
-
-
-def window_labels(given: dict, context: str, offsets: np.ndarray, first: int, row: int) -> dict:
-    """The right texts, and the positions of the first of them in a window, 0 and 0 if it is not wholly inside."""
-    texts, starts = list(given["text"]), list(given["answer_start"])
-    labels = {"answers": texts, "start": 0, "end": 0}
-    if not texts:
-        return labels
-    begin, stop = starts[0], starts[0] + len(texts[0])
-    if not texts[0].strip() or context[begin:stop] != texts[0]:
-        raise InputError(
-            f"answer '{texts[0][:40]}' in row {row + 1} does not stand in its context at character {begin}; "
-            "give answers that are pieces of the context, and where each starts"
-        )
-    begin, stop = whole_graphemes(context, begin, stop)
-    if len(offsets) and offsets[0, 0] <= begin and stop <= offsets[-1, 1]:
-        start = int(np.searchsorted(offsets[:, 1], begin, side="right"))
-        end = int(np.searchsorted(offsets[:, 0], stop, side="left")) - 1
-        if start <= end:
-            labels |= {"start": first + start, "end": first + end}
-    return labels
 
 
 def legal_spans(start: np.ndarray, end: np.ndarray, row: dict, max_answer: int, k: int) -> list[Span]:

@@ -20,6 +20,7 @@ from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.metrics import squad
 from helpers.tasks.base import Task, given
+from helpers.tasks.extraction.labels import add_labels
 from helpers.tasks.extraction.spans import (
     BATCH,
     Span,
@@ -29,8 +30,8 @@ from helpers.tasks.extraction.spans import (
     legal_spans,
     pack_offsets,
     unpack_offsets,
-    window_labels,
 )
+from helpers.text import AS_TEXT
 
 ILLEGAL = torch.finfo(torch.float32).min  # a logit that the softmax turns into 0, and that no sum turns into NaN
 
@@ -80,8 +81,8 @@ class Extraction(Task):
         `example`, the row of `data`; its `context`. Labelled rows also give `answers`, the texts that count as right,
         and `start` and `end`, the positions of the first of them in the window, 0 if it is not wholly there.
 
-        Raises InputError if the tokenizer does not return the characters of its tokens, or if the answer of a row does
-        not stand in its context where `answer_start` says.
+        Raises InputError if the tokenizer does not return the characters of its tokens, if the answer of a row does not
+        stand in its context where `answer_start` says, or if it is of characters that the model does not read.
         """
         if not tokenizer.is_fast:
             raise InputError(f"the tokenizer {type(tokenizer).__name__} tells no offsets; use a fast tokenizer")
@@ -102,6 +103,7 @@ class Extraction(Task):
             return_offsets_mapping=True,
             return_attention_mask=False,
             return_token_type_ids="token_type_ids" in tokenizer.model_input_names,
+            **AS_TEXT,
         )
         windows = []
         for i, sample in enumerate(encoded["overflow_to_sample_mapping"]):
@@ -109,11 +111,10 @@ class Extraction(Task):
             first = inside[0] if inside else len(encoded["input_ids"][i])
             offsets = np.array(encoded["offset_mapping"][i][first : first + len(inside)], np.int32).reshape(-1, 2)
             row = {name: encoded[name][i] for name in ("input_ids", "token_type_ids") if name in encoded}
-            row |= {"first": first, "offsets": pack_offsets(offsets), "example": begin + sample}
-            row["context"] = rows["context"][sample]
-            if "answers" in rows:
-                row |= window_labels(rows["answers"][sample], row["context"], offsets, first, begin + sample)
-            windows.append(row)
+            row |= {"first": first, "offsets": pack_offsets(offsets)}
+            windows.append(row | {"example": begin + sample, "context": rows["context"][sample]})
+        if "answers" in rows:
+            add_labels(windows, rows["answers"], begin)
         return windows
 
     @classmethod

@@ -130,9 +130,14 @@ def labelled(path: str | Path, task, **columns: str | None) -> Dataset:
 
 
 def unlabelled(rows: pd.DataFrame, path: str | Path, tokens: str = "tokens", format: str | None = None) -> Dataset:
-    """The words of a table, as `helpers.data.streams` reads it piece by piece from `path`."""
+    """The words of a table, or the texts, as `helpers.data.streams` reads it piece by piece from `path`."""
     table = rows if _conll_format(Path(path), format) else shapes.as_columns(rows, path, SHAPES, format)
-    return Dataset.from_dict({"tokens": _lists(table, tokens, path).tolist()})
+    cells = files.column(table, tokens, path)
+    written = cells.map(lambda cell: isinstance(cell, str) and cell.strip() != "")
+    words = _lists(table[~written], tokens, path)
+    return Dataset.from_dict(
+        {"tokens": words.reindex(table.index, fill_value=None).tolist(), "text": cells.where(written, None).tolist()}
+    )
 
 
 def _conll_format(path: Path, format: str | None) -> bool:

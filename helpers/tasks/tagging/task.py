@@ -82,7 +82,7 @@ class Tagging(Task):
         return {"crf": self.transition_learning_rate}
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> Dataset:
-        """Turn `tokens` (words) or `text`, and `tags` (ids, optional), into the windows of `windows`.
+        """Turn `tokens` (words, or a text) and `tags` (ids, optional) into the windows of `windows`.
 
         Columns: those of `windows`, and where there are tags, `labels`, the ids of the words that the window owns;
         `before`, the tag of the word before them, IGNORE at the beginning of a sentence; `last`, whether they end it.
@@ -224,6 +224,10 @@ class Tagging(Task):
                 {"kind": kind, "start": start, "end": end, "text": text[start:end]} for start, end, kind in found
             ]
         return result
+
+    def row(self, fields: dict[str, str]) -> dict:
+        """A text, which `encode` cuts into words."""
+        return {"tokens": fields["text"]}
 
     @property
     def limit(self) -> str:

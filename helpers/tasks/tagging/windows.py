@@ -18,16 +18,17 @@ BATCH = 1000  # sentences that are tokenised together
 def words_of(row: dict) -> tuple[str, np.ndarray]:
     """The text of a row, and the characters [start, end) of each of its words, shape (W, 2).
 
-    A row has `tokens`, words that somebody else has cut; they stand in the text with a blank between them. Or it has
-    `text`, which is cut here.
+    A row has `tokens`, a list of words, which stand in the text with a blank between them. Or it has a text, as
+    `tokens` or as `text`, which is cut into words here.
     """
-    tokens, text = row.get("tokens"), row.get("text")
+    tokens = row.get("tokens")
+    text = tokens if isinstance(tokens, str) else row.get("text")
     if isinstance(tokens, list):
         lengths = np.array([len(token) for token in tokens], dtype=int)
         ends = np.cumsum(lengths + 1) - 1
         return " ".join(tokens), np.stack([ends - lengths, ends], axis=1)
     if not isinstance(text, str):
-        raise InputError(f"a row is {str(row)[:60]}; give it 'tokens', a list of words, or 'text', a string")
+        raise InputError(f"a row is {str(row)[:60]}; give it 'tokens', a list of words or a text")
     return text, np.array(word_spans(text), dtype=int).reshape(-1, 2)
 
 

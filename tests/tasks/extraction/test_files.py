@@ -35,6 +35,19 @@ def test_answers_are_read_as_text_as_list_or_as_squad_has_them(tmp_path):
     assert found[3:] == [{"text": [], "answer_start": []}] * 4
 
 
+def test_rows_in_which_an_answer_has_several_places_are_counted(tmp_path):
+    rows = [
+        {"q": "What?", "c": "art and art", "a": answer}
+        for answer in ("art", ["and"], {"text": ["art"], "answer_start": [8]})
+    ]
+    path = jsonl(tmp_path / "q.jsonl", *rows, {"q": "What?", "c": "It started", "a": "art"})
+    with pytest.warns(
+        UserWarning, match="q.jsonl': in 2 of 4 rows an answer stands more than once in its context"
+    ) as told:
+        found = files.read(path, "q", "c", "a")["answers"].tolist()
+    assert len(told) == 1 and [answers["answer_start"] for answers in found] == [[0], [4], [8], [5]]
+
+
 def test_a_csv_file_may_hold_squad_s_answers_as_json(tmp_path):
     row = {"question": "What?", "context": "a cat", "answers": json.dumps({"text": ["cat"], "answer_start": [2]})}
     pd.DataFrame([row, row | {"answers": "cat"}, row | {"answers": ""}]).to_csv(tmp_path / "q.csv", index=False)
@@ -60,7 +73,7 @@ def test_answers_that_are_numbers_keep_their_spelling(tmp_path):
 def test_an_answer_at_another_place_is_told_where_it_stands(tmp_path):
     answer = {"text": ["cat"], "answer_start": [3]}
     path = jsonl(tmp_path / "q.jsonl", {"q": "What?", "c": "a cat", "a": answer})
-    with pytest.raises(InputError, match="does not stand at character 3 of its context but at 2; count"):
+    with pytest.raises(InputError, match="does not stand at character 3 of its context but at 2;"):
         files.read(path, "q", "c", "a")
 
 

@@ -2,10 +2,12 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from helpers.errors import InputError
 from helpers.tasks.tagging import files
+from helpers.tasks.tagging.windows import words_of
 
 CONLL = "-DOCSTART- O\n\nRome NNP B-LOC\nfell VBD O\n\nMary NNP B-PER\nAnn NNP I-PER\n"
 
@@ -88,8 +90,15 @@ def test_odd_lines_of_a_conll_file(tmp_path):
     assert rows["group"].tolist() == ["0", "1"]
     with pytest.raises(InputError, match=r"line 1 of .*; write a word"):
         files.read(write(tmp_path / "b.conll", "Rome\tB-LOC\t\n"))
-    lines = write(tmp_path / "c.txt", "Ann sings\r\nin Paris .\n")
-    assert files.words(lines) == [["Ann", "sings"], ["in", "Paris", "."]]
+
+
+def test_a_row_without_tags_is_a_list_of_words_or_a_text():
+    table = pd.DataFrame({"tokens": [["Ann", "sings"], "in Paris, now", ["."]]}, index=[1, 2, 3])
+    rows = files.unlabelled(table, "a.jsonl").to_list()
+    assert [words_of(row)[0] for row in rows] == ["Ann sings", "in Paris, now", "."]
+    assert [len(words_of(row)[1]) for row in rows] == [2, 4, 1]
+    with pytest.raises(InputError, match="tokens in row 2 of"):
+        files.unlabelled(pd.DataFrame({"tokens": ["Ann", " "]}, index=[1, 2]), "a.jsonl")
 
 
 def test_a_named_group_stays_in_one_split(tmp_path):
