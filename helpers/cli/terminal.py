@@ -3,7 +3,7 @@
 import os
 import sys
 
-FILES = "CSV, TSV, JSONL or Parquet file in UTF-8; for tagging also CoNLL columns"
+FILES = "CSV, TSV, JSON, JSONL or Parquet file in UTF-8, with .gz or without; for tagging also CoNLL columns"
 
 
 def note(sentence: str) -> None:

@@ -31,9 +31,15 @@ LOCK, MODEL = "lock", "model"  # all that a folder holds while a model is writte
 
 
 def check_free(output: str | Path) -> None:
-    """InputError if something stands at `output` already: nothing is ever overwritten."""
+    """InputError if something stands at `output` already, which is never overwritten, or a file where its folder is.
+
+    Folders above it are made when it is written.
+    """
     if Path(output).exists():
         raise InputError(f"the output folder '{output}' exists already; choose another name, or move it away")
+    above = next(folder for folder in Path(output).absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise InputError(f"the output '{output}' cannot be made, because '{above}' is a file; choose another folder")
 
 
 def save(

@@ -1,6 +1,10 @@
 """A saved model is complete, loads without this package, and overwrites nothing."""
 
 import json
+import os
+import stat
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +16,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from helpers import saving
 from helpers.data.corpus import text_corpus
 from helpers.errors import InputError
+from helpers.saving import folder
 from helpers.training import checkpoints, loop
 
 FRAME = pd.DataFrame({"text": ["w1 w2", "w40 w41"], "label": ["no", "yes"]})
@@ -65,6 +70,49 @@ def test_an_output_that_exists_is_not_touched(tmp_path, run):
         run.save(tmp_path / "model", CARD)
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["mine.txt"]
     assert checkpoints.newest(tmp_path / "model.training") is not None
+
+
+def test_an_output_below_missing_folders_is_free_and_one_below_a_file_is_one_sentence(tmp_path):
+    saving.check_free(tmp_path / "a" / "b" / "model")
+    (tmp_path / "a").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot be made, because '.*a' is a file; choose another folder"):
+        saving.check_free(tmp_path / "a" / "b" / "model")
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+def test_every_file_of_a_saved_model_has_the_mode_that_the_umask_gives(tmp_path, run, umask):
+    before = os.umask(umask)
+    try:
+        folder = run.save(tmp_path / "model", CARD)
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o666 & ~umask}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o777 & ~umask
+
+
+KILLED = """
+import os, sys, signal
+from pathlib import Path
+from helpers.saving import folder
+with folder._scratch(Path(sys.argv[1])) as scratch:
+    scratch.mkdir()
+    (scratch / "model.safetensors").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_save_left_goes_with_the_next_and_nothing_else_does(tmp_path, run):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "model")], check=False)
+    (left,) = tmp_path.glob("model.saving-*")
+    kept = ["model.saving-notes/lock", "model.saving-notes/mine.txt", "model.saving-2/model/a", "model2.saving-3/lock"]
+    for name in kept:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with folder._scratch(tmp_path / "model") as other:  # a save that goes on elsewhere
+        run.save(tmp_path / "model", CARD)
+        assert other.parent.is_dir() and not left.exists()
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*.saving-*/**/*") if path.is_file()}
+    assert files == set(kept)
 
 
 def test_a_folder_without_a_model_is_one_sentence(tmp_path):
