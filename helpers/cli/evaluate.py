@@ -1,25 +1,37 @@
 """`helpers evaluate`: score a trained model on labelled rows."""
 
 import argparse
+from pathlib import Path
 
 from helpers.cli import options as task_options
 from helpers.cli.terminal import FILES, note
-from helpers.errors import InputError
 from helpers.tasks import registry
 
 
 def add(verb: argparse.ArgumentParser) -> None:
     """Put the options on the verb."""
     verb.add_argument("--data", required=True, help=FILES)
+    verb.add_argument(
+        "--report", metavar="FOLDER", help="write the error analysis, with pictures, into this new folder"
+    )
+    verb.add_argument("--no-texts", action="store_true", help="leave texts of the rows out of the error analysis")
     verb.add_argument("--baselines", metavar="FILE", help="training rows, to score cheaper systems on --data as well")
+    verb.add_argument(
+        "--validation",
+        metavar="FILE",
+        help="rows to choose the baselines' settings by (default: a part of --baselines)",
+    )
     task_options.add(verb, "evaluate")
 
 
 def run(options: argparse.Namespace) -> None:
     """Score the model; prints its scores, and the ladder where baselines are asked for."""
     from helpers import saving
+    from helpers.workflow.baselines import taught
     from helpers.workflow.finetune import FINE_TUNED, evaluate, one_group_warning
 
+    if options.report:
+        saving.check_free(options.report)
     predictor = saving.load(options.model)
     task = predictor.task
     files = registry.wing(task.name, "files")
@@ -27,33 +39,28 @@ def run(options: argparse.Namespace) -> None:
     columns = task_options.values(options, task.name, "COLUMNS")
     test, baselines = files.labelled(options.data, task, **columns), {}
     if options.baselines:
-        data = _training_rows(options, files, columns, test)
-        baselines = registry.wing(task.name, "baselines").ladder(data, task)
+        given = {"validation": options.validation, "columns": columns}
+        baselines = taught(task, options.baselines, options.data, **given)
     if sentence := one_group_warning(test):
         note(sentence)
-    table, scores = evaluate(predictor, test, baselines)
+    table, scores, analysis = evaluate(predictor, test, baselines)
     last, metric = table.loc[FINE_TUNED], task.reported_task(predictor.tokenizer).selection_metric
     print(f"{metric} {last[metric]:.3f} [{last['low']:.3f}, {last['high']:.3f}] n={last['n']:.0f}")
     for name, value in scores.items():
         print(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}")
+    if analysis.classes is not None:
+        print(analysis.classes.round(3).to_string())
     if baselines:
         print(table.round(3).to_string())
+    if options.report:
+        _report(options, analysis, test, table)
 
 
-def _training_rows(options, files, columns: dict, test):
-    """The rows to score on, with rows for the baselines to learn from.
+def _report(options, analysis, test, table) -> None:
+    from helpers.workflow import report
 
-    InputError if the two share texts or groups, or have other labels.
-    """
-    from helpers.data.corpus import label_feature
-
-    paths = {"train": options.baselines, "test": options.data}
-    files.check_apart({name: files.read(path, **columns) for name, path in paths.items()}, paths)
-    data = files.corpus(options.baselines, **columns).data
-    if label_feature(data["train"]) != label_feature(test):
-        raise InputError(
-            f"'{options.baselines}' has other labels than the model in '{options.model}'; "
-            "give the rows that it was trained on"
-        )
-    data["test"] = test
-    return data
+    folder, title = Path(options.report), f"{Path(options.model).name} on {Path(options.data).name}"
+    folder.mkdir(parents=True)
+    note(
+        f"error analysis in {report.write(folder, analysis, test, title=title, ladder=table, texts=not options.no_texts)}"
+    )
