@@ -61,6 +61,5 @@ def _report(options, analysis, test, table) -> None:
 
     folder, title = Path(options.report), f"{Path(options.model).name} on {Path(options.data).name}"
     folder.mkdir(parents=True)
-    note(
-        f"error analysis in {report.write(folder, analysis, test, title=title, ladder=table, texts=not options.no_texts)}"
-    )
+    page = report.write(folder, analysis, test, title=title, ladder=table, texts=not options.no_texts)
+    note(f"error analysis in {page}")
