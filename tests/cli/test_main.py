@@ -228,7 +228,7 @@ def test_a_spreadsheet_of_other_people_s_with_twenty_classes_is_learnt_and_read(
 def test_a_class_with_too_few_rows_for_three_splits_is_one_sentence(body, tmp_path, capsys):
     data = tickets(tmp_path / "tickets.csv", count=59)
     assert train(body, data, tmp_path / "model", "--text", "What is wrong?", "--label", "Queue") == 2
-    assert "helpers: label 'queue 19' has too few rows after removing dup" in capsys.readouterr().err
+    assert "label 'queue 19' (2) of " in (said := capsys.readouterr().err) and "--min-rows 3" in said
     assert names_in(tmp_path) == ["tickets.csv"]
 
 
