@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 import tiny_decoder as tiny
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from tokenizers import processors
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
 from helpers import Generation, evaluation, models, saving
-from helpers.data.corpus import DataCard
+from helpers.data.corpus import Corpus, DataCard
 from helpers.errors import InputError
 from helpers.tasks.base import IGNORE
 from helpers.tasks.generation.likelihood import likelihood, token_table
 from helpers.tasks.generation.task import token_losses
 from helpers.tasks.registry import from_dict
 from helpers.training import loop
+from helpers.workflow.finetune import finetune
 
 CARD = DataCard("x", "y", "z", "row", "none", rows={}, labels={}, words={})
 CHAT = [
@@ -515,3 +516,17 @@ def test_half_a_character_is_one_sentence():
         likelihood(tiny.model(), tiny.tokenizer(), ["whole \U0001f600", "half \ud83d"])
     with pytest.raises(InputError, match=r"the system turn 'Be kind\\udcff' holds half a character"):
         Generation(system="Be kind\udcff")
+
+
+def test_a_test_row_that_is_too_long_is_named_before_training(tmp_path):
+    tiny.model().save_pretrained(tmp_path)
+    tiny.tokenizer().save_pretrained(tmp_path)
+    test = pairs(("a", "B"), ("c" * 125, "B"))  # 127 tokens of the 128, but an answer may have eight
+    corpus = Corpus(DatasetDict(train=tiny.rows(), validation=tiny.rows(6, 1), test=test), CARD)
+    told = []
+    sentence = (
+        r"^prompt in row 2 needs 125 tokens .* max_new_tokens \(--max-new-tokens\) is 8, and the model reads 128; sho"
+    )
+    with pytest.raises(InputError, match=sentence):
+        finetune(tiny.PLAIN, corpus, tiny.recipe(), model=str(tmp_path), note=told.append)
+    assert told == []
