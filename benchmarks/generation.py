@@ -30,7 +30,7 @@ SYSTEMS = {
         "train_sampling_strategy": "group_by_length",
         "gradient_checkpointing": False,
     },
-    "helpers, in two pieces": {"accumulate": 2},
+    "helpers, in one piece": {"piece_tokens": 10**9},
     "helpers": {},
 }
 LEARNING_RATE, BATCH_ROWS = 2e-5, 8
@@ -117,7 +117,7 @@ def _in_our_order(task, encoded) -> list[dict]:
     from helpers.data.batching import length_batches
 
     lengths, recipe = [len(ids) for ids in encoded["input_ids"]], Recipe()
-    order = length_batches(lengths, batch_rows=BATCH_ROWS, batch_tokens=recipe.batch_tokens, seed=recipe.seed)
+    order = length_batches(lengths, batch_rows=BATCH_ROWS, seed=recipe.seed)
     alone = [task.collate([encoded[i]]) for batch in order for i in batch]  # one row needs no padding
     return [{name: values[0].tolist() for name, values in row.items()} for row in alone]
 

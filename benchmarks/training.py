@@ -32,6 +32,7 @@ SYSTEMS = {
     "Trainer, bf16, by length": {"bf16": True, "train_sampling_strategy": "group_by_length"},
     "helpers, 8 rows": {"batch_rows": 8, "learning_rate": 5e-5},
     "helpers": {"learning_rate": LARGER_STEPS},
+    "helpers, in one piece": {"learning_rate": LARGER_STEPS, "piece_tokens": 10**9},
     "helpers, no attention dropout": {"learning_rate": LARGER_STEPS, "attention_dropout": 0.0},
     "helpers, that and 128 rows": {"learning_rate": LARGER_STEPS, "attention_dropout": 0.0, "batch_rows": 128},
 }

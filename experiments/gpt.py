@@ -18,7 +18,7 @@ from helpers.tasks.generation.likelihood import likelihood
 CORPUS, MODEL = "parameters", "decoder"
 TRAIN_ROWS, CHOOSE_ON, TEST_ROWS, GENERAL_ROWS = 128, 16, 60, 40
 RATES = {"full": 1e-4, "lora": 1e-3}
-RECIPE = {"epochs": 2, "batch_rows": 8}
+RECIPE = {"learning_rate": RATES["full"], "epochs": 2, "batch_rows": 8}
 TASK = Generation(template="plain", max_new_tokens=64)
 
 

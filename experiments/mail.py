@@ -33,7 +33,8 @@ EXPERIMENTS = {"mail-scores": mail_scores}
 
 def recipe(about: dict) -> dict:
     """The settings of a fine-tuned model."""
-    return {"epochs": 2 if about["train_rows"] == ROWS else 3, "attention_dropout": 0.0, "seed": about["seed"]}
+    epochs = 2 if about["train_rows"] == ROWS else 3
+    return {"learning_rate": 1e-4, "epochs": epochs, "attention_dropout": 0.0, "seed": about["seed"]}
 
 
 def _splits(

@@ -40,7 +40,8 @@ EXPERIMENTS = {"news-curve": news_curve}
 def recipe(about: dict) -> dict:
     """The settings of a fine-tuned model."""
     epochs = EPOCHS.get(about["train_rows"], 2)
-    return {"epochs": epochs, "batch_rows": 16, "attention_dropout": 0.0, "seed": about["seed"]}
+    settings = {"learning_rate": 1e-4, "epochs": epochs, "batch_rows": 16, "attention_dropout": 0.0}
+    return settings | {"seed": about["seed"]}
 
 
 @cache

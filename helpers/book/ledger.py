@@ -28,6 +28,7 @@ HIGHEST = 65_535  # counts are kept as whole numbers of 16 bits, and a probabili
 ZERO_MARGIN = 32_768  # the count that stands for a margin of 0; one more is a hundredth of a nat
 SCORE_STEPS = 10_000  # counts of a score from 0 to 1, such as ROUGE, are ten-thousandths
 ROUGE = ("rouge1", "rouge2", "rougeL")
+_FORMER = ("accumulate", "batch_tokens")  # settings of recorded recipes that `Recipe` no longer has
 
 
 class SpanArrays(NamedTuple):
@@ -133,7 +134,7 @@ class Results:
         recorded = [recipe for recipe in self.frame.get("recipe", []) if isinstance(recipe, dict)]
         if not recorded:
             raise InputError("none of these results was trained; choose others with where")
-        recipes = [Recipe(**recipe).to_dict() for recipe in recorded]
+        recipes = [Recipe(**_todays(recipe)).to_dict() for recipe in recorded]
         differ = [
             key for key in recipes[0] if key != "seed" and any(other[key] != recipes[0][key] for other in recipes)
         ]
@@ -144,12 +145,14 @@ class Results:
     def recipes(self, *keys: str) -> pd.DataFrame:
         """The settings of the trained results: one row for each value of `keys`, in the order of the results.
 
-        Columns: the number of `seeds`, and each setting that differs from the default of `Recipe` in any of them.
+        Columns: the number of `seeds`, and each setting that differs in any of them from what `Recipe` takes by default
+        for a small model and many rows.
         """
-        default = Recipe().to_dict()
+        default = Recipe().resolved(10**6, 10**6, lora=False, device="cpu").to_dict()
         trained = self.frame[[isinstance(recipe, dict) for recipe in self["recipe"]]]
         trained = trained.astype({"train_rows": int} if "train_rows" in trained else {})  # untrained made it floats
-        settings = pd.DataFrame([default | recipe for recipe in trained["recipe"]], index=trained.index, dtype=object)
+        recipes = [default | _todays(recipe) for recipe in trained["recipe"]]
+        settings = pd.DataFrame(recipes, index=trained.index, dtype=object)
         settings = settings.drop(columns="seed")
         changed = [name for name in settings if any(value != default.get(name) for value in settings[name])]
         table = pd.concat([trained[[*keys, "seed"]], settings[changed]], axis=1)
@@ -202,6 +205,11 @@ def _words(value: Any) -> str:
     """A recorded value in a message."""
     value = _key(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _todays(recipe: dict) -> dict:
+    """A recorded recipe without what `Recipe` no longer has: settings that bounded memory and changed nothing else."""
+    return {name: value for name, value in recipe.items() if name not in _FORMER}
 
 
 def _different(values: pd.Series) -> str:

@@ -1,5 +1,6 @@
 """Batches of rows with about the same length, so that little of a batch is padding."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -20,13 +21,20 @@ def on_device(batch: Mapping[str, Tensor], device: torch.device | str) -> dict[s
 
 
 def length_batches(
-    lengths: Sequence[int], *, batch_rows: int, batch_tokens: int, shuffle: bool = True, seed: int = 0, epoch: int = 0
+    lengths: Sequence[int],
+    *,
+    batch_rows: int,
+    batch_tokens: int | None = None,
+    shuffle: bool = True,
+    seed: int = 0,
+    epoch: int = 0,
 ) -> list[list[int]]:
     """Cut the rows of one epoch into batches of similar length.
 
     The rows are shuffled, taken in pools of `POOL * batch_rows`, sorted by length within a pool, and cut so that a
-    batch holds at most `batch_rows` rows and at most `batch_tokens` tokens, padding included. The batches are then
-    shuffled. A row longer than `batch_tokens` stands alone. Without `shuffle` all rows form one sorted pool.
+    batch holds at most `batch_rows` rows and, if it is given, at most `batch_tokens` tokens, padding included. The
+    batches are then shuffled. A row longer than `batch_tokens` stands alone. Without `shuffle` all rows form one sorted
+    pool.
 
     Args:
         lengths: tokens of each row, shape (N,).
@@ -43,13 +51,22 @@ def length_batches(
     for start in range(0, len(order), pool):
         rows = order[start : start + pool]
         rows = rows[np.argsort(lengths[rows], kind="stable")]
-        batches += _sorted_batches(rows.tolist(), lengths, batch_rows, batch_tokens)
+        batches += _sorted_batches(rows.tolist(), lengths, batch_rows, batch_tokens or math.inf)
     if shuffle:
         batches = [batches[i] for i in random.permutation(len(batches))]
     return batches
 
 
-def _sorted_batches(rows: list[int], lengths: np.ndarray, batch_rows: int, batch_tokens: int) -> list[list[int]]:
+def pieces(rows: list[int], lengths: np.ndarray, piece_tokens: int) -> list[list[int]]:
+    """Cut one batch, shortest row first, into pieces of at most `piece_tokens` tokens, padding included.
+
+    Args:
+        lengths: tokens of all rows, shape (N,); a row that is longer than a piece may be stands alone.
+    """
+    return _sorted_batches(rows, lengths, len(rows), piece_tokens)
+
+
+def _sorted_batches(rows: list[int], lengths: np.ndarray, batch_rows: int, batch_tokens: float) -> list[list[int]]:
     """Cut rows sorted by length; the last row of a batch is its longest, so its length is the padded length."""
     batches, batch = [], []
     for row in rows:

@@ -1,20 +1,23 @@
 """Checkpoints of a training run: complete or absent, checked by hash, and without pickle.
 
 They live in `<output>.training`, one folder `step-<n>` each, of which the newest is kept. A folder is filled under
-another name and then renamed, so a run that is killed while it writes leaves the checkpoint before.
+another name and then renamed, so a run that is killed while it writes leaves the checkpoint before. The weights of the
+best evaluation lie beside them rather than in memory, and each checkpoint holds a link to those of its time.
 """
 
 import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from accelerate.utils import broadcast_object_list
 from filelock import FileLock, Timeout
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -24,27 +27,27 @@ from helpers.training.device import is_main_process
 
 Weights = dict[str, Tensor]
 Moments = dict[int, dict[str, Tensor]]
-TENSORS, STATE = "tensors.safetensors", "state.json"
+TENSORS, BEST, STATE = "tensors.safetensors", "best.safetensors", "state.json"
 WRITING, LOCK = "writing", "lock"
 
 
 @dataclass
 class State:
-    """The state of a run: its progress, and the best weights so far. The loop updates it, a checkpoint keeps it.
+    """The state of a run: its progress and its best evaluation so far. The loop updates it, a checkpoint keeps it.
 
     Attributes:
         step: steps that are done.
         seconds: spent on them, without validation and checkpoints.
         history: one row per step, as `Run.history` has them.
         best: the row of the best evaluation so far.
-        best_weights: what the weights were then, by name.
+        best_weights: what the weights were then, by name; in a run with a folder they lie there instead (`save_best`).
     """
 
     step: int = 0
     seconds: float = 0.0
     history: list[dict] = field(default_factory=list)
     best: dict | None = None
-    best_weights: dict[str, Tensor] | None = None
+    best_weights: Weights | None = None
 
 
 def work_folder(output: str | Path) -> Path:
@@ -82,6 +85,8 @@ def alone(work: Path | None) -> Iterator[None]:
         if is_main_process():
             with suppress(OSError):
                 (work / LOCK).unlink(missing_ok=True)
+                if newest(work) is None:
+                    _remove_best(work)
                 work.rmdir()  # if the run has left no checkpoint
 
 
@@ -124,12 +129,14 @@ def save(work: Path, state: State, weights: Weights, moments: Moments, identity:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     tensors = {f"weights.{name}": tensor for name, tensor in weights.items()}
-    tensors |= {f"best.{name}": tensor for name, tensor in (state.best_weights or {}).items()}
     tensors |= {f"optimizer.{i}.{key}": tensor for i, own in moments.items() for key, tensor in own.items()}
     with full_disk_named(scratch):
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, scratch / TENSORS)
     about = {name: getattr(state, name) for name in ("step", "seconds", "history", "best")}
     about |= {"identity": identity, "sha256": _file_digest(scratch / TENSORS)}
+    if state.best is not None:
+        _linked(work / BEST, scratch / BEST)
+        about["best_sha256"] = _file_digest(scratch / BEST)
     (scratch / STATE).write_text(json.dumps(about), encoding="utf-8")
     old = list(work.glob("step-*"))
     if folder not in old:
@@ -154,12 +161,45 @@ def load(work: Path, identity: dict) -> tuple[State, Weights, Moments]:
                 f"the checkpoint '{folder}' was made with {name} {about['identity'].get(name)!r}, not {value!r}; "
                 f"use the same settings and data, or delete '{work}' to start anew"
             )
-    groups: dict[str, dict] = {"weights": {}, "best": {}, "optimizer": {}}
+    groups: dict[str, dict] = {"weights": {}, "optimizer": {}}
     for name, tensor in load_file(folder / TENSORS).items():
         group, rest = name.split(".", 1)
         groups[group][rest] = tensor
-    state = State(about["step"], about["seconds"], about["history"], about["best"], groups["best"] or None)
+    state = State(about["step"], about["seconds"], about["history"], about["best"])
+    if state.best is not None and is_main_process():
+        _linked(folder / BEST, work / BEST)
     return state, groups["weights"], _nested(groups["optimizer"])
+
+
+def save_best(work: Path, weights: Weights) -> None:
+    """Write the weights of the best evaluation into the folder of a run, in place of those before."""
+    scratch = work / f"{BEST}.{WRITING}"
+    with full_disk_named(work):
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, scratch)
+    scratch.replace(work / BEST)
+
+
+@contextmanager
+def best(work: Path) -> Iterator[Mapping[str, Tensor]]:
+    """What `save_best` wrote, of which one weight at a time is in memory."""
+    with safe_open(work / BEST, "pt") as stream:
+        yield _Opened(stream)
+
+
+class _Opened(Mapping):
+    """The tensors of an open file by name, each read when it is asked for."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.stream.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stream.keys())
+
+    def __len__(self) -> int:
+        return len(self.stream.keys())
 
 
 def discard(output: str | Path) -> None:
@@ -169,6 +209,7 @@ def discard(output: str | Path) -> None:
         if path.is_dir() and _is_own(path):
             shutil.rmtree(path, ignore_errors=True)
     with suppress(OSError):
+        _remove_best(work)
         (work / LOCK).unlink(missing_ok=True)
         work.rmdir()
 
@@ -180,23 +221,41 @@ def _may_stand_beside(path: Path) -> bool:
 
 def _is_own(path: Path) -> bool:
     """Whether a run has made this file or folder."""
-    return path.name in (WRITING, LOCK) or bool(re.fullmatch(r"step-\d{9}", path.name))
+    return path.name in (WRITING, LOCK, BEST, f"{BEST}.{WRITING}") or bool(re.fullmatch(r"step-\d{9}", path.name))
 
 
-def digest(text: str) -> str:
-    """The first 16 hexadecimal digits of the sha256 of a text."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def digest(*texts: Iterable[str]) -> str:
+    """The first 16 hexadecimal digits of the sha256 of some texts, one after the other."""
+    seen = hashlib.sha256()
+    for text in chain(*texts):
+        seen.update(text.encode("utf-8", "surrogatepass"))
+    return seen.hexdigest()[:16]
+
+
+def _linked(source: Path, target: Path) -> None:
+    """Give a file a second name, in place of what has that name; where links are unknown, a copy."""
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(source)
+    except (NotImplementedError, OSError):
+        shutil.copyfile(source, target)
+
+
+def _remove_best(work: Path) -> None:
+    for name in (BEST, f"{BEST}.{WRITING}"):
+        (work / name).unlink(missing_ok=True)
 
 
 def _read_state(folder: Path) -> dict:
     remedy = f"delete '{folder.parent}' to start anew"
     try:
         about = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        intact = about["sha256"] == _file_digest(folder / TENSORS)
+        named = {TENSORS: "sha256"} | ({BEST: "best_sha256"} if about["best"] is not None else {})
+        damaged = [name for name, key in named.items() if about[key] != _file_digest(folder / name)]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"the checkpoint '{folder}' cannot be read ({error}); {remedy}") from error
-    if not intact:
-        raise InputError(f"the checkpoint '{folder}' is damaged: the sha256 of {TENSORS} is wrong; {remedy}")
+    if damaged:
+        raise InputError(f"the checkpoint '{folder}' is damaged: the sha256 of {damaged[0]} is wrong; {remedy}")
     return about
 
 

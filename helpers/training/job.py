@@ -1,6 +1,6 @@
 """What is fixed while a run lasts, such as the prepared model and the plan of its steps; and what a step does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 from datasets import Dataset
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers.data.batching import length_batches, on_device, split_evenly
+from helpers.data.batching import length_batches, on_device, pieces, split_evenly
 from helpers.errors import InputError, TrainingError
 from helpers.models.fast import RandomBits, cheap_dropout, check_dropout, dropout_rates
 from helpers.tasks.base import Task, labelled_references
-from helpers.training import checkpoints
+from helpers.training import checkpoints, probes
 from helpers.training.checkpoints import State
 from helpers.training.device import accelerator, keep_freed, out_of_memory
 from helpers.training.optimizer import check_reach, new_parameters, parameter_groups
@@ -30,10 +29,11 @@ class Job:
     """One run: what it trains, on what, and how.
 
     Attributes:
-        model: as accelerate prepared it; `body` is the same without its wrapper.
+        model: as accelerate prepared it.
         peaks: the highest learning rate of each group of the optimiser.
+        recipe: with numbers for what the caller's left to the run.
         rows: encoded, N of them; `lengths` are their tokens and `terms` what each adds to the loss, shape (N,).
-        plan: the epoch and the rows of every step.
+        plan: the epoch and the rows of every step, the shortest row first.
         evaluate_after: the numbers of the steps after which the validation rows are scored.
         work: the folder of checkpoints, if there is one.
         trainable: which parameters required a gradient before the run, by name.
@@ -44,26 +44,30 @@ class Job:
     accelerator: Accelerator
     precision: str
     model: nn.Module
-    body: PreTrainedModel
     optimizer: torch.optim.Optimizer
     peaks: list[float]
-    rows: list[dict]
+    rows: Dataset
     lengths: np.ndarray
     terms: np.ndarray
     plan: list[tuple[int, list[int]]]
     evaluate_after: set[int]
     validation: Dataset | None
-    pad_id: int
+    tokenizer: PreTrainedTokenizerBase
     work: Path | None
     trainable: dict[str, bool]
     bits: RandomBits = field(default_factory=RandomBits)
+
+    @cached_property
+    def body(self) -> PreTrainedModel:
+        """The model without the wrapper of accelerate."""
+        return self.accelerator.unwrap_model(self.model)
 
     def weights(self) -> dict[str, Tensor]:
         """Parameters that train and buffers, by name; those that do not train are as they were at the start."""
         named = {name: tensor for name, tensor in self.body.named_parameters() if tensor.requires_grad}
         return named | dict(self.body.named_buffers())
 
-    def load_weights(self, weights: dict[str, Tensor]) -> None:
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Set the weights that `weights` returned."""
         with torch.no_grad():
             for name, tensor in self.weights().items():
@@ -77,7 +81,7 @@ class Job:
     @cached_property
     def identity(self) -> dict:
         """What must be equal for a run to resume from a checkpoint."""
-        rows = checkpoints.digest(repr([self.rows, self.validation and self.validation.to_list()]))
+        rows = checkpoints.digest(_written_out(self.rows), _written_out(self.validation))
         about = {"task": f"{self.task.name} {asdict(self.task)}", "model": self._model_digest(), "rows": rows}
         return {
             **self.recipe.to_dict(),
@@ -95,7 +99,7 @@ class Job:
         config = self.body.config.to_dict()
         for name in ("_name_or_path", "transformers_version"):  # where it lies, and who wrote it, change nothing
             config.pop(name, None)
-        return checkpoints.digest(repr([config, *seen]))
+        return checkpoints.digest([repr([config, *seen])])
 
 
 def prepare(
@@ -108,16 +112,17 @@ def prepare(
     work: Path | None,
 ) -> Job:
     """Encode the rows, plan the steps, and bring the model to its device; InputError for what cannot be trained."""
-    encoded = task.encode(tokenizer, train)
-    validation = None if validation is None else _labelled(task, tokenizer, validation)
-    lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-    plan, evaluate_after = _plan(lengths, recipe)
-    terms = _loss_terms(task, encoded)
-    _check_terms(terms, plan)
+    encoded, validation = _encoded(task, tokenizer, train, validation)
     check_reach(model, recipe)
     check_dropout(model, recipe.dropout, recipe.attention_dropout)
     trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     machine, precision = accelerator(recipe)
+    recipe = _resolved(recipe, len(encoded), model, machine)
+    lengths = np.array([len(ids) for ids in encoded["input_ids"]])
+    plan, evaluate_after = _plan(lengths, recipe)
+    terms = _loss_terms(task, encoded, plan)
+    few = probes.few(encoded, lengths, terms)
+    machine, precision = probes.prove(task, model, few, tokenizer.pad_token_id, recipe, machine, precision)
     model, optimizer, peaks = _on_device(machine, model, recipe, task)
     return Job(
         task=task,
@@ -125,37 +130,56 @@ def prepare(
         accelerator=machine,
         precision=precision,
         model=model,
-        body=machine.unwrap_model(model),
         optimizer=optimizer,
         peaks=peaks,
-        rows=encoded.to_list(),
+        rows=encoded,
         lengths=lengths,
         terms=terms,
         plan=plan,
         evaluate_after=evaluate_after,
         validation=validation,
-        pad_id=tokenizer.pad_token_id,
+        tokenizer=tokenizer,
         work=work,
         trainable=trainable,
     )
 
 
-def _loss_terms(task: Task, encoded: Dataset) -> np.ndarray:
+def _resolved(recipe: Recipe, rows: int, model: PreTrainedModel, machine: Accelerator) -> Recipe:
+    weights, lora = sum(parameter.numel() for parameter in model.parameters()), hasattr(model, "peft_config")
+    return recipe.resolved(rows, weights, lora=lora, device=machine.device.type)
+
+
+def _loss_terms(task: Task, encoded: Dataset, plan: list[tuple[int, list[int]]]) -> np.ndarray:
+    """What each row adds to the loss, (N,); InputError if a step would divide by zero because none of its rows adds."""
     try:
-        return task.loss_terms(encoded)
+        terms = task.loss_terms(encoded)
     except InputError:
         raise
     except (KeyError, ValueError) as error:
         raise InputError(f"the training rows hold no labels ({error}); add them") from error
+    for _, rows in plan:
+        if terms[rows].sum() == 0:
+            raise InputError(
+                f"nothing in the rows {_listed(rows)} of the training data adds to the loss; they must hold labels, or "
+                "completions"
+            )
+    return terms
 
 
-def _labelled(task: Task, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> Dataset:
-    """Validation rows as tokens; InputError if there are none, or if they hold nothing to compare with."""
-    if len(rows) == 0:
+def _encoded(
+    task: Task, tokenizer: PreTrainedTokenizerBase, train: Dataset, validation: Dataset | None
+) -> tuple[Dataset, Dataset | None]:
+    """Rows as tokens; InputError if there are none, or if those for validation hold nothing to compare with."""
+    if len(train) == 0:
+        raise InputError("the training data hold no rows; give at least one")
+    encoded = task.encode(tokenizer, train)
+    if validation is None:
+        return encoded, None
+    if len(validation) == 0:
         raise InputError("the validation data hold no rows; give at least one, or leave validation out")
-    encoded = task.encode(tokenizer, rows)
-    labelled_references(task, encoded)
-    return encoded
+    compared = task.encode(tokenizer, validation)
+    labelled_references(task, compared)
+    return encoded, compared
 
 
 def _on_device(machine: Accelerator, model: PreTrainedModel, recipe: Recipe, task: Task) -> tuple:
@@ -196,23 +220,29 @@ def backward(job: Job, rows: list[int]) -> float:
     `accelerate` averages gradients over processes, so each piece is weighted by their number.
     """
     machine = job.accelerator
-    world, rank = machine.num_processes, machine.process_index
-    pieces = [piece for piece in split_evenly(rows, job.recipe.accumulate * world)[rank::world] if len(piece)]
-    weight = world / job.terms[rows].sum() if pieces else 0.0
-    pieces = pieces or [rows[:1]]  # a process without rows still takes part in the averaging, with weight 0
+    world = machine.num_processes
+    own = split_evenly(rows, world)[machine.process_index]
+    weight = world / job.terms[rows].sum() if own else 0.0
+    parts = pieces(own or rows[:1], job.lengths, job.recipe.piece_tokens)  # all take part in the averaging
     value = torch.zeros((), device=machine.device)
     # The outermost autocast drops the bf16 copies of the weights where it ends. Inside this one, which itself casts
     # nothing, the pieces of a step share them.
     with torch.autocast(machine.device.type, enabled=False):
-        for number, piece in enumerate(pieces, start=1):
-            batch = on_device(job.task.collate([job.rows[i] for i in piece], job.pad_id), machine.device)
+        for number, piece in enumerate(parts, start=1):
             with ExitStack() as stack:
-                if number < len(pieces):
+                if number < len(parts):
                     stack.enter_context(machine.no_sync(job.model))
-                loss = job.task.loss(job.model, batch) * weight
+                loss = job.task.loss(job.model, collated(job, piece)) * weight
                 machine.backward(loss)
             value += loss.detach()
     return (machine.reduce(value, "sum") / world).item()
+
+
+def collated(job: Job, rows: list[int]) -> dict[str, Tensor]:
+    """Some of the rows as one batch on the device."""
+    return on_device(
+        job.task.collate(job.rows.select(rows).to_list(), job.tokenizer.pad_token_id), job.accelerator.device
+    )
 
 
 def check_finite(job: Job, step: int, rows: list[int], loss: float, norm: float) -> None:
@@ -223,36 +253,6 @@ def check_finite(job: Job, step: int, rows: list[int], loss: float, norm: float)
             f"(rows {_listed(rows)} of the training data); lower the learning rate of "
             f"{job.recipe.learning_rate:g} or look at these rows"
         )
-
-
-def evaluate(job: Job, state: State) -> dict[str, float]:
-    """Score the validation rows, write the scores into the history, and keep the weights if they are the best.
-
-    Several processes go by the scores of the first, as theirs may differ in the last digits. Raises TrainingError if
-    the score that chooses is not finite.
-    """
-    scores = job.task.score(job.task.predict(job.body, job.validation), job.task.references(job.validation))
-    (scores,) = broadcast_object_list([scores])
-    chosen = scores[job.task.selection_metric]
-    if not np.isfinite(chosen):
-        raise TrainingError(
-            f"{job.task.selection_metric} on the validation rows is {chosen} after step {state.step} and cannot choose "
-            "weights; look at these rows, or leave validation out"
-        )
-    state.history[-1] |= {f"validation_{name}": value for name, value in scores.items()}
-    key = f"validation_{job.task.selection_metric}"
-    if state.best is None or state.history[-1][key] > state.best[key]:
-        state.best = dict(state.history[-1])
-        state.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in job.weights().items()}
-    return scores
-
-
-def out_of_patience(job: Job, state: State) -> bool:
-    """Whether the last `patience` evaluations of the recipe have brought no better score."""
-    if job.recipe.patience is None or state.best is None:
-        return False
-    key = f"validation_{job.task.selection_metric}"
-    return sum(key in row for row in state.history[state.best["step"] :]) >= job.recipe.patience
 
 
 def opened(job: Job, resume: bool) -> State:
@@ -287,31 +287,27 @@ def memory_errors(job: Job, state: State) -> Iterator[None]:
         if not out_of_memory(error):
             raise
         raise TrainingError(
-            f"memory ran out in step {state.step + 1} of {len(job.plan)}, with up to {job.recipe.batch_tokens:,} "
-            f"tokens in {job.recipe.accumulate} pieces and rows of up to {job.lengths.max():,} tokens; lower "
-            "batch_tokens or batch_rows, raise accumulate, or give the task a smaller max_length"
+            f"memory ran out in step {state.step + 1} of {len(job.plan)}, with pieces of {job.recipe.piece_tokens:,} "
+            f"tokens and rows of up to {job.lengths.max():,} tokens; lower piece_tokens, give the task a smaller "
+            "max_length, or take a smaller model"
         ) from error
 
 
 def _plan(lengths: np.ndarray, recipe: Recipe) -> tuple[list[tuple[int, list[int]]], set[int]]:
     """The epoch and rows of every step, and the numbers of the steps after which validation is scored."""
     plan, evaluate_after, parts = [], set(), recipe.evaluations
-    limits = {"batch_rows": recipe.batch_rows, "batch_tokens": recipe.batch_tokens, "seed": recipe.seed}
     for epoch in range(recipe.epochs):
-        batches = length_batches(lengths, **limits, epoch=epoch)
+        batches = length_batches(lengths, batch_rows=recipe.batch_rows, seed=recipe.seed, epoch=epoch)
         evaluate_after |= {len(plan) + max(1, len(batches) * part // parts) for part in range(1, parts + 1)}
         plan += [(epoch, batch) for batch in batches]
     return plan, evaluate_after
 
 
-def _check_terms(terms: np.ndarray, plan: list[tuple[int, list[int]]]) -> None:
-    """InputError if a step would divide by zero because none of its rows has anything that counts."""
-    for _, rows in plan:
-        if terms[rows].sum() == 0:
-            raise InputError(
-                f"nothing in the rows {_listed(rows)} of the training data adds to the loss; they must hold labels, or "
-                "completions"
-            )
+def _written_out(rows: Dataset | None, at_once: int = 1000) -> Iterator[str]:
+    """Rows as text, some at a time, so that they are never all in memory as objects."""
+    for start in range(0, len(rows or ()), at_once):
+        yield repr(rows.select(range(start, min(start + at_once, len(rows)))).to_list())
+    yield "end of rows"
 
 
 def _listed(rows: list[int], most: int = 8) -> str:

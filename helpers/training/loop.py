@@ -5,14 +5,16 @@ the loss of a batch is, and how predictions are scored; the loop does the rest o
 
 Two properties hold by construction and are tested:
 
-- A step of `batch_rows` rows is the same step however it is cut into micro-batches and processes, because the loss of
-  each piece is a sum that is divided by the supervised terms of the whole step (`eq-normalisation`).
+- A step of `batch_rows` rows is the same step however it is cut into pieces and processes, because the loss of each
+  piece is a sum that is divided by the supervised terms of the whole step (`eq-normalisation`).
 - A run that was killed and resumed ends with the same bits as an unbroken one: the rows of each step and all its
   random draws are a function of the seed and the number of the step alone, so a checkpoint needs no random state.
 """
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,9 @@ from helpers.training.checkpoints import State
 from helpers.training.device import any_interrupted, interruptible, peak_memory_gb
 from helpers.training.job import Job
 from helpers.training.recipe import Recipe
+from helpers.training.validation import evaluate, load_best, out_of_patience
+
+_RUNNING = threading.RLock()  # held by the thread that trains
 
 
 def ladder_rows(ladder: pd.DataFrame) -> list[dict]:
@@ -51,8 +56,10 @@ class Run(Predictor):
         seconds: spent on training steps, without validation and checkpoints.
         peak_memory_gb: of this process since it started, or of the GPU since training began.
         precision: fp32 or bf16.
+        recipe: with the numbers that the run took where the caller's left them open.
         ladder: where `finetune` scored it, the test scores of this model and of its baselines with intervals.
         scores: where `finetune` scored it, this model's test scores by name.
+        signs: what `finetune` found of rows that cannot be read, or of a run that has not learnt; a sentence each.
     """
 
     history: pd.DataFrame
@@ -66,6 +73,7 @@ class Run(Predictor):
     recipe: Recipe
     ladder: pd.DataFrame | None = None
     scores: dict | None = None
+    signs: tuple[str, ...] = ()
 
     def save(self, folder: str | Path, card: DataCard) -> Path:
         """Write the model to a new folder, which `helpers.load` opens, and remove the checkpoints of its run.
@@ -74,6 +82,7 @@ class Run(Predictor):
             card: of the data that it was trained on.
         """
         scores = (self.scores or {}) | ({} if self.ladder is None else {"ladder": ladder_rows(self.ladder)})
+        scores |= {"signs": list(self.signs)}
         path = saving.save(folder, self, recipe=self.recipe.to_dict(), history=self.history, card=card, scores=scores)
         checkpoints.discard(folder)
         return path
@@ -99,31 +108,47 @@ def fit(
             which `checkpoints.discard` removes.
         resume: go on from the newest checkpoint there.
 
-    Raises InputError if there are no rows, if a checkpoint does not fit the run, or if another run has the same output;
-    TrainingError if the loss is not finite, with the step and the rows, or if memory runs out. An interrupt (Ctrl-C, or
-    SIGTERM) of any process ends the step in all of them, writes a checkpoint, and then raises KeyboardInterrupt.
+    Raises InputError if there are no rows, if a checkpoint does not fit the run, if another run has the same output, or
+    if another thread is training; TrainingError if the loss is not finite, with the step and the rows, or if memory
+    runs out. An interrupt (Ctrl-C, or SIGTERM) of any process ends the step in all of them, writes a checkpoint, and
+    then raises KeyboardInterrupt.
     """
-    if len(train) == 0:
-        raise InputError("the training data hold no rows; give at least one")
     work = checkpoints.work_folder(output) if output else None
-    run = job.prepare(task, model, tokenizer, train, validation, recipe or Recipe(), work)
+    with _only_one():
+        run = job.prepare(task, model, tokenizer, train, validation, recipe or Recipe(), work)
+        return carry_out(run, resume=resume)
+
+
+def carry_out(run: Job, *, resume: bool = False, note: Callable[[str], None] | None = None) -> Run:
+    """Train as `job.prepare` has prepared it, and as `fit` says; `note` is told the scores of each evaluation."""
     try:
-        with checkpoints.alone(work), torch.random.fork_rng(), interruptible() as interrupt:
+        with _only_one(), checkpoints.alone(run.work), torch.random.fork_rng(), interruptible() as interrupt:
             state = job.opened(run, resume)
             with job.memory_errors(run, state):
-                _train(run, state, interrupt)
+                _train(run, state, interrupt, note)
     finally:
         run.restore_trainable()
-    return _result(run, state, tokenizer)
+    return _result(run, state)
 
 
-def _train(run: Job, state: State, interrupt: threading.Event) -> None:
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """While this lasts, no other thread trains: both would draw from torch's one generator, so that neither repeats."""
+    if not _RUNNING.acquire(blocking=False):
+        raise InputError("another thread of this process is training; wait for its end, or train in another process")
+    try:
+        yield
+    finally:
+        _RUNNING.release()
+
+
+def _train(run: Job, state: State, interrupt: threading.Event, note: Callable[[str], None] | None) -> None:
     """The loop: move `state` from where it stands to the end of the plan, and the model with it."""
     steps, recipe, machine = len(run.plan), run.recipe, run.accelerator
     rows_of = [len(rows) for _, rows in run.plan]
-    progress = Progress(sum(rows_of), sum(rows_of[: state.step]), shown=machine.is_main_process)
+    progress = Progress(sum(rows_of), sum(rows_of[: state.step]), shown=machine.is_main_process, told=note)
     with job.training_mode(run), progress:
-        while state.step < steps and not job.out_of_patience(run, state):
+        while state.step < steps and not out_of_patience(run, state):
             began = time.perf_counter()
             epoch, rows = run.plan[state.step]
             job.seed_step(run, state.step)
@@ -157,9 +182,9 @@ def _train(run: Job, state: State, interrupt: threading.Event) -> None:
             )
             progress.update(state.history[-1])
 
-            # Validation chooses the weights that are kept; `state.best_weights` holds them.
+            # Validation chooses the weights that are kept.
             if run.validation is not None and state.step in run.evaluate_after:
-                progress.note(job.evaluate(run, state))
+                progress.note(evaluate(run, state))
 
             # All processes stop after the same step, or one would wait for the others.
             stop = any_interrupted(machine, interrupt)
@@ -167,16 +192,15 @@ def _train(run: Job, state: State, interrupt: threading.Event) -> None:
                 job.save(run, state)
             if stop:
                 raise KeyboardInterrupt
-    if state.best_weights is not None:
-        run.load_weights(state.best_weights)
+    load_best(run, state)
 
 
-def _result(run: Job, state: State, tokenizer: PreTrainedTokenizerBase) -> Run:
+def _result(run: Job, state: State) -> Run:
     history = pd.DataFrame(state.history)
     return Run(
         task=run.task,
         model=run.accelerator.unwrap_model(run.model, keep_fp32_wrapper=False),
-        tokenizer=tokenizer,
+        tokenizer=run.tokenizer,
         history=history,
         best=state.best,
         seconds=state.seconds,

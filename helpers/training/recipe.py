@@ -1,17 +1,19 @@
 """The settings of a training run, each with its usual range and source."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from helpers.errors import InputError
 
 # For each field: is the value good, and the rule in words for the message.
 _RULES = {
-    "learning_rate": (lambda v: 0 < v < 1, "must lie above 0 and below 1; encoders usually take 1e-5 to 2e-4"),
-    "epochs": (lambda v: v >= 1, "must be at least 1; usual are 2 to 5"),
+    "learning_rate": (
+        lambda v: v is None or 0 < v < 1,
+        "must be None or lie above 0 and below 1; encoders usually take 1e-5 to 2e-4",
+    ),
+    "epochs": (lambda v: v is None or v >= 1, "must be None or at least 1; usual are 2 to 5, more for few rows"),
     "batch_rows": (lambda v: v >= 1, "must be at least 1; usual are 16 to 64"),
-    "batch_tokens": (lambda v: v >= 1, "must be at least 1; it bounds memory, not quality"),
-    "accumulate": (lambda v: v >= 1, "must be at least 1; raise it if memory runs out"),
+    "piece_tokens": (lambda v: v is None or v >= 1, "must be None or at least 1; lower it if memory runs out"),
     "warmup": (lambda v: 0 <= v < 1, "must be a share of all steps, from 0 to below 1"),
     "schedule": (lambda v: v in ("linear", "cosine", "constant"), "must be linear, cosine or constant"),
     "weight_decay": (lambda v: v >= 0, "must be at least 0; usual are 0 to 0.1"),
@@ -29,22 +31,36 @@ _RULES = {
     "checkpoint_steps": (lambda v: v >= 1, "must be at least 1"),
     "seed": (lambda v: 0 <= v < 2**32, "must lie from 0 to 4294967295"),
 }
+# The peak learning rate of a model of at most so many weights. The first is what both packaged models learn best with;
+# BERT-base and BERT-large (110 and 340 million) are published with 2e-5 to 5e-5 (Devlin et al. 2019), and decoders of 7
+# billion with 2e-5 (Taori et al. 2023).
+LEARNING_RATES = ((200e6, 1e-4), (1e9, 5e-5), (math.inf, 2e-5))
+LORA_FACTOR = 10  # LoRA takes about ten times the rate of full fine-tuning, at all sizes (Schulman et al. 2025)
+STEPS, EPOCHS = 150, (3, 20)  # what epochs=None gives: at least so many steps, within so many passes
+PIECE_TOKENS = {"cpu": 1024}  # by kind of device
+GPU_PIECE_TOKENS = 16384
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How to train; a value outside its range raises InputError with the rule.
 
+    Three settings are None by default and then depend on the run: `resolved` puts the numbers in their place, and
+    `Run.recipe` and the saved folder hold these.
+
     Attributes:
-        learning_rate: peak step size of AdamW. The default suits the small packaged encoder; BERT-base takes 2e-5 to
-            5e-5 (Devlin et al. 2019).
-        epochs: passes over the training rows, 2 to 4 (Devlin et al. 2019).
-        batch_rows: rows of one optimiser step, over all processes and micro-batches; 16 or 32 (Devlin et al. 2019).
-        batch_tokens: at most so many tokens in one step, padding included; long rows then come in smaller batches.
-            4096 to 65536, as memory allows (our choice).
-        accumulate: micro-batches into which each process cuts its part of a step, to save memory. The step stays the
-            same: the loss is divided by the supervised terms of the whole step (`eq-normalisation`). 1 to 8 (our
-            choice).
+        learning_rate: peak step size of AdamW, 1e-5 to 1e-3. None goes by the weights of the model: 1e-4 up to 200
+            million, as small BERTs take 3e-5 to 3e-4 (Turc et al. 2019), 5e-5 up to a billion, as BERT-large takes 2e-5
+            to 5e-5 (Devlin et al. 2019), and 2e-5 above, as decoders of 7 billion do (Taori et al. 2023); ten times as
+            much with LoRA (Schulman et al. 2025).
+        epochs: passes over the training rows, 2 to 4 where these are many (Devlin et al. 2019). None takes as many as
+            give at least 150 steps, from 3 to 20: few rows need many passes (Zhang et al. 2021), and the validation
+            rows choose the best of them.
+        batch_rows: rows of one optimiser step, over all processes and pieces; 16 or 32 (Devlin et al. 2019).
+        piece_tokens: a step is cut into pieces of at most so many tokens, padding included and at least one row each,
+            which go through the model one after the other: memory depends on this, not on `batch_rows`. The step stays
+            the same: the loss is divided by the supervised terms of the whole step (`eq-normalisation`). 512 to 65536
+            (our choice); None takes 1024 on a CPU and 16384 on a GPU. Rows that a task packs are counted before.
         warmup: share of all steps over which the learning rate rises from 0; 0.06 to 0.1 (Liu et al. 2019).
         schedule: how the learning rate falls after that: `linear` to 0 (Devlin et al. 2019), `cosine` to 0 (Loshchilov
             and Hutter 2017), or `constant`.
@@ -72,11 +88,10 @@ class Recipe:
             seed, so compare several (Dodge et al. 2020).
     """
 
-    learning_rate: float = 1e-4
-    epochs: int = 3
+    learning_rate: float | None = None
+    epochs: int | None = None
     batch_rows: int = 32
-    batch_tokens: int = 16384
-    accumulate: int = 1
+    piece_tokens: int | None = None
     warmup: float = 0.1
     schedule: str = "linear"
     weight_decay: float = 0.01
@@ -98,7 +113,7 @@ class Recipe:
                 valid = not isinstance(value, bool) and good(value)
             except TypeError:
                 valid = False
-            if field.type is int and not isinstance(value, int):
+            if field.type in (int, int | None) and not isinstance(value, int | None):
                 valid = False
             if not valid:
                 raise InputError(f"{field.name} {value!r} of the recipe {rule}")
@@ -106,6 +121,22 @@ class Recipe:
     def to_dict(self) -> dict:
         """The fields as a dictionary, from which `Recipe(**...)` makes the same recipe."""
         return asdict(self)
+
+    def resolved(self, rows: int, weights: int, *, lora: bool, device: str) -> "Recipe":
+        """This recipe with numbers for what it leaves to the run.
+
+        Args:
+            rows: encoded training rows.
+            weights: parameters of the model, whether they train or not.
+            lora: whether LoRA matrices train instead of them.
+            device: the kind of device, such as cpu.
+        """
+        chosen = {
+            "learning_rate": default_learning_rate(weights, lora=lora),
+            "epochs": default_epochs(math.ceil(rows / self.batch_rows)),
+            "piece_tokens": PIECE_TOKENS.get(device, GPU_PIECE_TOKENS),
+        }
+        return replace(self, **{name: value for name, value in chosen.items() if getattr(self, name) is None})
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """Share of the peak learning rate at `step` (from 0) of `steps`, between 0 and 1."""
@@ -116,3 +147,15 @@ class Recipe:
             return 1.0
         left = (steps - step) / max(1, steps - rising)  # from 1 at the peak to just above 0 at the last step
         return left if self.schedule == "linear" else 0.5 * (1 - math.cos(math.pi * left))
+
+
+def default_learning_rate(weights: int, *, lora: bool) -> float:
+    """The peak learning rate for a model of so many weights, by `LEARNING_RATES`."""
+    rate = next(rate for most, rate in LEARNING_RATES if weights <= most)
+    return rate * LORA_FACTOR if lora else rate
+
+
+def default_epochs(steps: int) -> int:
+    """The passes of `steps` steps each that give at least `STEPS` steps, within `EPOCHS`."""
+    fewest, most = EPOCHS
+    return min(most, max(fewest, math.ceil(STEPS / steps)))

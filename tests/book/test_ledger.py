@@ -89,6 +89,7 @@ def test_the_recipes_of_results_show_what_is_not_the_default():
     rows = []
     for system, seed, changed in (("b", 0, {"epochs": 2}), ("b", 1, {"epochs": 4}), ("a", 0, {"learning_rate": 5e-5})):
         recipe = Recipe(**changed, seed=seed, dropout=0.0 if system == "a" else None)
+        recipe = recipe.resolved(10**5, 10**7, lora=False, device="cpu")
         rows.append({"system": system, "seed": seed, "recipe": recipe.to_dict()})
     table = results(*rows, {"system": "untrained", "seed": 0}).recipes("system")
     assert table.index.tolist() == ["b", "a"]

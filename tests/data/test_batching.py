@@ -4,9 +4,21 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.data.batching import length_batches, on_device, pack, padded_inputs, padding_share, split_evenly
+from helpers.data.batching import length_batches, on_device, pack, padded_inputs, padding_share, pieces, split_evenly
 
 LENGTHS = np.random.default_rng(0).integers(3, 200, size=1000).tolist()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_pieces_hold_every_row_once_in_order_and_no_more_tokens_than_allowed(seed):
+    random = np.random.default_rng(seed)
+    lengths, most = random.integers(1, 300, size=40), int(random.integers(1, 900))
+    rows = sorted(random.permutation(40)[: random.integers(1, 33)].tolist(), key=lambda row: lengths[row])
+    parts = pieces(rows, lengths, most)
+    assert [row for part in parts for row in part] == rows
+    for part, after in zip(parts, [*parts[1:], None], strict=True):
+        assert part and (len(part) == 1 or len(part) * lengths[part].max() <= most)
+        assert after is None or (len(part) + 1) * lengths[after[0]] > most, "and no piece more than needed"
 
 
 @pytest.mark.parametrize("shuffle", [True, False])

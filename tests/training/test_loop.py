@@ -103,7 +103,7 @@ def test_training_learns_what_can_be_learnt():
 
 def test_eq_normalisation_accumulated_pieces_make_the_same_step_as_one_batch():
     whole = tiny.weights(run(tiny.model(dropout=0.0), epochs=1).model)
-    pieces = tiny.weights(run(tiny.model(dropout=0.0), epochs=1, accumulate=4).model)
+    pieces = tiny.weights(run(tiny.model(dropout=0.0), epochs=1, piece_tokens=80).model)
     start = tiny.weights(tiny.model(dropout=0.0))
     for name in whole:  # one step of AdamW moves a weight by up to 3e-3
         torch.testing.assert_close(pieces[name], whole[name], rtol=0, atol=3e-5)  # a GPU's sums: 1.3e-5 apart
@@ -111,7 +111,8 @@ def test_eq_normalisation_accumulated_pieces_make_the_same_step_as_one_batch():
 
 
 def test_the_loss_of_a_step_is_the_mean_over_its_rows_however_it_is_cut():
-    losses = [run(tiny.model(dropout=0.0), epochs=1, accumulate=n).history["loss"].iloc[0] for n in (1, 3, 4)]
+    cuts = (10**9, 200, 1)
+    losses = [run(tiny.model(dropout=0.0), epochs=1, piece_tokens=n).history["loss"].iloc[0] for n in cuts]
     assert losses == pytest.approx([losses[0]] * 3, abs=1e-6)
     batch = tiny.TASK.collate(tiny.TASK.encode(tiny.tokenizer(), tiny.rows()).to_list(), 0)
     model = tiny.model(dropout=0.0).eval()
@@ -139,7 +140,7 @@ class Casts(TorchDispatchMode):
 def test_the_pieces_of_a_step_share_one_bf16_copy_of_each_weight():
     model = tiny.model()
     with Casts(model) as casts:
-        steps = len(run(model, epochs=1, precision="bf16", accumulate=4).history)
+        steps = len(run(model, epochs=1, precision="bf16", piece_tokens=80).history)
     matrices = [name for name, weight in model.named_parameters() if weight.ndim == 2 and "embeddings" not in name]
     assert matrices and {name: casts.counts[name] for name in matrices} == dict.fromkeys(matrices, steps)
 
@@ -156,7 +157,7 @@ def test_shared_bf16_copies_change_no_bit_of_a_run():
             return super().loss(model, batch)
 
     shared, apart = (
-        run(task=kind(tiny.TASK.labels, tiny.TASK.max_length), epochs=1, precision="bf16", accumulate=4)
+        run(task=kind(tiny.TASK.labels, tiny.TASK.max_length), epochs=1, precision="bf16", piece_tokens=80)
         for kind in (InFp32, Apart)
     )
     assert shared.history["loss"].tolist() == apart.history["loss"].tolist()
@@ -280,9 +281,11 @@ def test_memory_that_runs_out_is_one_sentence_and_other_errors_stay_as_they_are(
             raise error
 
     task = Large(tiny.TASK.labels, tiny.TASK.max_length)
-    sentence = r"memory ran out in step 1 of 6, with up to 16,384 tokens in 2 pieces and rows of up to 22 tokens; lower"
+    sentence = (
+        r"memory ran out in step 1 of 6, with pieces of 100 tokens and rows of up to 22 tokens; lower piece_tokens"
+    )
     with pytest.raises(TrainingError, match=sentence):
-        run(task=task, accumulate=2)
+        run(task=task, piece_tokens=100)
     error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         run(task=task)

@@ -1,6 +1,7 @@
 """The recipe: what it refuses, and the shape of the learning rate."""
 
 import inspect
+import math
 import re
 from dataclasses import fields
 from itertools import pairwise
@@ -9,13 +10,13 @@ import pytest
 
 from helpers import Recipe
 from helpers.errors import InputError
+from helpers.training.recipe import default_learning_rate
 
 BAD = {
     "learning_rate": [0, -1e-4, 1, "fast"],
-    "epochs": [0, 1.5, None],
-    "batch_rows": [0, 2.5],
-    "batch_tokens": [0],
-    "accumulate": [0],
+    "epochs": [0, 1.5, "many"],
+    "batch_rows": [0, 2.5, None],
+    "piece_tokens": [0, 1.5],
     "warmup": [-0.1, 1],
     "schedule": ["step", 3],
     "weight_decay": [-1],
@@ -26,7 +27,7 @@ BAD = {
     "head_learning_rate": [0],
     "precision": ["fp16"],
     "evaluations": [0],
-    "patience": [0],
+    "patience": [0, 1.5],
     "checkpoint_steps": [0],
     "seed": [-1, True],
 }
@@ -99,3 +100,38 @@ def test_without_warmup_the_first_step_is_at_the_peak():
 def test_whole_numbers_must_be_whole(change):
     with pytest.raises(InputError, match=f"{next(iter(change))} .* of the recipe must"):
         Recipe(**change)
+
+
+@pytest.mark.parametrize("lora", [False, True])
+def test_larger_models_take_smaller_steps_and_lora_takes_larger_ones(lora):
+    sizes = [10**power for power in range(3, 13)]
+    rates = [default_learning_rate(size, lora=lora) for size in sizes]
+    assert rates == sorted(rates, reverse=True) and rates[0] > rates[-1]
+    assert all(0 < default_learning_rate(size, lora=False) < default_learning_rate(size, lora=True) for size in sizes)
+
+
+@pytest.mark.parametrize(
+    ("weights", "lora", "rate"),
+    [(22_713_216, False, 1e-4), (134_515_008, False, 1e-4), (134_515_008, True, 1e-3), (1_711_376_384, False, 2e-5)],
+)
+def test_the_packaged_models_keep_their_rate_and_a_large_one_takes_a_smaller(weights, lora, rate):
+    assert default_learning_rate(weights, lora=lora) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 32, 33, 100, 500, 1600, 1601, 3000, 10**6])
+@pytest.mark.parametrize("batch_rows", [1, 8, 32])
+def test_few_rows_are_passed_often_enough_for_150_steps(rows, batch_rows):
+    steps = math.ceil(rows / batch_rows)
+    epochs = Recipe(batch_rows=batch_rows).resolved(rows, 1, lora=False, device="cpu").epochs
+    assert 3 <= epochs <= 20
+    assert epochs * steps >= 150 or epochs == 20
+    assert (epochs - 1) * steps < 150 or epochs == 3, "and not more often"
+
+
+def test_what_a_recipe_says_stays_and_what_it_leaves_open_becomes_a_number():
+    given = Recipe(learning_rate=3e-3, epochs=7, piece_tokens=99)
+    assert given.resolved(10, 10**12, lora=True, device="cpu") == given
+    resolved = Recipe().resolved(500, 10**6, lora=False, device="cpu")
+    assert None not in (resolved.learning_rate, resolved.epochs, resolved.piece_tokens)
+    assert resolved.piece_tokens < Recipe().resolved(500, 10**6, lora=False, device="cuda").piece_tokens
+    assert Recipe(**resolved.to_dict()) == resolved
