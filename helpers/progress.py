@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from tqdm import tqdm
 
@@ -21,12 +22,16 @@ def hide_progress() -> bool:
 
 
 class Progress:
-    """A tqdm bar over the rows of a training run, and one sentence on a long run, also where no bar is shown."""
+    """A tqdm bar over the rows of a training run, and one sentence on a long run, also where no bar is shown.
 
-    def __init__(self, rows: int, done: int, *, shown: bool):
+    `told`, if given, is called with a line for each evaluation, so that a log has the scores of every epoch.
+    """
+
+    def __init__(self, rows: int, done: int, *, shown: bool, told: Callable[[str], None] | None = None):
         self.enabled = shown and watched()
         self.announced = not shown
-        self.rows, self.done, self.scores = rows, done, {}
+        self.rows, self.done, self.scores, self.losses = rows, done, {}, []
+        self.told = told if shown else None
 
     def __enter__(self) -> "Progress":
         self.bar = tqdm(total=self.rows, initial=self.done, unit="row", disable=not self.enabled, leave=False)
@@ -39,6 +44,8 @@ class Progress:
     def update(self, entry: dict) -> None:
         """Advance by one step's row of the history."""
         self.tokens += entry["tokens"]
+        self.entry = entry
+        self.losses.append(entry["loss"])
         self.seen += entry["rows"]
         self._announce()
         elapsed = self.bar.format_dict["elapsed"] if self.enabled else 0
@@ -61,5 +68,11 @@ class Progress:
             )
 
     def note(self, scores: dict[str, float]) -> None:
-        """Show the newest validation scores from now on."""
+        """Show the newest validation scores from now on, and tell them with the mean loss since those before."""
         self.scores = {name: f"{value:.3f}" for name, value in scores.items()}
+        loss, self.losses = sum(self.losses) / len(self.losses), []
+        if self.told:
+            shown = ", ".join(f"{name} {value}" for name, value in self.scores.items())
+            self.bar.clear()
+            self.told(f"epoch {self.entry['epoch']}, step {self.entry['step']}: loss {loss:.3f}; validation {shown}")
+            self.bar.refresh()

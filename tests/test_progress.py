@@ -32,12 +32,25 @@ def watch(monkeypatch) -> Terminal:
 def test_a_terminal_sees_rows_per_second_time_left_loss_and_tokens(monkeypatch):
     terminal = watch(monkeypatch)
     with Progress(100, 10, shown=True) as progress:
-        progress.update({"rows": 30, "tokens": 900, "epoch": 1, "loss": 0.5})
+        progress.update({"rows": 30, "tokens": 900, "epoch": 1, "step": 1, "loss": 0.5})
         progress.note({"accuracy": 0.75})
         progress.update({"rows": 60, "tokens": 900, "epoch": 2, "loss": 0.25})
         progress.bar.refresh()
     assert "100/100" in terminal.text and "row/s" in terminal.text
     assert "loss=0.250" in terminal.text and "tokens/s=" in terminal.text and "accuracy=0.750" in terminal.text
+
+
+def test_a_log_has_a_line_for_each_evaluation_where_nobody_watches(monkeypatch):
+    watch(monkeypatch)
+    monkeypatch.setenv("HELPERS_PROGRESS", "0")
+    lines = []
+    with Progress(100, 10, shown=True, told=lines.append) as progress:
+        for step, loss in enumerate((0.5, 0.3, 0.2), start=1):
+            progress.update({"rows": 30, "tokens": 900, "epoch": 1 + step // 3, "step": step, "loss": loss})
+            if step > 1:
+                progress.note({"accuracy": 0.75, "log_loss": 0.5})
+    scores = "validation accuracy 0.750, log_loss 0.500"
+    assert lines == [f"epoch 1, step 2: loss 0.400; {scores}", f"epoch 2, step 3: loss 0.200; {scores}"]
 
 
 def test_nobody_else_sees_anything(monkeypatch):

@@ -14,6 +14,7 @@ from helpers.errors import InputError
 from helpers.text import words
 
 SPLITS = ("train", "validation", "test")
+HELD_OUT = 50  # validation or test rows below which a score says next to nothing
 QUESTION_FEATURES = {
     "question": Value("string"),
     "context": Value("string"),
@@ -81,8 +82,11 @@ class Corpus:
         label = label_feature(self.data["train"])
         return tuple(label[1].names) if label else ()
 
-    def drawn(self, rows: int, seed: int = 0) -> "Corpus":
-        """The corpus with `rows` random rows of its training split; the other splits and the hash are unchanged.
+    def drawn(self, rows: int, seed: int = 0, *, held_out: bool = False) -> "Corpus":
+        """The corpus with `rows` random rows of its training split; the hash is unchanged.
+
+        With `held_out`, the same share of the other splits is drawn, but at least `HELD_OUT` rows each where there are
+        so many; without it they stay whole.
 
         Raises InputError if `rows` is not from 1 to the number of training rows, or if all drawn rows have one label.
         """
@@ -102,7 +106,24 @@ class Corpus:
             labels=({"train": counts} if counts else {}) | others,
             removed=self.card.removed | {"not drawn for training": len(train) - rows},
         )
-        return replace(self, data=DatasetDict(self.data | {"train": subset}), card=card)
+        found = replace(self, data=DatasetDict(self.data | {"train": subset}), card=card)
+        return found._held_out_drawn(rows / len(train), seed) if held_out else found
+
+    def _held_out_drawn(self, share: float, seed: int) -> "Corpus":
+        """The corpus with a share of its validation and test rows, at least `HELD_OUT` of each."""
+        drawn = {
+            name: sample(split, max(HELD_OUT, round(share * len(split))), seed)
+            for name, split in self.data.items()
+            if name != "train"
+        }
+        left = sum(len(self.data[name]) - len(split) for name, split in drawn.items())
+        card = replace(
+            self.card,
+            rows=self.card.rows | {name: len(split) for name, split in drawn.items()},
+            labels=self.card.labels | {name: count_labels(split) for name, split in drawn.items() if self.card.labels},
+            removed=self.card.removed | ({"not drawn for validation and test": left} if left else {}),
+        )
+        return replace(self, data=DatasetDict(self.data | drawn), card=card)
 
 
 def text_corpus(frames: Frames, labels: Sequence[str], **about) -> Corpus:

@@ -9,6 +9,7 @@ batch, `predictions` turns the outputs of all rows into what is scored, `per_row
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
@@ -119,6 +120,10 @@ class Task(ABC):
         """The outputs of all encoded rows as predictions, one an example; here an array of shape (N, ...)."""
         return np.stack(outputs)
 
+    def apart(self) -> "Task":
+        """This task with each row in a sequence of its own, as it is unless rows are packed."""
+        return self
+
     def fast_path(self, model: nn.Module) -> AbstractContextManager:
         """A context in which the model does only the work that this task reads; results are the same."""
         return nullcontext()
@@ -141,6 +146,21 @@ class Task(ABC):
     def calibrated(self, predictions: Sequence, references: Sequence) -> "Task":
         """This task with what is chosen on predictions for validation rows, such as a threshold."""
         return self
+
+    # What predictions say of the training
+
+    @property
+    def classes(self) -> int | None:
+        """The number C of labels that exclude each other in a row, where the loss of chance is log C; else None."""
+        return None
+
+    def certainty(self, predictions: Sequence) -> float | None:
+        """The highest probability that any row gives a label, for a task with `classes`; else None."""
+        return None
+
+    def label_counts(self, predictions: Sequence, references: Sequence) -> tuple[Counter, Counter] | None:
+        """How often each label is predicted and is true, by name, for a task that chooses among labels; else None."""
+        return None
 
     # From predictions to scores and answers
 

@@ -1,14 +1,21 @@
 """Signs that a run has not learnt what its rows hold: each is one sentence with the number and what to do about it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from helpers.training.loop import Run
+
 UNREADABLE = 0.05  # a share of unknown tokens, or of replacement characters, above which a model misses too much
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"  # what a decoder of bytes writes for those that it cannot read
 MULTILINGUAL = "FacebookAI/xlm-roberta-base"  # 100 languages (Conneau et al. 2020)
+SURE = 0.2  # of the way from chance to certainty: a highest probability below this means that nothing was learnt
+CHANCE = 0.1  # a loss within this share of log C is chance; one below this share in the first epoch is too easy
+FALLING, LEARNT = 0.8, 0.5  # the last quarter's loss over the third's; over the first's, where most was learnt
+LATE = 0.1  # the share of the gain in all evaluations that the last one alone must bring to be told
 _NO_TEXT = ("group", "date", "source", "role")  # columns and keys whose strings no model reads
 
 
@@ -54,3 +61,92 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item)
+
+
+def of_collapse(run: Run, predictions: Sequence, references: Sequence) -> list[str]:
+    """One sentence for each sign that the run has collapsed or ended too early.
+
+    Args:
+        predictions, references: of the validation rows, by the run's model.
+    """
+    found = [
+        _one_label(run, predictions, references),
+        _unsure(run, predictions),
+        _loss_of_chance(run),
+        _falling(run),
+        _best_at_the_end(run, len(references)),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
+def _one_label(run: Run, predictions: Sequence, references: Sequence) -> str | None:
+    counts = run.task.label_counts(predictions, references)
+    if counts is None or len(counts[0]) > 1 or len(counts[1]) < 2:
+        return None
+    given, true = counts
+    name = next(iter(given), None)
+    what = "no label is given to any" if name is None else f"'{name}' is all that is predicted for the"
+    share = "" if name is None else f", where it is right for {true[name] / sum(true.values()):.0%}"
+    return (
+        f"{what} {len(references):,} validation rows{share}: the model does not tell the labels apart; train for more "
+        "steps (--epochs, or a smaller --batch-rows), try another --learning-rate, or give more rows of other labels"
+    )
+
+
+def _unsure(run: Run, predictions: Sequence) -> str | None:
+    highest, classes = run.task.certainty(predictions), run.task.classes
+    if highest is None or highest >= 1 / classes + SURE * (1 - 1 / classes):  # 0.6 for two classes
+        return None
+    return (
+        f"the highest probability of any validation row is {highest:.2f}, where chance is {1 / classes:.2f}: hardly "
+        "anything was learnt; train for more steps (--epochs) or raise --learning-rate"
+    )
+
+
+def _loss_of_chance(run: Run) -> str | None:
+    """Whether the loss never left that of chance, log C, or is so low from the beginning that rows give labels away."""
+    classes = run.task.classes
+    if classes is None or classes < 2:
+        return None
+    chance, epochs = math.log(classes), run.history.groupby("epoch")["loss"].mean()
+    if epochs.min() > (1 - CHANCE) * chance:
+        return (
+            f"the loss was {epochs.iloc[0]:.2f} in the first epoch and never below {epochs.min():.2f}, where chance is "
+            f"log {classes} = {chance:.2f}: nothing was learnt; train for more steps (--epochs), try another "
+            "--learning-rate, or look whether the labels fit the rows"
+        )
+    if epochs.iloc[0] < CHANCE * chance:
+        return (
+            f"the loss was {epochs.iloc[0]:.3f} from the first epoch, below a tenth of log {classes} = {chance:.2f}: "
+            "the rows are very easy, or nearly all have one label, or their texts give it away; read some of them"
+        )
+    return None
+
+
+def _falling(run: Run) -> str | None:
+    losses = run.history["loss"]
+    steps, quarter = len(losses), len(losses) // 4
+    if quarter < 3:  # the loss of single steps says little
+        return None
+    starts = (0, steps - 2 * quarter, steps - quarter)
+    first, third, last = (losses.iloc[start : start + quarter].mean() for start in starts)
+    if last >= FALLING * third or last <= LEARNT * first:
+        return None
+    return (
+        f"the loss was still falling at the end, from {third:.2f} to {last:.2f} in the last quarter of the steps: "
+        f"train for more than {run.recipe.epochs} epochs (--epochs)"
+    )
+
+
+def _best_at_the_end(run: Run, rows: int) -> str | None:
+    key = f"validation_{run.task.selection_metric}"
+    if run.best is None or run.history[key].notna().sum() < 3:
+        return None
+    scores = run.history[key].dropna().tolist()
+    gain = scores[-1] - max(scores[:-1])
+    if gain < max(LATE * (scores[-1] - scores[0]), 0.5 / math.sqrt(rows)):  # the largest standard error of a share
+        return None
+    return (
+        f"the last of {len(scores)} evaluations was the best, {key.removeprefix('validation_')} {scores[-1]:.3f} after "
+        f"{max(scores[:-1]):.3f}: train for more than {run.recipe.epochs} epochs (--epochs)"
+    )

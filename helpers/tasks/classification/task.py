@@ -1,5 +1,6 @@
 """Text classification: one label for each text, from the first token of an encoder."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,20 @@ class Classification(TextTask):
         labels = {"predictions": predictions.argmax(-1), "references": references}
         scores = metrics.load("accuracy").compute(**labels) | metrics.load("macro_f1").compute(**labels)
         return scores | metrics.load("log_loss").compute(predictions=predictions, references=references)
+
+    @property
+    def classes(self) -> int:
+        """The number of labels."""
+        return len(self.labels)
+
+    def certainty(self, predictions: np.ndarray) -> float:
+        """The highest of the probabilities (N, C)."""
+        return float(predictions.max())
+
+    def label_counts(self, predictions: np.ndarray, references: np.ndarray) -> tuple[Counter, Counter]:
+        """The likeliest label of each row, counted, and the true ones."""
+        predicted, true = (Counter(self.labels[i] for i in ids) for ids in (predictions.argmax(-1), references))
+        return predicted, true
 
     def answer(self, prediction: Sequence[float], row: dict) -> dict:
         """The likeliest label, and the probability of each."""

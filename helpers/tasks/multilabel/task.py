@@ -1,5 +1,6 @@
 """Multi-label classification: for each text any number of labels, each with a probability of its own."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -104,6 +105,12 @@ class MultiLabel(TextTask):
         }
         exact = (decided == references).all(axis=1).mean()
         return {"micro_f1": float(f1["micro"]), "macro_f1": float(f1["macro"]), "exact_match": float(exact)}
+
+    def label_counts(self, predictions: np.ndarray, references: np.ndarray) -> tuple[Counter, Counter]:
+        """The labels that are given, counted, and the true ones."""
+        decided = self.decisions(predictions)
+        given, true = (Counter(self.labels[i] for i in np.nonzero(rows)[1]) for rows in (decided, references))
+        return given, true
 
     def answer(self, prediction: Sequence[float], row: dict) -> dict:
         """The labels that are given, and the probability of each."""

@@ -1,0 +1,82 @@
+"""The main path tells what it expects, what each epoch brought and what looks wrong, which the saved model keeps."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import tiny
+
+from helpers import Classification, Recipe, finetune
+from helpers.tasks.classification import files
+
+
+@pytest.fixture(scope="module")
+def body(tmp_path_factory):
+    """A pretrained model in a folder."""
+    folder = tmp_path_factory.mktemp("body")
+    tiny.model().save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+def corpus(folder, odd: str = ""):
+    frame = tiny.rows(160).to_pandas()
+    frame["label"] = frame["label"].map({0: "ham", 1: "spam"})
+    frame["text"] += odd
+    frame.to_csv(folder / "mail.csv", index=False)
+    return files.corpus(folder / "mail.csv")
+
+
+def told(body, folder, recipe, odd: str = ""):
+    rows, sentences = corpus(folder, odd), []
+    task = Classification.for_corpus(rows, max_length=32)
+    run = finetune(task, rows, recipe, folder / "model", model=body, note=sentences.append)
+    return run, sentences, json.loads((folder / "model" / "scores.json").read_text(encoding="utf-8"))
+
+
+def test_a_healthy_run_tells_its_plan_its_epochs_and_its_memory_and_no_sign(body, tmp_path):
+    run, sentences, saved = told(body, tmp_path, Recipe(learning_rate=3e-3, epochs=8, precision="fp32"))
+    assert re.match(
+        r"training 8 epochs of \d+ rows in \d+ steps; expected are about \d+ s and a peak of \d", sentences[0]
+    )
+    lines = [line for line in sentences if line.startswith("epoch ")]
+    assert len(lines) == 8
+    for line, (_, entry) in zip(lines, run.history.dropna().iterrows(), strict=True):
+        assert line.startswith(f"epoch {entry['epoch']:.0f}, step {entry['step']:.0f}: loss ")
+        assert f"accuracy {entry['validation_accuracy']:.3f}" in line
+    assert any(f"at most {run.peak_memory_gb:.1f} GB" in line for line in sentences)
+    assert run.signs == () and saved["signs"] == []
+
+
+def test_what_looks_wrong_is_told_and_saved_with_the_model(body, tmp_path):
+    recipe = Recipe(learning_rate=1e-7, epochs=3, precision="fp32")
+    run, sentences, saved = told(body, tmp_path, recipe, odd=" never seen words" * 3)
+    assert run.signs[0].endswith("for other languages than English")
+    assert any("chance is log 2 = 0.69" in sign for sign in run.signs)
+    assert any(sign.startswith("the highest probability") for sign in run.signs)
+    assert saved["signs"] == list(run.signs) and set(run.signs) <= set(sentences)
+
+
+def test_the_numbers_that_a_run_took_are_saved(body, tmp_path):
+    run, _, _ = told(body, tmp_path, Recipe(batch_rows=64, learning_rate=1e-3))
+    saved = json.loads((tmp_path / "model" / "recipe.json").read_text(encoding="utf-8"))
+    assert saved == run.recipe.to_dict() and saved["epochs"] == run.history["epoch"].max() == 20
+    assert Recipe(**saved) == run.recipe
+
+
+@pytest.mark.parametrize(("rows", "held"), [(300, 158), (100, 53), (30, 50)])
+def test_rows_are_drawn_from_all_splits_at_one_share_but_not_below_fifty(tmp_path, rows, held):
+    texts = [f"text number {i}" for i in range(1900)]
+    frame = pd.DataFrame({"text": texts, "label": ["no", "yes"] * 950})
+    parts = {"train": frame[:300], "validation": frame[300:458], "test": frame[458:616]}
+    for name, part in parts.items():
+        part.to_csv(tmp_path / f"{name}.csv", index=False)
+    whole = files.corpus(tmp_path / "train.csv", validation=tmp_path / "validation.csv", test=tmp_path / "test.csv")
+    drawn = whole.drawn(rows, 1, held_out=True)
+    assert drawn.card.rows == {"train": rows, "validation": held, "test": held}
+    assert {name: len(split) for name, split in drawn.data.items()} == drawn.card.rows
+    assert all(sum(drawn.card.labels[name].values()) == count for name, count in drawn.card.rows.items())
+    gone = drawn.card.removed.get("not drawn for validation and test", 0)
+    assert gone == 2 * (158 - held)
+    assert whole.drawn(rows, 1).card.rows == {"train": rows, "validation": 158, "test": 158}
