@@ -21,8 +21,9 @@ rows one less than the groups, unequal ones counted as the equal ones that they 
 $p \pm t \sqrt V$ would be too narrow near 0 and 1, and of no width at them. So the rows are replaced by as many
 independent ones as they are worth, $n^* = n_V (t_{N-1} / t)^2$ with $n_V = N p(1-p) / ((N-1) V)$ (Korn and Graubard
 1998), of which $p n^*$ are right, and their interval is the exact one (Clopper and Pearson 1934); for one run without
-groups it is that of the rows themselves. Where nothing varies, $n^*$ is the number of groups. A difference of two
-shares gets, in the same way, two more rows, one that each system alone has right (Bonett and Price 2012).
+groups it is that of the rows themselves. Where nothing varies, $n^*$ is the number of groups. To the $n_V$ rows of a
+difference of two shares two are added, in which each system once is ahead (Bonett and Price 2012), by as much as the
+two differ where they do.
 
 `benchmarks/coverage.py` simulates how often the truth is covered.
 """
@@ -151,9 +152,10 @@ def paired(
     centre, error = gain, np.sqrt(variance)
     if shares := ours.shares and theirs.shares:
         squares = float((rows**2).mean())  # of 0 and 1, the share of rows on which the two differ
+        size = squares / np.abs(rows).mean() if squares > 0 else 1.0  # of a difference, where there is one
         worth = _worth(squares - gain**2, variance, len(rows), units, t=None)
         centre = gain * worth / (worth + 2)
-        error = np.sqrt(((squares * worth + 2) / (worth + 2) - centre**2) / (worth + 2))
+        error = np.sqrt(((squares * worth + 2 * size**2) / (worth + 2) - centre**2) / (worth + 2))
     p = max(_tail(centre, error, t), _mcnemar(rows))
     low, high = centre + np.array([-1, 1]) * _reach(error**2, t)
     low, high = (max(low, -1.0), min(high, 1.0)) if shares else (low, high)
