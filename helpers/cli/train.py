@@ -12,6 +12,17 @@ from helpers.scales import SCALES
 from helpers.tasks import registry
 from helpers.training.recipe import Recipe
 
+# What None means in words, where it is the default of a recipe's field.
+CHOSEN = {
+    "learning_rate": "by the size of the model, 1e-4 for the packaged ones",
+    "epochs": "at least 150 steps, from 3 to 20",
+    "piece_tokens": "1024 on a CPU, 16384 on a GPU",
+    "dropout": "the model's own",
+    "attention_dropout": "the model's own",
+    "head_learning_rate": "that of the body",
+    "patience": "train to the end",
+}
+
 
 def add(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--task", default="classification", choices=registry.WINGS, help="what to learn")
@@ -23,12 +34,14 @@ def add(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--model", help="a role, a folder, or a name on the Hub (default: what suits the task)")
     verb.add_argument("--scale", choices=SCALES, help="what the role stands for (default: $SFT_SCALE)")
     verb.add_argument("--max-length", type=int, help="tokens kept of a row (default: 256; for generation all)")
-    verb.add_argument("--rows", type=int, metavar="N", help="train on so many rows, drawn at random (default: all)")
+    verb.add_argument("--rows", type=int, metavar="N", help="train on so many random rows, and score on the same share")
+    verb.add_argument("--no-texts", action="store_true", help="leave texts of the test rows out of the error analysis")
     verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     recipe = verb.add_argument_group("recipe", "see helpers.Recipe for ranges and sources")
     for field in fields(Recipe):
         flag = "--" + field.name.replace("_", "-")
-        recipe.add_argument(flag, type=_value, default=field.default, metavar="X", help=f"default: {field.default}")
+        default = CHOSEN.get(field.name, field.default)
+        recipe.add_argument(flag, type=_value, default=field.default, metavar="X", help=f"default: {default}")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -37,28 +50,40 @@ def run(options: argparse.Namespace) -> None:
     task_options.check_owned(options, options.task, "train")
     note(f"reading {options.data}")  # what follows takes seconds before it has something to tell
     from helpers import saving
-    from helpers.workflow.finetune import finetune
+    from helpers.data.corpus import HELD_OUT
+    from helpers.workflow import check
 
     saving.check_free(options.output)
-    corpus = registry.wing(options.task, "files").corpus(
+    corpus, ledger = check.read(
+        options.task,
         options.data,
-        **task_options.values(options, options.task, "COLUMNS", "SPLITTING"),
+        columns=task_options.values(options, options.task, "COLUMNS", "SPLITTING"),
         validation=options.validation,
         test=options.test,
         seed=options.seed,
     )
+    for line in ledger.short():
+        note(line)
     if options.rows is not None:
-        corpus = corpus.drawn(options.rows, options.seed)
+        corpus = corpus.drawn(options.rows, options.seed, held_out=True)
+        note(f"drew {options.rows:,} rows to train on, and of validation and test the same share, at least {HELD_OUT}")
     note(f"{options.data}: {counts(corpus.card.rows)}; removed {counts(corpus.card.removed) or 'none'}")
     settings = {"max_length": options.max_length} | task_options.values(options, options.task, "SETTINGS")
-    task, output = registry.task_class(options.task).for_corpus(corpus, **settings), options.output
-    try:
-        with scales.chosen(options.scale):
-            trained = finetune(task, corpus, recipe, output, model=options.model, resume=options.resume, note=note)
-    except KeyboardInterrupt:
-        raise TrainingError(_interrupted(output)) from None
+    task = registry.task_class(options.task).for_corpus(corpus, **settings)
+    trained = _trained(options, task, corpus, recipe)
     if trained.ladder is not None:
         print(trained.ladder.round(3).to_string())
+
+
+def _trained(options: argparse.Namespace, task, corpus, recipe: Recipe):
+    from helpers.workflow.finetune import finetune
+
+    how = {"model": options.model, "resume": options.resume, "texts": not options.no_texts}
+    try:
+        with scales.chosen(options.scale):
+            return finetune(task, corpus, recipe, options.output, **how, note=note)
+    except KeyboardInterrupt:
+        raise TrainingError(_interrupted(options.output)) from None
 
 
 def _interrupted(output: str) -> str:

@@ -14,10 +14,13 @@ from helpers.errors import TrainingError
 from helpers.models import lora
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
-from helpers.training import checkpoints
+from helpers.training import checkpoints, job
 from helpers.training.device import is_main_process
-from helpers.training.loop import Run, fit, ladder_rows
+from helpers.training.job import Job
+from helpers.training.loop import Run, carry_out, ladder_rows
 from helpers.training.recipe import Recipe
+from helpers.workflow import plan, report, signs
+from helpers.workflow.analysis import Analysis, analyse
 
 Note = Callable[[str], None]  # is told one sentence at a time of what happens
 FINE_TUNED = "fine-tuned"
@@ -31,6 +34,7 @@ def finetune(
     *,
     model: str | None = None,
     resume: bool = False,
+    texts: bool = True,
     note: Note = lambda sentence: None,
 ) -> Run:
     """Train on a corpus, save the model, and score it once on the test rows beside its baselines.
@@ -40,8 +44,9 @@ def finetune(
         output: a new folder for the model; without it nothing is written.
         model: a role, a folder or a name on the Hub; None is the task's default.
         resume: go on with a run into `output` that was interrupted.
+        texts: whether the error analysis in `output` may hold texts of the test rows.
 
-    Returns the run, with `ladder` and `scores`. In all but the first of several processes the run is not scored.
+    Returns the run, with `ladder`, `scores` and `signs`. In all but the first of several processes it is not scored.
 
     Raises InputError if `output` exists or the rows do not fit the task; TrainingError as `fit` does, and if scoring
     is interrupted, with the model already in `output`; KeyboardInterrupt after a complete step of training.
@@ -51,19 +56,20 @@ def finetune(
         saving.check_free(output)
     tokenizer = models.tokenizer(name)
     _check_lengths(task, tokenizer, data, note)
+    unreadable = _noted(signs.unreadable(tokenizer, data["train"]), note)
+    work = None if output is None else checkpoints.work_folder(output)
     built = task.build(name, seed=recipe.seed)
-    where = f"; checkpoints in {checkpoints.work_folder(output)}" if output is not None else ""
-    note(f"training {recipe.epochs} epochs{where}")
-    run = fit(task, built, tokenizer, data["train"], data["validation"], recipe, output=output, resume=resume)
+    run = _trained(job.prepare(task, built, tokenizer, data["train"], data["validation"], recipe, work), resume, note)
     if not is_main_process():
         return run
-    run = replace(run, model=lora.merged(run.model))
+    run = replace(run, model=lora.merged(run.model), signs=unreadable)
     if output is not None:
         run.save(output, corpus.card)  # before it is scored, so that nothing can lose it
     destination = f"; model in {output}" if output is not None else ""
-    note(f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}{destination}")
+    speed = f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}"
+    note(f"{speed}, at most {run.peak_memory_gb:.1f} GB{destination}")
     try:
-        run = _scored(run, corpus)
+        run, analysis = _scored(run, corpus, note)
     except KeyboardInterrupt:
         if output is None:
             raise
@@ -71,17 +77,14 @@ def finetune(
             f"interrupted while scoring; the trained model is in '{output}' without scores, and 'helpers evaluate' "
             "gives them"
         ) from None
-    if sentence := one_group_warning(data["test"]):
-        note(sentence)
-    if output is not None:
-        saving.add_scores(output, run.task, run.scores | {"ladder": ladder_rows(run.ladder)})
+    _report(run, analysis, data["test"], output, name, texts, note)
     return run
 
 
 def evaluate(
     predictor: Predictor, test: Dataset, baselines: Mapping[str, Sequence] | None = None
-) -> tuple[pd.DataFrame, dict]:
-    """The ladder of baselines up to the fine-tuned model, and that model's scores.
+) -> tuple[pd.DataFrame, dict, Analysis]:
+    """The ladder of baselines up to the fine-tuned model, that model's scores, and where it fails.
 
     Args:
         test: labelled rows.
@@ -94,7 +97,7 @@ def evaluate(
     systems = {**(baselines or {}), FINE_TUNED: predictions}
     ladder = evaluation.ladder(task, systems, references, groups=groups)
     counts = {"n": len(references)} | ({} if groups is None else {"groups": len(set(groups))})
-    return ladder, task.score(predictions, references) | counts
+    return ladder, task.score(predictions, references) | counts, analyse(task, predictions, references)
 
 
 def groups_of(test: Dataset) -> list[str] | None:
@@ -111,25 +114,60 @@ def one_group_warning(test: Dataset) -> str | None:
     return f"all {len(groups)} test rows are of the group '{groups[0][:40]}'; the intervals hold for it alone"
 
 
-def _scored(run: Run, corpus: Corpus) -> Run:
-    """The run with what is chosen on validation rows, such as a threshold, and then its test scores."""
-    task = run.task
-    if type(task).calibrated is not Task.calibrated:
-        encoded = run.encode(corpus.data["validation"])
-        task = task.calibrated(task.predict(run.model, encoded), task.references(encoded))
+def _trained(prepared: Job, resume: bool, note: Note) -> Run:
+    """The run, with what it is expected to take told before; the optimiser's memory is free afterwards."""
+    where = [f"checkpoints are in {prepared.work}"] if prepared.work is not None else []
+    _noted(plan.expected(prepared).sentences() + where, note)
+    return carry_out(prepared, resume=resume, note=note)
+
+
+def _scored(run: Run, corpus: Corpus, note: Note) -> tuple[Run, Analysis]:
+    """The run with what its validation rows choose and show, thresholds and signs of collapse, and its test scores.
+
+    With it, where the run fails on the test rows.
+    """
+    encoded = run.encode(corpus.data["validation"])
+    predictions, references = run.task.predict(run.model, encoded), run.task.references(encoded)
+    task = run.task.calibrated(predictions, references)
     run = replace(run, task=task)
+    run = replace(run, signs=run.signs + _noted(signs.of_collapse(run, predictions, references), note))
     baselines = registry.wing(task.name, "baselines").ladder(corpus.data, task) if task.name in registry.WINGS else {}
-    ladder, scores = evaluate(run, corpus.data["test"], baselines)
-    return replace(run, ladder=ladder, scores=scores)
+    ladder, scores, analysis = evaluate(run, corpus.data["test"], baselines)
+    return replace(run, ladder=ladder, scores=scores), analysis
+
+
+def _report(
+    run: Run, analysis: Analysis, test: Dataset, output: str | Path | None, base: str, texts: bool, note: Note
+) -> None:
+    """Tell the scores of each class, and write scores and error analysis into the folder of the model."""
+    if sentence := one_group_warning(test):
+        note(sentence)
+    if analysis.classes is not None:
+        note(analysis.classes.round(3).to_string())
+    if output is None:
+        return
+    classes = [] if analysis.classes is None else analysis.classes.reset_index().to_dict("records")
+    made = {"base": models.origin(base), "signs": list(run.signs), "classes": classes}
+    saving.add_scores(output, run.task, run.scores | {"ladder": ladder_rows(run.ladder)} | made)
+    page = report.write(
+        output, analysis, test, title=Path(output).name, ladder=run.ladder, history=run.history, texts=texts
+    )
+    private = "; it and the files beside it quote test rows, which --no-texts leaves out" if texts else ""
+    note(f"error analysis in {page}{private}")
+
+
+def _noted(sentences: list[str], note: Note) -> tuple[str, ...]:
+    for sentence in sentences:
+        note(sentence)
+    return tuple(sentences)
 
 
 def _check_lengths(task: Task, tokenizer: PreTrainedTokenizerBase, data: DatasetDict, note: Note) -> None:
-    """Tell how many training texts are cut; a test row that cannot be read is named here, before anything is trained."""
+    """Tell how many training texts are cut; a test row that cannot be read stops the run before it trains."""
     task.reported_task(tokenizer).encode(tokenizer, data["test"])
     if cuts := task.truncated(tokenizer, data["train"]):
-        window = tokenizer.model_max_length
-        remedy = (
-            "raise max_length (--max-length) to keep more" if task.max_length < window else "the model reads no more"
-        )
+        window, rows = tokenizer.model_max_length, len(data["train"])
+        more = task.max_length < window
+        remedy = "raise max_length (--max-length) to keep more" if more else "the model reads no more"
         limit = min(task.max_length, window)
-        note(f"{cuts:,} of {len(data['train']):,} training texts were cut to {limit:,} tokens; {remedy}")
+        note(f"{cuts:,} of {rows:,} training texts were cut to {limit:,} tokens; {remedy}")

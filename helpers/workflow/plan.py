@@ -11,8 +11,9 @@ import psutil
 import torch
 
 from helpers.data.batching import pieces
+from helpers.training.checkpoints import State
 from helpers.training.device import GB, peak_memory_gb
-from helpers.training.job import Job, backward, training_mode
+from helpers.training.job import Job, backward, memory_errors, training_mode
 
 # Of the time of a training step, what a forward pass without gradients takes.
 FORWARD = 1 / 3
@@ -59,7 +60,7 @@ def expected(job: Job) -> Plan:
     sizes = [sum(len(part) * job.lengths[part].max() for part in _parts(job, rows)) for _, rows in job.plan]  # tokens
     largest = max(job.plan, key=lambda step: max(len(part) * job.lengths[part].max() for part in _parts(job, step[1])))
     median = sorted(range(len(sizes)), key=sizes.__getitem__)[len(sizes) // 2]
-    with training_mode(job), torch.random.fork_rng():
+    with memory_errors(job, State()), training_mode(job), torch.random.fork_rng():
         backward(job, largest[1])
         held = _held_gb(job)
         began = time.perf_counter()
