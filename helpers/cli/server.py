@@ -9,7 +9,6 @@ Every mistake of a request is answered with a status and {"error": one sentence}
 import json
 import socket
 import threading
-from html import escape
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -17,13 +16,16 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 
+from helpers.cli import page
 from helpers.errors import InputError
 from helpers.tasks.base import Predictor
 from helpers.text import half_character
 
 HOST = "127.0.0.1"
-MOST_BYTES = 1_000_000  # of a request; some 150,000 words
+MOST_BYTES = 250_000  # of a request; the characters that it may hold, however JSON escapes them
+MOST_CHARACTERS = 20_000  # of a request; a laptop's encoder reads them in about four seconds, while others wait
 MOST_ROWS = 64  # of a request
 MOST_WAITING = 16  # requests; the model works on one at a time
 HEADERS = {
@@ -64,15 +66,13 @@ def app(predictor: Predictor, name: str) -> FastAPI:
         return _answer({"error": str(error.detail)}, error.status_code)
 
     @server.get("/", response_class=HTMLResponse)
-    async def page() -> HTMLResponse:
-        return HTMLResponse(_page(name, task.name, task.fields), headers=HEADERS)
+    async def front() -> HTMLResponse:
+        return HTMLResponse(page.html(name, task.name, task.fields), headers=HEADERS)
 
     @server.post("/predict")
     async def answer(request: Request) -> JSONResponse:
         payload = _parsed(request, await _body(request))
-        rows = [task.row(_checked(row, task.fields)) for row in (payload if isinstance(payload, list) else [payload])]
-        if not 0 < len(rows) <= MOST_ROWS:
-            raise HTTPException(422, f"the request holds {len(rows)} rows; send 1 to {MOST_ROWS}")
+        rows = [task.row(row) for row in _rows(payload, task.fields)]
         if not slots.acquire(blocking=False):
             raise HTTPException(503, f"{MOST_WAITING} requests are waiting already; try again in a moment")
         try:
@@ -89,10 +89,13 @@ def app(predictor: Predictor, name: str) -> FastAPI:
 async def _body(request: Request) -> bytes:
     """The body; HTTPException 413 if it is longer than `MOST_BYTES`, whatever length the request states."""
     content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > MOST_BYTES:
-            raise HTTPException(413, f"the request is larger than {MOST_BYTES:,} bytes; send less at a time")
+    try:
+        async for part in request.stream():
+            content += part
+            if len(content) > MOST_BYTES:
+                raise HTTPException(413, f"the request is larger than {MOST_BYTES:,} bytes; send less at a time")
+    except ClientDisconnect as error:  # nobody reads this, but it is no fault of the server
+        raise HTTPException(400, "the client left before the end of its request") from error
     return bytes(content)
 
 
@@ -104,6 +107,20 @@ def _parsed(request: Request, content: bytes):
         return json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"the request is no JSON in UTF-8 ({error}); repair it") from error
+
+
+def _rows(payload, fields: tuple[str, ...]) -> list[dict[str, str]]:
+    """The rows of a request, checked."""
+    rows = [_checked(row, fields) for row in (payload if isinstance(payload, list) else [payload])]
+    if not 0 < len(rows) <= MOST_ROWS:
+        raise HTTPException(422, f"the request holds {len(rows)} rows; send 1 to {MOST_ROWS}")
+    size = sum(len(text) for row in rows for text in row.values())
+    if size > MOST_CHARACTERS:
+        raise HTTPException(
+            413,
+            f"the request holds {size:,} characters; send at most {MOST_CHARACTERS:,}, and more to 'helpers predict'",
+        )
+    return rows
 
 
 def _checked(row, fields: tuple[str, ...]) -> dict[str, str]:
@@ -120,39 +137,3 @@ def _checked(row, fields: tuple[str, ...]) -> dict[str, str]:
 
 def _answer(content, status: int = 200) -> JSONResponse:
     return JSONResponse(content, status_code=status, headers=HEADERS)
-
-
-def _page(name: str, task: str, fields: tuple[str, ...]) -> str:
-    boxes = "".join(
-        f'<label>{escape(field)}<textarea name="{escape(field)}" rows="{6 if field != "question" else 2}" required>'
-        "</textarea></label>"
-        for field in fields
-    )
-    return PAGE.replace("{name}", escape(name)).replace("{task}", escape(task)).replace("{boxes}", boxes)
-
-
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{name}</title>
-<style>
-html { color-scheme: light dark }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem }
-label { display: block; margin-bottom: 1rem }
-textarea { display: block; width: 100%; font: inherit; box-sizing: border-box }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; border: 1px solid }
-</style></head><body>
-<h1>{name}</h1><p>A model for {task}. It runs on this computer, and what you type stays here.</p>
-<form>{boxes}<button>Predict</button></form><pre aria-live="polite" hidden></pre>
-<script>
-const [form, shown, button] = ["form", "pre", "button"].map(name => document.querySelector(name));
-form.addEventListener("submit", async event => {
-  event.preventDefault(); button.disabled = true;
-  try {
-    const answer = await fetch("/predict", { method: "POST", headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(Object.fromEntries(new FormData(form))) });
-    shown.textContent = JSON.stringify(await answer.json(), null, 2);
-  } catch (error) { shown.textContent = "The server does not answer: " + error; }
-  shown.hidden = false; button.disabled = false;
-});
-</script></body></html>
-"""

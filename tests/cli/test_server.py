@@ -1,5 +1,6 @@
 """The local page: predictions as the shell gives them, and a clear answer to whatever a request gets wrong."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -68,7 +69,7 @@ def test_answers_are_found_with_their_place():
         (b'{"text": 3}', 422, "'text' must be a text that is not empty"),
         (b'{"text": "  "}', 422, "'text' must be a text that is not empty"),
         (b'{"text": "\\ud800"}', 422, "lone surrogate"),
-        (b'{"text": "' + b"a" * 1_000_001 + b'"}', 413, "larger than 1,000,000 bytes"),
+        (b'{"text": "' + b"a" * 1_000_001 + b'"}', 413, "larger than 250,000 bytes"),
     ],
 )
 def test_a_bad_request_gets_a_sentence_and_the_next_one_an_answer(client, content, status, says):
@@ -88,6 +89,33 @@ def test_a_body_of_unknown_length_is_read_no_further_than_the_limit(client):
 
     refused = client.post("/predict", content=endless(), headers={"Content-Type": "application/json"})
     assert refused.status_code == 413
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_texts_that_would_hold_the_model_for_long_are_refused(client, rows):
+    for size, status in ((server.MOST_CHARACTERS, 200), (server.MOST_CHARACTERS + 1, 413)):
+        texts = ["w" * (size // rows)] * (rows - 1)
+        texts.append("\u6f22" * (size - sum(map(len, texts))))
+        assert post(client, json.dumps([{"text": text} for text in texts])).status_code == status
+    found = post(client, json.dumps({"text": "x" * (server.MOST_CHARACTERS + 1)})).json()["error"]
+    assert "holds 20,001 characters; send at most 20,000, and more to 'helpers predict'" in found
+
+
+def test_a_client_that_leaves_in_the_middle_is_no_fault_of_the_server():
+    app = server.app(Predictor(tiny.TASK, tiny.model().eval(), tiny.tokenizer()), "model")
+    parts = iter([{"type": "http.request", "body": b'{"te', "more_body": True}, {"type": "http.disconnect"}])
+    sent = []
+
+    async def receive():
+        return next(parts)
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers, "query_string": b""}
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 400
 
 
 def test_other_types_paths_and_methods_are_refused(client):
