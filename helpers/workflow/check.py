@@ -107,7 +107,9 @@ def read(
     Raises InputError for files that cannot be read, and if a row is not accounted for.
     """
     columns, files = dict(columns or {}), registry.wing(task, "files")
-    corpus = files.corpus(data, validation=validation, test=test, seed=seed, **columns)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        corpus = files.corpus(data, validation=validation, test=test, seed=seed, **columns)
     accounts = _accounts((data, validation, test), columns.get("format"))
     card = corpus.card
     rows = card.rows | {name: count for name, count in card.removed.items() if count}
@@ -122,6 +124,7 @@ def read(
     facts += [
         f"{one.long:,} rows of {path} run over several lines, in quotes" for path, one in accounts.items() if one.long
     ]
+    facts += dict.fromkeys(str(warning.message) for warning in told if warning.category is UserWarning)
     labels = Counter()
     for counts in card.labels.values():
         labels.update(counts)
