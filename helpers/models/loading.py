@@ -10,13 +10,14 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from huggingface_hub import ModelCard
 from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
 from tokenizers import pre_tokenizers
@@ -30,12 +31,15 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import cached_file
 from transformers.utils import logging as transformers_logging
 
 from helpers import assets, scales
 from helpers.errors import AssetError, InputError
+from helpers.models import hub
 from helpers.progress import hide_progress
 
+PACKAGED_LANGUAGE = "English"  # of the texts that both packaged models learnt from
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 _PAD_TOKENS = ("<pad>", "[PAD]", "<|pad|>", "<|padding|>", "<|finetune_right_pad_id|>")
 
@@ -126,6 +130,22 @@ def describe() -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def origin(model: str | os.PathLike) -> dict[str, str]:
+    """The name of a pretrained model, its licence and its language, as its package or its README states them."""
+    where = os.fspath(model)
+    if where in scales.MODELS and scales.current() == "laptop":
+        asset = assets.assets()[scales.model(where)]
+        return {"name": asset.about.partition(":")[0], "licence": asset.licence, "language": PACKAGED_LANGUAGE}
+    where, stated = _where(where, None), {}
+    name = Path(where).resolve().name if os.path.isdir(where) else where
+    with suppress(Exception):  # a model may have no card, or one with anything in it; neither is a reason to stop
+        readme = cached_file(where, "README.md", local_files_only=_local_only(where))
+        stated = ModelCard.load(readme).data.to_dict()
+    facts = {"licence": stated.get("license"), "language": stated.get("language")}
+    told = {fact: ", ".join(value) if isinstance(value, list) else value for fact, value in facts.items()}
+    return {"name": name} | {fact: value or "not stated" for fact, value in told.items()}
 
 
 def _where(model: str | os.PathLike, scale: str | None) -> str:
@@ -294,6 +314,8 @@ def quiet(*, slow: bool) -> Iterator[None]:
 def _readable_errors(model: str | os.PathLike, where: str, scale: str | None) -> Iterator[None]:
     """While this lasts, an error of transformers, often a paragraph, is one sentence: an InputError or AssetError."""
     try:
+        if not _local_only(where):
+            hub.ask(where)
         yield
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         if isinstance(error, InputError):
