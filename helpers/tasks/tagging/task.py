@@ -204,8 +204,7 @@ class Tagging(Task):
 
     def label_counts(self, predictions: list[np.ndarray], references: list[np.ndarray]) -> tuple[Counter, Counter]:
         """The tags of all words, counted, and the true ones."""
-        predicted, true = (Counter(self.names(np.concatenate(rows))) for rows in (predictions, references))
-        return predicted, true
+        return tuple(Counter(self.names(np.concatenate(rows))) for rows in (predictions, references))
 
     def answer(self, prediction: np.ndarray, row: dict) -> dict:
         """The text, its words and their tags, and the spans that the tags mark.
@@ -217,11 +216,12 @@ class Tagging(Task):
         tags = self.names(prediction)
         result = {"text": text, "tokens": [text[start:end] for start, end in places], "tags": tags}
         if self.spans:
-            found = sorted(
+            found = [
                 (places[first, 0].item(), places[end - 1, 1].item(), kind) for kind, first, end in metrics.spans(tags)
-            )
+            ]
             result["spans"] = [
-                {"kind": kind, "start": start, "end": end, "text": text[start:end]} for start, end, kind in found
+                {"kind": kind, "start": start, "end": end, "text": text[start:end]}
+                for start, end, kind in sorted(found)
             ]
         return result
 
