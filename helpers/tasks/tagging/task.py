@@ -216,13 +216,8 @@ class Tagging(Task):
         tags = self.names(prediction)
         result = {"text": text, "tokens": [text[start:end] for start, end in places], "tags": tags}
         if self.spans:
-            found = [
-                (places[first, 0].item(), places[end - 1, 1].item(), kind) for kind, first, end in metrics.spans(tags)
-            ]
-            result["spans"] = [
-                {"kind": kind, "start": start, "end": end, "text": text[start:end]}
-                for start, end, kind in sorted(found)
-            ]
+            spans = sorted((int(places[i, 0]), int(places[j - 1, 1]), kind) for kind, i, j in metrics.spans(tags))
+            result["spans"] = [{"kind": kind, "start": i, "end": j, "text": text[i:j]} for i, j, kind in spans]
         return result
 
     def row(self, fields: dict[str, str]) -> dict:
