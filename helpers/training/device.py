@@ -1,5 +1,6 @@
 """Processor, memory and signals: what a run uses of its machine."""
 
+import atexit
 import ctypes
 import os
 import resource
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import GradientAccumulationPlugin
@@ -38,15 +40,15 @@ def peak_memory_gb(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GB
 
 
-def accelerator(recipe: Recipe) -> tuple[Accelerator, str]:
-    """A fresh accelerator and the precision that it computes in.
+def accelerator(recipe: Recipe, precision: str | None = None) -> tuple[Accelerator, str]:
+    """A fresh accelerator and the precision that it computes in: that of the recipe unless another is given.
 
     A run inherits nothing: accelerate keeps its state for the whole process, where another loop that ended between two
     updates would leave `step` without effect, and it reads variables that would divide all gradients.
     """
-    with _own_environment():
+    with _own_environment(), _processes_part_at_exit():
         device = _accelerator("no").device
-        precision = recipe.precision
+        precision = precision or recipe.precision
         if precision == "auto":
             precision = "bf16" if native_bf16(device) else "fp32"
         return _accelerator("bf16" if precision == "bf16" else "no"), precision
@@ -74,6 +76,24 @@ def _own_environment() -> Iterator[None]:
         yield
     finally:
         os.environ.update(hidden)
+
+
+@contextmanager
+def _processes_part_at_exit() -> Iterator[None]:
+    """A process group that is opened while this lasts is closed when the process ends, in whatever way.
+
+    Left open, its threads may abort a process that has done its work; closed, it tells the other processes at once
+    that they wait in vain.
+    """
+    before = dist.is_available() and dist.is_initialized()
+    yield
+    if dist.is_available() and dist.is_initialized() and not before:
+        atexit.register(_close_group)
+
+
+def _close_group() -> None:
+    if dist.is_initialized():  # unless somebody has closed it
+        dist.destroy_process_group()
 
 
 @contextmanager
