@@ -85,8 +85,15 @@ def add_scores(output: str | Path, task: Task, scores: dict) -> None:
 
 
 def load(folder: str | Path) -> Predictor:
-    """What `save` wrote into a folder, its model in evaluation mode; InputError if `save` did not write the folder."""
+    """What `save` wrote into a folder, its model in evaluation mode.
+
+    Raises InputError if `save` did not write the folder, or if an adapter was put there afterwards: transformers would
+    change the weights by it without a word.
+    """
     folder = Path(folder)
+    added = sorted(path.name for path in folder.glob("adapter_*"))
+    if added:
+        raise InputError(f"'{folder}' holds {added[0]}, which no saved model of helpers has; move it elsewhere")
     try:
         task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:

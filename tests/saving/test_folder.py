@@ -125,3 +125,12 @@ def test_a_model_without_weights_is_one_sentence(tmp_path, run):
     (folder / "model.safetensors").unlink()
     with pytest.raises(InputError, match=r"the model in '.*' cannot be read .*train it again"):
         saving.load(folder)
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"])
+def test_an_adapter_that_was_put_beside_a_model_is_refused(tmp_path, run, name):
+    folder = run.save(tmp_path / "model", CARD)
+    saving.load(folder)
+    (folder / name).write_text("{}")
+    with pytest.raises(InputError, match=rf"holds {name}, which no saved model of helpers has; move it elsewhere"):
+        saving.load(folder)
