@@ -62,24 +62,39 @@ def learn_vocabulary(texts: Sequence[str], size: int = 4000) -> PreTrainedTokeni
     A piece that continues a word begins with `##`, as in BERT; `[END]` ends each text. Raises InputError if the texts
     hold too little to fill a vocabulary of `size` tokens.
     """
-    tokenizer = Tokenizer(tokenizer_models.WordPiece(unk_token=UNKNOWN))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
     special = [PAD, UNKNOWN, END]
-    tokenizer.train_from_iterator(
-        texts, trainers.WordPieceTrainer(vocab_size=size, special_tokens=special, show_progress=False)
-    )
-    if tokenizer.get_vocab_size() < size:
+    # The trainer numbers the letters in an order that differs from process to process, and breaks ties by number. So a
+    # first pass finds the letters, and a second one gets them in order.
+    letters = sorted(set(_vocabulary(texts, 0, special)) - set(special))
+    vocabulary = _vocabulary(texts, size, special + letters)
+    if len(vocabulary) < size:
         raise InputError(
-            f"these texts give a vocabulary of {tokenizer.get_vocab_size():,} tokens, not of {size:,}; "
+            f"these texts give a vocabulary of {len(vocabulary):,} tokens, not of {size:,}; "
             "give more text or ask for fewer tokens"
         )
+    tokenizer = _word_pieces(vocabulary)
+    tokenizer.add_special_tokens(special)
+    tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"$A {END}", special_tokens=[(END, tokenizer.token_to_id(END))]
     )
     names = {"pad_token": PAD, "unk_token": UNKNOWN, "eos_token": END}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **names)
+
+
+def _vocabulary(texts: Sequence[str], size: int, first: list[str]) -> dict[str, int]:
+    """The number of each token that a trainer finds, after those that come first."""
+    tokenizer = _word_pieces()
+    trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=first, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer.get_vocab()
+
+
+def _word_pieces(vocabulary: dict[str, int] | None = None) -> Tokenizer:
+    tokenizer = Tokenizer(tokenizer_models.WordPiece(vocabulary, unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
 
 
 def tiny_decoder(

@@ -1,5 +1,10 @@
 """Pretraining at the smallest scale: what is predicted is the next or the hidden token, and nothing else leaks in."""
 
+import ast
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,6 +65,23 @@ def test_the_vocabulary_has_the_size_asked_for_and_ends_each_text(words):
     assert words.decode(ids, skip_special_tokens=True) == "the cat sleeps."
     with pytest.raises(InputError, match="not of 5,000; give more text or ask for fewer tokens"):
         pretraining.learn_vocabulary(TEXTS, 5000)
+
+
+def test_the_vocabulary_is_the_same_in_every_process_and_with_any_number_of_threads():
+    script = "import random\nfrom helpers.book import pretraining\nd = random.Random(0)\n"
+    script += "texts = [' '.join(''.join(d.choices('abcdefgh', k=5)) for _ in range(9)) for _ in range(200)]\n"
+    script += "print(pretraining.learn_vocabulary(texts, 400).get_vocab())"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"RAYON_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": parallel},
+        )
+        for threads, parallel in (("1", "false"), ("3", "true"))
+    ]
+    one, three = (ast.literal_eval(process.communicate()[0]) for process in started)
+    assert one == three and len(one) == 400
 
 
 def test_the_stream_holds_all_tokens_in_their_order(words):
