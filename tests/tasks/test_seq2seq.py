@@ -33,6 +33,7 @@ from helpers.tasks.base import IGNORE
 from helpers.tasks.generation.likelihood import token_table
 from helpers.tasks.registry import from_dict
 from helpers.tasks.seq2seq import token_losses
+from helpers.tasks.writing import WrittenTexts
 from helpers.training import loop
 
 CARD = DataCard("x", "y", "z", "row", "none", rows={}, labels={}, words={})
@@ -479,3 +480,19 @@ def test_settings_that_would_miss_a_stack_are_named(setting):
     data = Dataset.from_list([{"prompt": "ab", "completion": "cd"}])
     with pytest.raises(InputError, match=f"^{next(iter(setting))} of the recipe does not reach both stacks"):
         loop.fit(TASK, model("bart"), tokenizer(), data, recipe=Recipe(**setting))
+
+
+@pytest.mark.filterwarnings("ignore:.*prompts were cut")
+@pytest.mark.parametrize("length", [None, 3, 7, 12, 64, 200])
+def test_an_answer_depends_on_its_prompt_alone(length):
+    network, words, task = model("bart", 3).double(), tokenizer(), replace(TASK, max_length=length)
+    prompts = tiny.rows(9)["prompt"][:]
+    alone = [
+        task.generate(network, words, encode(Dataset.from_dict({"prompt": [each]}), task)).texts[0] for each in prompts
+    ]
+    assert len(set(alone)) > 2
+    scored = WrittenTexts(task, words)
+    for completion in ("Z", "YZ" * 3, "XYZ" * 20):
+        rows = Dataset.from_dict({"prompt": prompts, "completion": [completion] * 9})
+        assert scored.predict(network, scored.encode(words, rows)) == alone
+        assert task.generate(network, words, encode(rows, task), batch_rows=4).texts == alone

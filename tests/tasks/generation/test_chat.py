@@ -66,7 +66,8 @@ def texts(seed: int, blanks: bool) -> list[str]:
     for _ in range(4):
         middle = "".join(random.choice([*"abc .,\n", " f", "th", "an", "ks", "fine"], size=6))
         edges = random.choice(["", " ", "\n", "\n\n", "  ", " \n"], size=2) if blanks else ("", "")
-        found.append(f"{edges[0]}x{middle}y{edges[1]}")
+        first = random.choice(["x", "f", "th"])  # the last two grow together with a blank before them
+        found.append(f"{edges[0]}{first}{middle}y{edges[1]}")
     return found
 
 
