@@ -1,7 +1,8 @@
 """Text generation: a decoder learns to answer a prompt, and its loss counts the answer alone.
 
 A row is a pair of columns `prompt` and `completion`, or a list `messages` of {"role", "content"} whose last turn is
-the assistant's. Without completion (or last assistant turn) a row can only be answered, not learnt from.
+the assistant's. Without completion (or last assistant turn) a row can only be answered, not learnt from. An assistant's
+turn with `"weight": 0` is read and not learnt; `helpers.tasks.turns` says what else a turn may hold.
 
     task = Generation(system="Translate to French.")
     run = fit(task, task.build(), tokenizer, train, validation)       # log-likelihood of validation rows chooses
