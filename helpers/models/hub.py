@@ -8,7 +8,8 @@ SECONDS = 10  # to wait for an answer
 def ask(name: str) -> None:
     """OSError if the Hub does not answer, or has no model of this name; ValueError for what cannot be a name.
 
-    Nothing is asked about a model that was loaded before. What loads a model asks for each of its files, and again and again where there is no answer: about a minute.
+    Nothing is asked about a model that was loaded before. What loads one asks for each of its files, and again and
+    again where there is no answer: about a minute.
     """
     if isinstance(try_to_load_from_cache(name, "config.json"), str):
         return

@@ -319,6 +319,7 @@ def test_a_missing_network_is_one_sentence(monkeypatch, tmp_path, use):
 
 def test_helpers_offline_reaches_the_hub_s_client(monkeypatch, encoder):
     seen = []
+    monkeypatch.setattr(loading.hub, "ask", lambda name: None)
     monkeypatch.setattr(loading.AutoConfig, "from_pretrained", lambda _, **options: seen.append(options) or 1 / 0)
     for offline in ("0", "1"):
         monkeypatch.setenv("HELPERS_OFFLINE", offline)
