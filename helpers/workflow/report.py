@@ -25,7 +25,7 @@ HARDEST, SHOWN = 50, 20  # rows in the file of the hardest, and on the page
 CLASSES = 12  # of a confusion matrix that is drawn; all are in the file
 TEXTS = ("text", "tokens", "question", "context", "prompt", "messages")  # columns of what a model reads
 HIDDEN = ("gold", "prediction")  # where they are texts themselves
-CHARACTERS = 300  # of a text on the page
+CHARACTERS, LONG = 300, 24  # of a text on the page: at most, and those that get a wide column
 
 
 def write(
@@ -115,7 +115,8 @@ def _cell(value) -> str:
     if isinstance(value, int | np.integer):
         return f"<td class=number>{value:,}</td>"
     text = " ".join(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else str(value)
-    return f'<td dir="auto">{escape(text[:CHARACTERS])}{"…" if len(text) > CHARACTERS else ""}</td>'
+    kind = ' class="long"' if len(text) > LONG else ""
+    return f'<td{kind} dir="auto">{escape(text[:CHARACTERS])}{"…" if len(text) > CHARACTERS else ""}</td>'
 
 
 def _pictures(analysis: Analysis, ladder: pd.DataFrame, history: pd.DataFrame | None) -> Iterator[str]:
@@ -136,7 +137,7 @@ def _pictures(analysis: Analysis, ladder: pd.DataFrame, history: pd.DataFrame | 
         yield vector("histogram of losses", pictures.histogram, losses, "loss")
     for name in () if history is None else history.filter(like="validation_"):
         measured = history.set_index("step")[name].dropna()
-        if len(measured):
+        if len(measured) > 1:
             yield vector(f"{name} over steps", pictures.epochs, measured, name.replace("_", " ", 1))
 
 
@@ -192,7 +193,9 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-size: .9rem }
 th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent); padding: .3rem .6rem;
-  text-align: start; vertical-align: top; overflow-wrap: anywhere; min-width: 4rem }
+  text-align: start; vertical-align: top }
+th { white-space: nowrap }
+.long { overflow-wrap: anywhere; min-width: 14rem }
 .number { text-align: end; font-variant-numeric: tabular-nums }
 figure { margin: 2rem 0 }
 svg { display: block; max-width: 100%; height: auto }
