@@ -12,14 +12,14 @@ BLUE, GREEN, RED, GREY = "#0072b2", "#009e73", "#d55e00", "#767676"  # of Okabe 
 
 def confusion_matrix(counts: pd.DataFrame) -> Figure:
     """A table of counts, true labels as rows, with each row's share as its shade."""
-    side = max(4.0, 0.6 * len(counts))
+    side, many = max(4.0, 0.6 * len(counts)), len(counts) > 6
     figure, axes = plt.subplots(figsize=(side + 1, side))
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
-        text = f"{counts.iloc[row, column]:,}\n{share:.0%}"
+        text = f"{counts.iloc[row, column]:,}" + ("" if many else f"\n{share:.0%}")
         axes.text(column, row, text, ha="center", va="center", color="#ffffff" if share > 0.5 else "#111111")
-    axes.set_xticks(range(counts.shape[1]), counts.columns, rotation=45 if len(counts) > 6 else 0)
+    axes.set_xticks(range(counts.shape[1]), counts.columns, rotation=90 if many else 0)
     axes.set_yticks(range(counts.shape[0]), counts.index)
     axes.grid(visible=False)
     axes.set(xlabel="predicted", ylabel="true", title="Which label is taken for which?")
