@@ -27,8 +27,23 @@ def write(folder: str | Path) -> Path:
 
 
 def build(folder: str | Path) -> ModelCard:
-    """The card of a saved model, from what `saving.save` wrote beside it; InputError if something is missing there."""
+    """The card of a saved model, from what `saving.save` wrote beside it.
+
+    Raises InputError if something is missing there, or was written by another version of the package.
+    """
     folder = Path(folder)
+    try:
+        return _built(folder)
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"'{folder}' holds settings that this version of helpers does not read ({type(error).__name__}: {error}); "
+            "train the model again, or take the version that saved it"
+        ) from error
+
+
+def _built(folder: Path) -> ModelCard:
     task = registry.from_dict(_read(folder, "task"))
     recipe, data, scores, config = (_read(folder, name) for name in ("recipe", "data_card", "scores", "config"))
     name, ladder = folder.resolve().name, scores.get("ladder", [])
@@ -41,6 +56,9 @@ def build(folder: str | Path) -> ModelCard:
             parameters=_parameters(folder) / 1e6,
             task=task.name,
             auto_class=task.auto_class.__name__,
+            base=_base(scores.get("base", {})),
+            classes=_classes(scores.get("classes", [])),
+            signs=_signs(scores.get("signs")),
             n=scores.get("n", 0),
             drawn=f"their {scores['groups']} groups" if "groups" in scores else "the rows",
             data=data["name"],
@@ -78,6 +96,24 @@ def verdict(ladder: list[dict]) -> str:
     return f"One run each, it scores {difference} more than *{name}*, the best of the cheaper systems."
 
 
+def _base(stated: dict) -> str:
+    """The model that was fine-tuned, with its licence and language; models that were saved earlier do not tell it."""
+    facts = {"name": "the base model", "licence": "licence", "language": "language"}
+    return _table({title: stated.get(fact, "not stated") for fact, title in facts.items()})
+
+
+def _classes(rows: list[dict]) -> str:
+    """A table of the scores of each class, with the number of test rows that hold it."""
+    return f"Each class:\n\n{_lines(rows)}" if rows else "Scores of the classes were not saved with this model."
+
+
+def _signs(sentences: list[str] | None) -> str:
+    """What warned while the model was made."""
+    if sentences is None:
+        return "No checks of the training were saved with this model."
+    return "\n".join(f"- {_cell(sentence)}" for sentence in sentences) or "No check of the training warned."
+
+
 def _gain(difference: dict) -> str:
     value, low, high = (_number(difference[name]) for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
@@ -90,8 +126,11 @@ def _results(task: Task, data: dict, scores: dict) -> list[EvalResult]:
 
 
 def _ladder(rows: list[dict]) -> str:
-    if not rows:
-        return "No scores were saved with this model."
+    return _lines(rows) if rows else "No scores were saved with this model."
+
+
+def _lines(rows: list[dict]) -> str:
+    """A table of rows with the same columns."""
     head = [_cell(name) for name in rows[0]]
     cells = [[_number(value) for value in row.values()] for row in rows]
     return "\n".join(["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *cells)])
@@ -115,8 +154,8 @@ def _cell(value) -> str:
     if isinstance(value, list):
         text = ", ".join(_cell(item) for item in value[:40])
         return text + (f", ... ({len(value)} in all)" if len(value) > 40 else "")
-    # A name of a label or a file may hold what Markdown takes for the end of a cell or of a line.
-    return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    # A name of a label or a file may hold what Markdown takes for the end of a cell or of a line, or for a tag.
+    return " ".join(str(value).split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
 def _parameters(folder: Path) -> int:

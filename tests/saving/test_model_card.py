@@ -13,7 +13,7 @@ import tiny_extraction
 from datasets import ClassLabel
 from huggingface_hub import ModelCard
 
-from helpers import Classification
+from helpers import Classification, saving
 from helpers.cli.main import main
 from helpers.data.corpus import DataCard
 from helpers.evaluation import Difference
@@ -57,7 +57,7 @@ TASKS = {
         [{"tokens": row["text"].split(), "tags": ["B-x"] + ["O"] * row["text"].count(" ")} for row in tiny.rows(48)],
         ["--max-length", "32"],
         ("token-classification", "AutoModelForTokenClassification"),
-        ["most frequent", "classical crf", "B-x", "at most 32 tokens are read"],
+        ["most frequent", "classical crf", "B-x", "windows of 32 tokens"],
     ),
 }
 
@@ -96,9 +96,43 @@ def test_the_card_is_one_of_the_hub_and_tells_scores_data_and_limits(trained, ca
     everywhere = [f"{loads_with}.from_pretrained", f"On {scores['n']} test rows", "rows.jsonl", "sha256", "Limits"]
     for words in [*everywhere, "learning_rate | 0.01", f"{last['low']:.3f} | {last['high']:.3f}", *told]:
         assert words in card.text
+    assert f"| the base model | {scores['base']['name']} |" in card.text and scores["base"]["licence"] == "not stated"
+    assert all(f"| {row['n']} |" in card.text for row in scores["classes"])
+    assert ("No check of the training warned." in card.text) == (not scores["signs"])
     assert ("groups" in scores) == (f"their {scores.get('groups')} groups" in card.text)
     assert main(["card", str(folder)]) == 2
     assert "README.md' exists already" in capsys.readouterr().err
+
+
+def test_the_error_analysis_holds_each_test_row_and_the_model_still_loads(trained):
+    task, folder = trained
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == scores["n"] and {"row", "gold", "prediction", "probability", "loss"} <= set(rows[0])
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 2 and "://" not in page.replace("http://www.w3.org", "")
+    assert (folder / "confusion.csv").exists() == (task != "generation")
+    assert saving.load(folder).task.name == task
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("task.json", {"name": "classification", "labels": ["a", "b"], "colour": 1}),
+        ("task.json", ["a"]),
+        ("data_card.json", {}),
+        ("scores.json", {"ladder": [{"system": "a", "accuracy": 0.5, "gain": 0.1}] * 2}),
+    ],
+)
+def test_a_card_of_another_version_s_folder_is_one_sentence(tmp_path, capsys, file, content):
+    run = loop.fit(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(8), None, tiny.recipe(epochs=1))
+    run.save(tmp_path / "model", DataCard("made", "here", "none", "one row", "none", {"train": 8}, {}))
+    (tmp_path / "model" / "scores.json").write_text("{}", encoding="utf-8")
+    text = model_card.build(tmp_path / "model").text  # of what older versions saved
+    assert "| licence | not stated |" in text and "No checks of the training were saved" in text
+    (tmp_path / "model" / file).write_text(json.dumps(content), encoding="utf-8")
+    assert main(["card", str(tmp_path / "model")]) == 2
+    assert "settings that this version of helpers does not read" in capsys.readouterr().err
 
 
 def test_a_card_of_something_else_is_refused(tmp_path, capsys):
