@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,28 +88,37 @@ def parse(path: Path) -> pd.DataFrame:
 
 
 def named(rows: pd.DataFrame, features: Features, path: Path) -> pd.DataFrame:
-    """The rows with names for the ids of each column that the features name; InputError for an id without a name."""
+    """The rows with names for the ids of each column that the features name, which a warning tells.
+
+    Raises InputError for an id without a name.
+    """
     for column, feature in features.items():
         inner, many = getattr(feature, "feature", feature), hasattr(feature, "feature")
         if column not in rows or not isinstance(inner, ClassLabel) or not inner.names:
             continue
-        names = dict(enumerate(inner.names))
-
-        def name(value, row: int, column=column, names=names):
-            if isinstance(value, str) and not isinstance(value, Number):
-                return value
-            try:
-                return names[int(value)]
-            except (KeyError, TypeError, ValueError):
-                raise InputError(
-                    f"{column} {value} in row {row} of '{path}' is no id from 0 to {len(names) - 1}, which the file's "
-                    "metadata name; a test set of the Hub may hide its labels: leave such rows out"
-                ) from None
-
-        pairs = list(rows[column].items())
-        cells = [[name(item, row) for item in cell] if many else name(cell, row) for row, cell in pairs]
+        cells = []
+        for row, cell in rows[column].items():
+            where = f"in row {row} of '{path}'"
+            ids = [cell] if not many else [] if cell is None else cell
+            own = [_name(value, inner.names, f"{column} {value} {where}") for value in ids]
+            cells.append(own if many else own[0])
+        if cells != rows[column].tolist():
+            told = ", ".join(inner.names[:5]) + (", ..." if len(inner.names) > 5 else "")
+            warnings.warn(f"ids in {column} of '{path}' are read as the names in its metadata: {told}", stacklevel=2)
         rows[column] = pd.Series(cells, index=rows.index, dtype=object)
     return rows
+
+
+def _name(value, names: list[str], what: str):
+    """The name of an id; a name, or nothing, stays as it is."""
+    if value is None or (isinstance(value, str) and not isinstance(value, Number)):
+        return value
+    if isinstance(value, (int, Number)) and str(value).isdecimal() and int(value) < len(names):
+        return names[int(value)]
+    raise InputError(
+        f"{what} is no id from 0 to {len(names) - 1}, which the file's metadata name; a test set of the Hub may hide "
+        "its labels: leave such rows out"
+    )
 
 
 def _features_beside(path: Path) -> Features:
