@@ -36,7 +36,7 @@ def first_token_only(model: nn.Module) -> Iterator[None]:
     architectures are left as they are.
     """
     bert = model.module if hasattr(model, "module") else model
-    if not isinstance(bert, BertForSequenceClassification) or bert.config.is_decoder:
+    if _left_out(bert, "fast path") or not isinstance(bert, BertForSequenceClassification) or bert.config.is_decoder:
         yield
         return
     last = bert.bert.encoder.layer[-1]
@@ -112,14 +112,15 @@ def cheap_dropout(model: nn.Module, bits: RandomBits) -> Iterator[None]:
     A model with gradient checkpointing keeps its own dropout: torch restores its random state for the recomputation,
     and would not restore `bits`.
     """
-    if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
+    repeated = any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
+    if repeated or _left_out(model, "cheap dropout"):
         yield
         return
     dropouts = [
         (parent, name, child)
         for parent in model.modules()
         for name, child in parent.named_children()
-        if type(child) is nn.Dropout
+        if type(child) is nn.Dropout and not child.inplace
     ]
     for parent, name, child in dropouts:
         setattr(parent, name, CheapDropout(child.p, bits).train(child.training))
@@ -155,8 +156,22 @@ def check_dropout(model: nn.Module, hidden: float | None, attention: float | Non
     reached = {kind for kind, *_ in _dropouts(model)}
     for kind, name, rate in (("hidden", "dropout", hidden), ("attention", "attention_dropout", attention)):
         if rate is not None and kind not in reached:
-            family = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
-            raise InputError(f"{name} of the recipe reaches nothing in this model ({family}); leave it out")
+            raise nothing_reached(model, name)
+
+
+def nothing_reached(model: nn.Module, name: str) -> InputError:
+    """What is raised for a rate of the recipe that no part of the model takes."""
+    return InputError(f"{name} of the recipe reaches nothing in this model ({family(model)}); leave it out")
+
+
+def family(model: nn.Module) -> str:
+    """The name of a model's architecture, as `bert`, for messages."""
+    return getattr(getattr(model, "config", None), "model_type", type(model).__name__)
+
+
+def _left_out(model: nn.Module, shortcut: str) -> bool:
+    """Whether a shortcut has failed on this model (`helpers.training.probes`)."""
+    return shortcut in getattr(model, "left_out", ())
 
 
 def _dropouts(model: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
@@ -187,7 +202,8 @@ def cheap_parts_again(model: nn.Module) -> Iterator[None]:
 
     Unchanged are other architectures, and gates before an adapter, whose products and dropout would be repeated.
     """
-    changed = [module for module in model.modules() if _is_cheap(module) and "forward" not in vars(module)]
+    parts = () if _left_out(model, "fast path") else model.modules()
+    changed = [module for module in parts if _is_cheap(module) and "forward" not in vars(module)]
     for module in changed:
         module.forward = MethodType(_AGAIN[type(module)], module)
     try:

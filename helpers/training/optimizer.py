@@ -31,7 +31,7 @@ def parameter_groups(
 ) -> list[dict]:
     """Freeze what the recipe does not train, and sort the rest by learning rate and weight decay.
 
-    What does not require a gradient before stays as it is.
+    What does not require a gradient before stays as it is, and after an error all does.
 
     Args:
         new: names of the parameters that the pretrained body lacks.
@@ -48,10 +48,11 @@ def parameter_groups(
         )
     layers = _trained_layers(model, recipe.trainable)
     groups: dict[tuple, list] = {}
+    frozen = []
     for name, parameter in model.named_parameters():
         if layers is not None and not (name in new or name.startswith(layers)):
-            parameter.requires_grad_(False)
-        if parameter.requires_grad:
+            frozen.append(parameter)
+        elif parameter.requires_grad:
             _check_precision(name, parameter)
             own = [rate for prefix, rate in (rates or {}).items() if name.startswith(prefix)]
             rate = own[0] if own else recipe.head_learning_rate if name in new else None
@@ -60,6 +61,8 @@ def parameter_groups(
             groups.setdefault((rate or recipe.learning_rate, decay), []).append(parameter)
     if not groups:
         raise InputError(f"trainable {recipe.trainable} of the recipe leaves nothing to train in this model; take all")
+    for parameter in frozen:
+        parameter.requires_grad_(False)
     return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
 
 

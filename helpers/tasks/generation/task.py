@@ -171,6 +171,10 @@ class Generation(WritingTask):
         """Cross-entropy -log p(token | tokens before it), summed over the tokens that count; scalar."""
         return token_losses(model, batch).sum()
 
+    def apart(self) -> "Generation":
+        """This task without packing."""
+        return replace(self, packed=None)
+
     def fast_path(self, model: nn.Module) -> AbstractContextManager:
         """Backward recomputes what is cheap to compute."""
         return cheap_parts_again(model)
@@ -184,7 +188,7 @@ class Generation(WritingTask):
     def infer(self, model: PreTrainedModel, encoded: Dataset, *, batch_tokens: int = BATCH_TOKENS) -> list:
         """As for all tasks; rows that are packed for training are read one by one."""
         if self.packed is not None:
-            return replace(self, packed=None).infer(model, encoded, batch_tokens=batch_tokens)
+            return self.apart().infer(model, encoded, batch_tokens=batch_tokens)
         return super().infer(model, encoded, batch_tokens=batch_tokens)
 
     def generate(
