@@ -65,6 +65,11 @@ def _is_turns(value) -> bool:
     return bool(held) and all(isinstance(turn, dict) and {"role", "content"} <= turn.keys() for turn in held)
 
 
+def _has_turns(rows: pd.DataFrame) -> bool:
+    both = _is_turns(_first(rows, "prompt")), "completion" not in rows or _is_turns(_first(rows, "completion"))
+    return all(both)
+
+
 def _written(rows: pd.DataFrame, column: str) -> pd.Series:
     """A column of texts, with an empty one where there is nothing."""
     if column not in rows:
@@ -83,14 +88,15 @@ def _alpaca(rows: pd.DataFrame, path: object) -> pd.DataFrame:
     ]
     system, history = _written(rows, "system"), _written(rows, "history")
     rows["instruction"] = rows["prompt"] = pd.Series(asked, index=rows.index, dtype=object)
-    rows["completion"] = rows["output"]
+    if "output" in rows:  # else it is asked for
+        rows["completion"] = rows["output"]
     if not any(map(len, system)) and not any(map(len, history)):
         return rows
     rows["messages"] = [
         [{"role": "system", "content": first}] * bool(first)
         + [turn for said, answered in before for turn in _exchange(said, answered)]
-        + _exchange(prompt, answer)
-        for first, before, prompt, answer in zip(system, history, asked, rows["output"], strict=True)
+        + _exchange(prompt, answer)[: 1 + ("output" in rows)]
+        for first, before, prompt, answer in zip(system, history, asked, _written(rows, "output"), strict=True)
     ]
     return rows.drop(columns=["prompt"])
 
@@ -125,15 +131,16 @@ def _sharegpt(rows: pd.DataFrame, path: object) -> pd.DataFrame:
 def _turns(rows: pd.DataFrame, path: object) -> pd.DataFrame:
     """A prompt and a completion that are lists of turns, as one list of messages."""
     chats = []
-    for row, prompt, completion in zip(rows.index, rows["prompt"], rows["completion"], strict=True):
-        if not _is_turns(prompt) or not _is_turns(completion):
+    for row, prompt in rows["prompt"].items():
+        completion = rows["completion"][row] if "completion" in rows else []
+        if not _is_turns(prompt) or ("completion" in rows and not _is_turns(completion)):
             raise InputError(
                 f"row {row} of '{path}' has no turns in prompt and completion as the first row has; write lists of "
                 '{"role": "...", "content": "..."} there'
             )
         chats.append([*items(prompt), *items(completion)])
     rows["messages"] = pd.Series(chats, index=rows.index, dtype=object)
-    return rows.drop(columns=["prompt", "completion"])
+    return rows.drop(columns=["prompt", "completion"], errors="ignore")
 
 
 def _squad(rows: pd.DataFrame, path: object) -> pd.DataFrame:
@@ -141,14 +148,14 @@ def _squad(rows: pd.DataFrame, path: object) -> pd.DataFrame:
 
     Source: the files of Rajpurkar et al. (2016, 2018), https://rajpurkar.github.io/SQuAD-explorer.
     """
-    questions = []
+    questions, answered = [], False  # a test set has no answers
     for row, article in rows["paragraphs"].items():
         try:
             for paragraph in article:
                 for item in paragraph["qas"]:
-                    questions.append(
-                        {"question": item["question"], "context": paragraph["context"], "answers": item["answers"]}
-                    )
+                    answers = {"answers": item["answers"]} if answered or "answers" in item else {}
+                    questions.append({"question": item["question"], "context": paragraph["context"]} | answers)
+                    answered = answered or bool(answers)
         except (KeyError, TypeError) as error:
             raise InputError(
                 f"article {row} of '{path}' is not as in SQuAD ({type(error).__name__} {error}); each of its "
@@ -225,9 +232,9 @@ def _words(text: str) -> list[str]:
 
 # By name: whether rows are of the shape, and what makes columns of them.
 SHAPES: dict[str, tuple[Callable[[pd.DataFrame], bool], Callable[[pd.DataFrame, object], pd.DataFrame]]] = {
-    "alpaca": (lambda rows: {"instruction", "output"} <= set(rows.columns), _alpaca),
+    "alpaca": (lambda rows: "instruction" in rows and ("output" in rows or "input" in rows), _alpaca),
     "sharegpt": (lambda rows: "conversations" in rows, _sharegpt),
-    "turns": (lambda rows: _is_turns(_first(rows, "prompt")) and _is_turns(_first(rows, "completion")), _turns),
+    "turns": (_has_turns, _turns),
     "squad": (lambda rows: "paragraphs" in rows, _squad),
     "doccano": (_is_doccano, _doccano),
 }

@@ -249,6 +249,37 @@ def test_dotted_columns_go_into_lists_and_objects(tmp_path, made):
         texts.read(path, "output.1", "meta.a.b")
 
 
+def asked_for(path, wing, **columns) -> list[dict]:
+    """The rows of a file as `predict` takes them."""
+    return wing.unlabelled(files.read(path), path, **columns).to_list()
+
+
+def test_rows_without_answers_are_asked_in_the_same_words(tmp_path, made):
+    names = {"system": "system", "user": "human", "assistant": "gpt"}
+    for random in made:
+        rows = [{"instruction": sentence(random), "input": sentence(random), "output": "x"} for _ in range(ROWS)]
+        prompts = chats.read(write(tmp_path / "a.json", rows))["prompt"].tolist()
+        write(tmp_path / "a.json", [{name: row[name] for name in ("instruction", "input")} for row in rows])
+        assert [row["prompt"] for row in asked_for(tmp_path / "a.json", chats)] == prompts
+        plain = [conversation(random) for _ in range(ROWS)]
+        write(tmp_path / "b.json", [{"prompt": turns[:-1]} for turns in plain])
+        said = [[{"from": names[turn["role"]], "value": turn["content"]} for turn in turns] for turns in plain]
+        write(tmp_path / "c.json", [{"conversations": turns[:-1]} for turns in said])
+        for name in ("b.json", "c.json"):
+            asked = asked_for(tmp_path / name, chats)
+            assert [[turn["content"] for turn in row["messages"]] for row in asked] == [
+                [turn["content"] for turn in turns[:-1]] for turns in plain
+            ]
+    paragraph = {"context": "Anna", "qas": [{"question": "Who?", "id": "1"}]}
+    path = write(tmp_path / "d.json", {"data": [{"paragraphs": [paragraph]}]})
+    assert asked_for(path, questions) == [{"question": "Who?", "context": "Anna"}]
+    with pytest.raises(InputError, match="has no column 'answers'"):
+        questions.read(path)
+    paragraph["qas"].insert(0, {"question": "Who?", "answers": []})
+    with pytest.raises(InputError, match=r"article 1 of .* is not as in SQuAD \(KeyError 'answers'\)"):
+        questions.read(write(path, {"data": [{"paragraphs": [paragraph]}]}))
+
+
 def test_system_and_history_of_alpaca_make_a_chat(tmp_path):
     row = {"instruction": "b", "input": "c", "output": "d", "system": "s", "history": [["q", "a"]]}
     plain = [{"instruction": "b", "input": "", "output": "d", "system": "", "history": []}]
