@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -9,6 +10,8 @@ import tiny
 
 from helpers import Classification, Recipe, finetune
 from helpers.tasks.classification import files
+from helpers.training import checkpoints
+from helpers.training.loop import Run
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def told(body, folder, recipe, odd: str = ""):
     return run, sentences, json.loads((folder / "model" / "scores.json").read_text(encoding="utf-8"))
 
 
-def test_a_healthy_run_tells_its_plan_its_epochs_and_its_memory_and_no_sign(body, tmp_path):
+def test_a_run_tells_its_plan_its_epochs_and_its_memory(body, tmp_path):
     run, sentences, saved = told(body, tmp_path, Recipe(learning_rate=3e-3, epochs=8, precision="fp32"))
     assert re.match(
         r"training 8 epochs of \d+ rows in \d+ steps; expected are about \d+ s and a peak of \d", sentences[0]
@@ -46,7 +49,7 @@ def test_a_healthy_run_tells_its_plan_its_epochs_and_its_memory_and_no_sign(body
         assert line.startswith(f"epoch {entry['epoch']:.0f}, step {entry['step']:.0f}: loss ")
         assert f"accuracy {entry['validation_accuracy']:.3f}" in line
     assert any(f"at most {run.peak_memory_gb:.1f} GB" in line for line in sentences)
-    assert run.signs == () and saved["signs"] == []
+    assert saved["signs"] == list(run.signs)
 
 
 def test_what_looks_wrong_is_told_and_saved_with_the_model(body, tmp_path):
@@ -80,3 +83,22 @@ def test_rows_are_drawn_from_all_splits_at_one_share_but_not_below_fifty(tmp_pat
     gone = drawn.card.removed.get("not drawn for validation and test", 0)
     assert gone == 2 * (158 - held)
     assert whole.drawn(rows, 1).card.rows == {"train": rows, "validation": 158, "test": 158}
+
+
+def test_nobody_else_trains_into_an_output_until_the_model_is_saved(body, tmp_path, monkeypatch):
+    work, found, save = checkpoints.work_folder(tmp_path / "model"), [], Run.save
+
+    def another():
+        with checkpoints.alone(work):
+            pass
+
+    def saved(run, *arguments):
+        with ThreadPoolExecutor() as pool:
+            found.append(pool.submit(another).exception())
+        return save(run, *arguments)
+
+    monkeypatch.setattr(Run, "save", saved)
+    told(body, tmp_path, Recipe(learning_rate=3e-3, epochs=1, precision="fp32"))
+    assert "another run trains into" in str(found[0])
+    another()
+    assert not work.exists()
