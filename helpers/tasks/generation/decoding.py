@@ -54,7 +54,12 @@ def generate(
     with evaluating(model), without_own_settings(model) as writer, torch.random.fork_rng(), bar:
         torch.manual_seed(seed)
         batch_tokens = min(batch_tokens, int(CACHE_BYTES / (beams * _token_bytes(writer))))
-        for batch in _batches(prompts, limits, batch_rows=batch_rows, batch_tokens=batch_tokens):
+        kinds = (
+            list(limits)
+            if _sees_no_padding(writer, prompts, settings)
+            else [*zip(limits, map(len, prompts), strict=True)]
+        )
+        for batch in _batches(prompts, limits, kinds, batch_rows=batch_rows, batch_tokens=batch_tokens):
             some = _answers(writer, [prompts[i] for i in batch], settings, limits[batch[0]])
             for i, ids in zip(batch, some, strict=True):
                 answers[i] = ids
@@ -68,15 +73,39 @@ def generate(
     )
 
 
-def _batches(prompts: Sequence[Sequence[int]], limits: Sequence[int], **bounds: int) -> Iterator[list[int]]:
-    """Rows of about the same length that may write equally many tokens."""
+def _batches(
+    prompts: Sequence[Sequence[int]], limits: Sequence[int], kinds: Sequence, **bounds: int
+) -> Iterator[list[int]]:
+    """Rows of one kind and of about the same length."""
     alike = defaultdict(list)
-    for i, limit in enumerate(limits):
-        alike[limit].append(i)
-    for limit, rows in alike.items():
-        lengths = [len(prompts[i]) + limit for i in rows]
+    for i, kind in enumerate(kinds):
+        alike[kind].append(i)
+    for rows in alike.values():
+        lengths = [len(prompts[i]) + limits[i] for i in rows]
         for batch in length_batches(lengths, shuffle=False, **bounds):
             yield [rows[i] for i in batch]
+
+
+def _sees_no_padding(model: PreTrainedModel, prompts: Sequence[Sequence[int]], settings: GenerationConfig) -> bool:
+    """Whether the next token after a prompt is as likely beside a longer prompt as alone; tried on a few tokens.
+
+    A model with a state that runs over the padding, as Mamba, and one that counts positions from it give other answers
+    in a batch; their prompts are answered together only where they are equally long.
+    """
+    longest = list(max(prompts, key=len, default=[]))[:32]
+    if len({len(ids) for ids in prompts}) < 2 or len(longest) < 2:
+        return True
+    short = longest[: len(longest) // 2]
+    about = {"max_new_tokens": 1, "return_dict_in_generate": True, "output_logits": True, "do_sample": False}
+    about = GenerationConfig(**about, pad_token_id=settings.pad_token_id, eos_token_id=settings.eos_token_id)
+    alone, beside = (
+        model.generate(ids, attention_mask=mask, generation_config=about).logits[0][0].float()
+        for ids, mask in (
+            _padded_left(some, settings.pad_token_id, model.device) for some in ([short], [short, longest])
+        )
+    )  # (V,) each
+    near = 0.05 if model.dtype in (torch.bfloat16, torch.float16) else 1e-3
+    return bool((alone - beside).abs().max() <= near * alone.std())
 
 
 def _token_bytes(model: PreTrainedModel) -> int:

@@ -6,7 +6,7 @@ import pytest
 import tiny_decoder as tiny
 import torch
 from datasets import Dataset
-from transformers import GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
+from transformers import BloomConfig, BloomForCausalLM, GPT2Config, GPT2LMHeadModel, MambaConfig, MambaForCausalLM
 
 from helpers import Generation
 from helpers.errors import InputError
@@ -173,7 +173,9 @@ def test_rows_that_have_ended_leave_the_batch_and_change_nothing(make, monkeypat
         assert found.tokens.tolist() == [len(row) for row in cut]
         assert found.texts == [words().decode(row, skip_special_tokens=True) for row in cut]
         if stretch == 1 and not mamba:
-            assert sum(shape[0] for shape in seen) == sum(map(len, cut)), "a row that has ended costs nothing"
+            assert sum(shape[0] for shape in seen[2:]) == sum(map(len, cut)), (
+                "after two probes, ended rows cost nothing"
+            )
     hook.remove()
 
 
@@ -187,3 +189,17 @@ def test_the_keys_and_values_of_a_batch_stay_within_their_bound(monkeypatch):
     assert task.generate(model, words(), rows).texts == expected
     held = [sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers) for cache in seen]
     assert 0 < max(held) <= 3 * 40 * row
+
+
+def test_a_model_that_sees_padding_answers_prompts_of_one_length_together(monkeypatch):
+    torch.manual_seed(0)
+    model = BloomForCausalLM(BloomConfig(vocab_size=259, hidden_size=32, n_layer=2, n_head=2)).double().eval()
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.4)
+    prompts = ["a", "abcab", "b", "c" * 9, "dd", "e", "fgh", "g" * 4]
+    rows = asked(tiny.PLAIN, prompts)
+    alone = [tiny.PLAIN.generate(model, words(), asked(tiny.PLAIN, [prompt])).texts[0] for prompt in prompts]
+    assert tiny.PLAIN.generate(model, words(), rows).texts == alone
+    monkeypatch.setattr(decoding, "_sees_no_padding", lambda *_: True)
+    assert tiny.PLAIN.generate(model, words(), rows).texts != alone, "a model that sees no padding tests nothing"
