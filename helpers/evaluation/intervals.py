@@ -19,11 +19,11 @@ rows one less than the groups, unequal ones counted as the equal ones that they 
 
 **At the ends of the scale.** Where each row's own score lies between 0 and 1, the score $p$ is a share, and
 $p \pm t \sqrt V$ would be too narrow near 0 and 1, and of no width at them. So the rows are replaced by as many
-independent ones as they are worth, $n^* = n_V (t_{N-1} / t)^2$ with $n_V = N p(1-p) / ((N-1) V)$ (Korn and Graubard
-1998), of which $p n^*$ are right, and their interval is the exact one (Clopper and Pearson 1934); for one run without
-groups it is that of the rows themselves. Where nothing varies, $n^*$ is the number of groups. To the $n_V$ rows of a
-difference of two shares two are added, in which each system once is ahead (Bonett and Price 2012), by as much as the
-two differ where they do.
+independent ones as they are worth, $n^* = n_V (t_u / t)^2$ with $n_V = N p(1-p) / ((N-1) V)$ (Korn and Graubard 1998),
+of which $p n^*$ are right, and their interval is the exact one (Clopper and Pearson 1934). With $u = N - 1$ it is, for
+one run without groups, that of the rows themselves; where rows are more than right or wrong, $u$ is infinite. Where
+nothing varies, $n^*$ is the number of groups. To the $n_V$ rows of a difference of two shares two are added, in which
+each system once is ahead (Bonett and Price 2012), by as much as the two differ where they do.
 
 `benchmarks/coverage.py` simulates how often the truth is covered.
 """
@@ -113,7 +113,9 @@ def interval(values: np.ndarray, *, score: Score | None = None, groups: Groups =
     value, rows = float(system.scores.mean()), system.rows.shape[1]
     variance, t, units = _chance([system], groups)
     if system.shares:
-        low, high = _share(value, _worth(value * (1 - value), variance, rows, units, t))
+        exact = np.abs(system.rows - system.rows.round()).max() < 1e-9  # each row is right or wrong
+        usual = _quantile(rows - 1 if exact else np.inf)
+        low, high = _share(value, _worth(value * (1 - value), variance, rows, units, (usual / t) ** 2))
     else:
         low, high = value + np.array([-1, 1]) * _reach(variance, t)
     return Interval(value, float(low), float(high), rows)
@@ -153,7 +155,7 @@ def paired(
     if shares := ours.shares and theirs.shares:
         squares = float((rows**2).mean())  # of 0 and 1, the share of rows on which the two differ
         size = squares / np.abs(rows).mean() if squares > 0 else 1.0  # of a difference, where there is one
-        worth = _worth(squares - gain**2, variance, len(rows), units, t=None)
+        worth = _worth(squares - gain**2, variance, len(rows), units)
         centre = gain * worth / (worth + 2)
         error = np.sqrt(((squares * worth + 2 * size**2) / (worth + 2) - centre**2) / (worth + 2))
     p = max(_tail(centre, error, t), _mcnemar(rows))
@@ -233,12 +235,11 @@ def _grouped(groups: Groups, rows: int) -> tuple[np.ndarray, np.ndarray]:
     return numbers, np.bincount(numbers)
 
 
-def _worth(spread: float, variance: float, rows: int, units: int, t: float | None) -> float:
-    """As how many independent rows of this spread they tell as much; fewer, to allow for `t` where one is given."""
+def _worth(spread: float, variance: float, rows: int, units: int, allowance: float = 1.0) -> float:
+    """As how many independent rows of this spread they tell as much, times what is allowed for an unsure variance."""
     if variance <= 1e-15 or spread <= 1e-15:
         return float(units)
-    worth = rows * spread / (rows - 1) / variance
-    return worth if t is None else worth * (_quantile(rows - 1) / t) ** 2
+    return rows * spread / (rows - 1) / variance * allowance
 
 
 def _share(value: float, n: float) -> tuple[float, float]:
@@ -269,7 +270,7 @@ def _tail(value: float, error: float, t: float) -> float:
 
 
 def _quantile(freedom: float) -> float:
-    return float(special.stdtrit(freedom, UPPER))
+    return float(special.stdtrit(freedom, UPPER) if np.isfinite(freedom) else special.ndtri(UPPER))
 
 
 def _reach(variance: float, t: float) -> float:
