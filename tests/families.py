@@ -1,0 +1,96 @@
+"""Models of the families of transformers, made tiny by one rule over the declared fields of their configurations."""
+
+import re
+from typing import Any
+
+import torch
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+
+VOCABULARY, WIDTH, HEADS, WINDOW = 64, 32, 4, 64
+# The first pattern found in a field's name gives its largest value; a field that matches none keeps its own.
+RULES = (
+    (r"vocab", VOCABULARY),
+    (r"max_(position|seq|target_pos|source_pos|len)|^n_positions$|^n_ctx$|original_max_position|^max_position", WINDOW),
+    (r"window|attention_chunk_size|^block_size$|^chunk_size$|mamba_chunk_size", 8),
+    (r"(key_value|kv|query)_(heads|groups)|n_head_kv|kv_n_heads", 2),
+    (r"mamba_(n_heads|num_heads)|n_mamba_heads", 2 * HEADS),
+    (r"n_groups?$|mamba_ngroups|topk_group", 2),
+    (r"heads?$|num_heads", HEADS),
+    (r"head_dim|d_kv|d_head|head_size|kv_channels|headdim|rotary_dim|_rank$|lora_dim|state|conv_dim", 8),
+    (r"experts_per_tok|moe_top|moe_k|top_k_exp|^top_k$", 2),
+    (r"^(num_|n_|moe_num_)?(local_|routed_)?experts$", 4),
+    (r"interval|period|_every_n|every$", 2),
+    (r"offset|first_k_dense|num_dense_layers|moe_layer_start|_skip", 1),
+    (r"intermediate|ffn|d_ff|d_inner|n_inner|hidden_dim|moe_ff|lru_width_", 2 * WIDTH),
+    (r"hidden_size|d_model|n_embd|embed|_dim$|^dim$|width|_size$", WIDTH),
+)  # fmt: skip
+# What a family's configuration needs besides.
+NEEDS = {
+    "bamba": {"attn_layer_indices": [1]},
+    "granitemoehybrid": {"layer_types": ["mamba", "attention"]},
+    "recurrent_gemma": {"block_types": ["recurrent", "attention"]},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "reformer": {"is_decoder": True, "axial_pos_embds_dim": [8, 24], "axial_pos_shape": [8, 8]},
+    "xmod": {"default_language": "en_XX"},
+    "nemotron": {"num_key_value_heads": 2},
+    "mamba2": {"num_heads": 8, "head_dim": 8},
+    "deepseek_v2": {"num_experts_per_tok": 2},
+    "lfm2": {"layer_types": ["conv", "full_attention"]},
+    "esm": {"vocab_size": VOCABULARY, "pad_token_id": 1, "mask_token_id": 2},
+    "t5": {"decoder_start_token_id": 0},
+    "dots1": {"n_shared_experts": 1, "n_routed_experts": 4, "num_experts_per_tok": 2},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
+}
+LAYERS = re.compile(
+    r"^(num_hidden_layers|num_layers|n_layers?|num_blocks|(num_)?(en|de)coder_layers|num_hidden_\w+layers)$"
+)
+
+
+def config(family: str) -> PreTrainedConfig:
+    """The configuration of a family with small sizes and one or two layers of each kind that it has."""
+    return _small(type(AutoConfig.for_model(family)))
+
+
+def tiny(auto_class: type, family: str, seed: int = 0, **changes: Any) -> PreTrainedModel:
+    """A model of the family, drawn under `seed`, in evaluation mode."""
+    small = config(family)
+    for name in vars(small):
+        if re.fullmatch(r"init(ializer)?_(range|std)", name):
+            setattr(small, name, 0.1)  # as far from linear as a trained model is
+    for name, value in changes.items():
+        setattr(small, name, value)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return auto_class.from_config(small).eval()
+
+
+def _small(kind: type[PreTrainedConfig]) -> PreTrainedConfig:
+    default, given = kind(), {}
+    count = next((value for name, value in vars(default).items() if LAYERS.match(name)), 0)
+    kinds = next((value for name, value in vars(default).items() if re.match("layer_types|layers_block", name)), None)
+    kept = [kinds.index(each) for each in dict.fromkeys(kinds)] if kinds else []
+    kept = kept if len(kept) > 1 else [*range(min(2, count))]
+    for name, field in kind.__dataclass_fields__.items():
+        own, declared = vars(default).get(name), field.default
+        if isinstance(own, PreTrainedConfig):
+            given[name] = _small(type(own))
+        elif isinstance(own, list) and len(own) == count:
+            given[name] = [own[layer] for layer in kept]
+        elif LAYERS.match(name):
+            given[name] = min(declared, len(kept)) if type(declared) is int else declared
+        elif name == "head_dim":
+            given[name] = WIDTH // HEADS
+        elif type(declared) is int:
+            given[name] = _shrunk(name, declared)
+    fields = kind.__dataclass_fields__
+    if "num_key_value_heads" in given and fields["num_key_value_heads"].default == getattr(
+        fields.get("num_attention_heads"), "default", None
+    ):
+        given["num_key_value_heads"] = HEADS
+    return kind(**given | NEEDS.get(kind.model_type, {}))
+
+
+def _shrunk(name: str, value: int) -> int:
+    if name.endswith("token_id") or name.endswith("_idx"):
+        return value if value < VOCABULARY else 3
+    return min(value, next((largest for pattern, largest in RULES if re.search(pattern, name)), value))
