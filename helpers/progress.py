@@ -16,6 +16,11 @@ def watched() -> bool:
     return live and os.environ.get("HELPERS_PROGRESS") != "0"
 
 
+def is_main_process() -> bool:
+    """Whether this process is the only one, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def hide_progress() -> bool:
     """Whether bars of downloads are hidden: standard error is no terminal, or `HELPERS_PROGRESS` is 0."""
     return os.environ.get("HELPERS_PROGRESS") == "0" or not sys.stderr.isatty()

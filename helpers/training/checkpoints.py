@@ -22,8 +22,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from helpers.errors import InputError
+from helpers.progress import is_main_process
 from helpers.saving.folder import full_disk_named
-from helpers.training.device import is_main_process
 
 Weights = dict[str, Tensor]
 Moments = dict[int, dict[str, Tensor]]
@@ -65,7 +65,7 @@ def start(work: Path) -> None:
 
 @contextmanager
 def alone(work: Path | None) -> Iterator[None]:
-    """While this lasts, no other run trains into the same folder.
+    """While this lasts, no other run trains into the same folder; it may be entered again in the same thread.
 
     Raises InputError if one does, or if the folder holds anything that no run has made: it would be in the way, and it
     is never deleted.
@@ -82,7 +82,7 @@ def alone(work: Path | None) -> Iterator[None]:
     finally:
         if lock is not None:
             lock.release()
-        if is_main_process():
+        if is_main_process() and not (lock and lock.is_locked):
             with suppress(OSError):
                 (work / LOCK).unlink(missing_ok=True)
                 if newest(work) is None:
@@ -99,7 +99,7 @@ def _locked(work: Path) -> tuple[FileLock | None, str | None]:
             "another output"
         )
     work.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work / LOCK)
+    lock = FileLock(work / LOCK, is_singleton=True)  # one that whoever saves afterwards can hold on to
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -153,8 +153,3 @@ def any_interrupted(machine: Accelerator, interrupt: threading.Event) -> bool:
         return interrupt.is_set()
     seen = torch.tensor(float(interrupt.is_set()), device=machine.device)
     return machine.reduce(seen, "sum").item() > 0
-
-
-def is_main_process() -> bool:
-    """Whether this process is the only one, or the first of those that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"

@@ -12,10 +12,10 @@ from helpers import evaluation, models, saving
 from helpers.data.corpus import Corpus
 from helpers.errors import TrainingError
 from helpers.models import lora
+from helpers.progress import is_main_process
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
 from helpers.training import checkpoints, job
-from helpers.training.device import is_main_process
 from helpers.training.job import Job
 from helpers.training.loop import Run, carry_out, ladder_rows
 from helpers.training.recipe import Recipe
@@ -59,15 +59,13 @@ def finetune(
     unreadable = _noted(signs.unreadable(tokenizer, data["train"]), note)
     work = None if output is None else checkpoints.work_folder(output)
     built = task.build(name, seed=recipe.seed)
-    run = _trained(job.prepare(task, built, tokenizer, data["train"], data["validation"], recipe, work), resume, note)
-    if not is_main_process():
-        return run
-    run = replace(run, model=lora.merged(run.model), signs=unreadable)
-    if output is not None:
-        run.save(output, corpus.card)  # before it is scored, so that nothing can lose it
-    destination = f"; model in {output}" if output is not None else ""
-    speed = f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}"
-    note(f"{speed}, at most {run.peak_memory_gb:.1f} GB{destination}")
+    prepared = job.prepare(task, built, tokenizer, data["train"], data["validation"], recipe, work)
+    with checkpoints.alone(work):
+        run = _trained(prepared, resume, note)
+        del prepared  # and with it the optimiser's memory
+        if not is_main_process():
+            return run
+        run = _saved(replace(run, signs=unreadable), corpus, output, note)
     try:
         run, analysis = _scored(run, corpus, note)
     except KeyboardInterrupt:
@@ -115,10 +113,21 @@ def one_group_warning(test: Dataset) -> str | None:
 
 
 def _trained(prepared: Job, resume: bool, note: Note) -> Run:
-    """The run, with what it is expected to take told before; the optimiser's memory is free afterwards."""
+    """The run, with what it is expected to take told before."""
     where = [f"checkpoints are in {prepared.work}"] if prepared.work is not None else []
     _noted(plan.expected(prepared).sentences() + where, note)
     return carry_out(prepared, resume=resume, note=note)
+
+
+def _saved(run: Run, corpus: Corpus, output: str | Path | None, note: Note) -> Run:
+    """The run with a plain model, which is saved before it is scored, so that nothing can lose it."""
+    run = replace(run, model=lora.merged(run.model))
+    if output is not None:
+        run.save(output, corpus.card)
+    destination = f"; model in {output}" if output is not None else ""
+    speed = f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}"
+    note(f"{speed}, at most {run.peak_memory_gb:.1f} GB{destination}")
+    return run
 
 
 def _scored(run: Run, corpus: Corpus, note: Note) -> tuple[Run, Analysis]:
@@ -127,7 +136,8 @@ def _scored(run: Run, corpus: Corpus, note: Note) -> tuple[Run, Analysis]:
     With it, where the run fails on the test rows.
     """
     encoded = run.encode(corpus.data["validation"])
-    predictions, references = run.task.predict(run.model, encoded), run.task.references(encoded)
+    predictions = run.task.predict(run.model, encoded, batch_tokens=run.recipe.piece_tokens)  # as in training
+    references = run.task.references(encoded)
     task = run.task.calibrated(predictions, references)
     run = replace(run, task=task)
     run = replace(run, signs=run.signs + _noted(signs.of_collapse(run, predictions, references), note))
