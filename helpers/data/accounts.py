@@ -88,7 +88,7 @@ def _records(text: str, path: Path) -> tuple[Counter, int, tuple[str, ...], int]
 
 def _objects(text: str, path: Path) -> tuple[Counter, int, tuple[str, ...], int]:
     """The lines of a JSON file, or all of it where it is one value."""
-    array, lines = formats.whole(text, path), text.split("\n")
+    array, lines = formats.whole(text, path), formats.lines_of(text)
     first = next(formats.json_rows(text, path), (0, {}))[1]
     if array is not None:
         return Counter({"rows": _size(text)}), len(array), tuple(first), 0

@@ -149,17 +149,22 @@ def json_rows(text: str, path: Path) -> Iterator[tuple[int, dict]]:
     """
     array = whole(text, path)
     if array is None:
-        lines = enumerate(text.splitlines() if "\n" not in text else text.split("\n"), start=1)
+        lines = enumerate(lines_of(text), start=1)
         numbered = ((number, _loads(line, number, path)) for number, line in lines if line.strip())
     else:
         numbered = enumerate(array, start=1)
-    unit = "line" if array is None else "item"
+    unit, escapes = "line" if array is None else "item", "\\u" in text
     for number, row in numbered:
         if not isinstance(row, dict):
             raise InputError(f"{unit} {number} of '{path}' is not a JSON object; write one object a row")
-        if "\\u" in text and half_character(json.dumps(row, ensure_ascii=False)):
+        if escapes and half_character(json.dumps(row, ensure_ascii=False)):
             raise InputError(f"{unit} {number} of '{path}' holds half a character (a lone surrogate); write whole ones")
         yield number, row
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a JSON file without their ends; a string in it may hold other characters that look like ends."""
+    return text.split("\n" if "\n" in text else "\r")
 
 
 def whole(text: str, path: Path) -> list | None:
@@ -168,7 +173,7 @@ def whole(text: str, path: Path) -> list | None:
     if start != "[" and suffix(path) != ".json":
         return None
     try:
-        value = json.loads(text, **_AS_SPELLED)
+        value = _AS_SPELLED.decode(text)
     except InputError as error:
         raise InputError(f"'{path}' {error}") from None
     except (ValueError, RecursionError) as error:
@@ -184,7 +189,7 @@ def whole(text: str, path: Path) -> list | None:
 
 def _loads(line: str, number: int, path: Path):
     try:
-        return json.loads(line, **_AS_SPELLED)
+        return _AS_SPELLED.decode(line)
     except InputError as error:
         raise InputError(f"line {number} of '{path}' {error}") from None
     except (ValueError, RecursionError) as error:
@@ -200,7 +205,7 @@ def _object(pairs: list[tuple]) -> dict:
     return row
 
 
-_AS_SPELLED = {"parse_int": Number, "parse_float": Number, "object_pairs_hook": _object}
+_AS_SPELLED = json.JSONDecoder(parse_int=Number, parse_float=Number, object_pairs_hook=_object)
 
 
 # Columns between commas, semicolons or tabs

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,15 @@ def test_made_values_are_read_as_they_are_spelled_from_every_format(tmp_path, se
         assert files.texts(read, "text", path).tolist() == values, path
         assert files.texts(read, "label", path).tolist() == numbers, path
         assert read.index.tolist() == list(range(1, 13))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_file_of_many_lines_is_read_in_time_that_grows_with_it(tmp_path, end):
+    path = write(tmp_path / "a.jsonl", f'{{"text": "a\u2028b", "n": 1}}{end}' * 20_000)
+    began = time.process_time()
+    rows = files.read(path)
+    assert len(rows) == 20_000 and set(rows["text"]) == {"a\u2028b"}
+    assert time.process_time() - began < 5  # some tenths; where each line looks through the file, minutes
 
 
 def test_whole_numbers_beside_gaps_stay_whole_in_parquet(tmp_path):
