@@ -73,3 +73,16 @@ def test_what_lies_in_a_file_is_named(tmp_path):
     assert accounts.account(path) == Account(
         28, {"header": 11, "rows": 12, "blank lines at the end": 2, "byte order mark": 3}, 2, ("text", "label"), 1
     )
+
+
+def test_blank_lines_of_a_json_file_are_no_rows(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a": 1}\n\n \n{"a": 2}\n')
+    assert accounts.account(path) == Account(21, {"rows": 18, "blank lines": 3}, 2, ("a",))
+
+
+def test_the_columns_of_conllu_are_taken_by_name(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_text("1\tForm\tLemma\tUPOS\tXPOS\tFeats\t0\tDeprel\t_\tMisc\n", encoding="utf-8")
+    for name in ("lemma", "upos", "xpos", "feats", "deprel", "misc"):
+        assert conll.read(path, tags=name)["tags"][1][0].lower() == name
