@@ -9,11 +9,11 @@ from helpers.errors import InputError
 _RULES = {
     "learning_rate": (
         lambda v: v is None or 0 < v < 1,
-        "must be None or lie above 0 and below 1; encoders usually take 1e-5 to 2e-4",
+        "must lie above 0 and below 1, or be None; encoders usually take 1e-5 to 2e-4",
     ),
-    "epochs": (lambda v: v is None or v >= 1, "must be None or at least 1; usual are 2 to 5, more for few rows"),
+    "epochs": (lambda v: v is None or v >= 1, "must be at least 1, or None; usual are 2 to 5, more for few rows"),
     "batch_rows": (lambda v: v >= 1, "must be at least 1; usual are 16 to 64"),
-    "piece_tokens": (lambda v: v is None or v >= 1, "must be None or at least 1; lower it if memory runs out"),
+    "piece_tokens": (lambda v: v is None or v >= 1, "must be at least 1, or None; lower it if memory runs out"),
     "warmup": (lambda v: 0 <= v < 1, "must be a share of all steps, from 0 to below 1"),
     "schedule": (lambda v: v in ("linear", "cosine", "constant"), "must be linear, cosine or constant"),
     "weight_decay": (lambda v: v >= 0, "must be at least 0; usual are 0 to 0.1"),
