@@ -31,7 +31,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils import cached_file
+from transformers.utils import cached_file, find_adapter_config_file
 from transformers.utils import logging as transformers_logging
 
 from helpers import assets, scales
@@ -86,8 +86,8 @@ def load(
         config: fields of the model's configuration to change, such as `num_labels` or `attn_implementation`.
 
     Raises:
-        InputError: the role, scale, folder or configuration field does not exist, the folder holds no safetensors,
-            or weights of the body are missing or of another shape.
+        InputError: the role, scale, folder or configuration field does not exist, the folder holds no safetensors or
+            an adapter beside them, or weights of the body are missing or of another shape.
         AssetError: the network is missing, or the asset cannot be fetched.
     """
     where = _where(model, scale)
@@ -97,6 +97,7 @@ def load(
             settings.pad_token_id = tokenizer(model, scale=scale).pad_token_id
         with _seeded(seed):
             if pretrained:
+                _check_plain(model, where)
                 loaded = _weights(auto_class, model, where, settings)
             else:
                 loaded = auto_class.from_config(settings, dtype=torch.float32, trust_remote_code=False)
@@ -224,6 +225,15 @@ def _configuration(model: str, where: str, changes: dict[str, Any]) -> PreTraine
     if unknown:
         raise InputError(f"model '{model}' ({settings.model_type}) has no configuration field '{unknown[0]}'")
     return settings
+
+
+def _check_plain(model: str | os.PathLike, where: str) -> None:
+    """InputError if an adapter lies beside the weights: transformers would change them by it without a word."""
+    if find_adapter_config_file(where, local_files_only=_local_only(where)):
+        raise InputError(
+            f"'{model}' holds an adapter (adapter_config.json) beside its weights, which are not what would be loaded; "
+            "move the adapter elsewhere, or merge it into the weights and pass the merged model"
+        )
 
 
 def _weights(auto_class: type, model: str, where: str, settings: PreTrainedConfig) -> PreTrainedModel:

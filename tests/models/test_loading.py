@@ -9,6 +9,7 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
@@ -238,6 +239,21 @@ def test_a_head_for_another_number_of_classes_is_drawn_anew(encoder, tmp_path):
 def test_a_pooler_may_be_missing(encoder):
     edit_weights(encoder, lambda weights: [weights.pop(name) for name in list(weights) if "pooler" in name])
     assert models.load(CLASSIFIER, encoder).bert.pooler.dense.weight.std() > 0
+
+
+def test_an_adapter_beside_the_weights_is_refused(decoder, tmp_path):
+    plain = models.load(AutoModelForCausalLM, decoder)
+    adapted = get_peft_model(models.load(AutoModelForCausalLM, decoder), LoraConfig(init_lora_weights=False))
+    with warnings.catch_warnings(action="ignore"):
+        adapted.save_pretrained(tmp_path / "adapter")
+    for file in (tmp_path / "adapter").glob("adapter_*"):
+        shutil.copy(file, decoder)
+    with pytest.raises(InputError, match=r"^'.*decoder' holds an adapter \(adapter_config.json\) .*; move the adapter"):
+        models.load(AutoModelForCausalLM, decoder)
+    for file in decoder.glob("adapter_*"):
+        file.unlink()
+    again = models.load(AutoModelForCausalLM, decoder).state_dict()
+    assert all(torch.equal(weight, again[name]) for name, weight in plain.state_dict().items())
 
 
 def test_a_language_model_head_that_is_not_there_is_said(encoder, decoder):
