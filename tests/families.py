@@ -3,10 +3,32 @@
 import re
 from typing import Any
 
+import numpy as np
 import torch
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 
-VOCABULARY, WIDTH, HEADS, WINDOW = 64, 32, 4, 64
+from helpers.tasks.classification.task import Classification
+from helpers.tasks.extraction.spans import pack_offsets
+from helpers.tasks.extraction.task import Extraction
+from helpers.tasks.generation.task import Generation
+from helpers.tasks.tagging.task import Tagging
+
+VOCABULARY, WIDTH, HEADS, WINDOW, END = 64, 32, 4, 64, 3
+# kind -> its task, the class of its models, and what their configuration needs
+TASKS = {
+    "causal": (Generation(template="plain", packed=16), AutoModelForCausalLM, {}),
+    "classification": (Classification(("a", "b", "c")), AutoModelForSequenceClassification, {"num_labels": 3}),
+    "tagging": (Tagging(("O", "B-X", "I-X")), AutoModelForTokenClassification, {"num_labels": 3}),
+    "extraction": (Extraction(), AutoModelForQuestionAnswering, {"num_labels": 2}),
+}
 # The first pattern found in a field's name gives its largest value; a field that matches none keeps its own.
 RULES = (
     (r"vocab", VOCABULARY),
@@ -30,7 +52,7 @@ NEEDS = {
     "granitemoehybrid": {"layer_types": ["mamba", "attention"]},
     "recurrent_gemma": {"block_types": ["recurrent", "attention"]},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
-    "reformer": {"is_decoder": True, "axial_pos_embds_dim": [8, 24], "axial_pos_shape": [8, 8]},
+    "reformer": {"is_decoder": True, "axial_pos_embds": False},
     "xmod": {"default_language": "en_XX"},
     "nemotron": {"num_key_value_heads": 2},
     "mamba2": {"num_heads": 8, "head_dim": 8},
@@ -39,6 +61,12 @@ NEEDS = {
     "esm": {"vocab_size": VOCABULARY, "pad_token_id": 1, "mask_token_id": 2},
     "t5": {"decoder_start_token_id": 0},
     "dots1": {"n_shared_experts": 1, "n_routed_experts": 4, "num_experts_per_tok": 2},
+    "cohere_compass_text": {"rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 1e4}}},
+    "perceiver": {"d_latents": WIDTH, "num_latents": 8},
+    "nystromformer": {"conv_kernel_size": 3},
+    "lilt": {"hidden_size": 48},
+    "layoutlmv3": {"coordinate_size": 6, "shape_size": 4},
+    "markuplm": {"max_xpath_tag_unit_embeddings": 256, "max_xpath_subs_unit_embeddings": 1024},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"]},
 }
 LAYERS = re.compile(
@@ -57,11 +85,32 @@ def tiny(auto_class: type, family: str, seed: int = 0, **changes: Any) -> PreTra
     for name in vars(small):
         if re.fullmatch(r"init(ializer)?_(range|std)", name):
             setattr(small, name, 0.1)  # as far from linear as a trained model is
-    for name, value in changes.items():
-        setattr(small, name, value)
+    for part in (small, small.get_text_config()):
+        for name, value in changes.items():
+            setattr(part, name, value)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return auto_class.from_config(small).eval()
+
+
+def built(kind: str, family: str) -> PreTrainedModel:
+    """A tiny model of the family for one of `TASKS`."""
+    _, auto_class, changes = TASKS[kind]
+    return tiny(auto_class, family, pad_token_id=0, eos_token_id=END, **changes)
+
+
+def encoded(kind: str, ids: list[list[int]]) -> list[dict]:
+    """Rows of these tokens as the task of a kind encodes them, of which everything is supervised that can be."""
+    ids = [[*row, END] for row in ids]
+    if kind == "causal":
+        return [{"input_ids": row, "counts": [0] + [1] * (len(row) - 1)} for row in ids]
+    if kind == "classification":
+        return [{"input_ids": row, "label": 1, "labels": 1} for row in ids]
+    if kind == "extraction":
+        span = {"first": 0, "start": 1, "end": 2}
+        return [{"input_ids": row, "offsets": pack_offsets(np.zeros((len(row), 2)))} | span for row in ids]
+    words = {"before": 0, "last": 0}
+    return [{"input_ids": row, "labels": [1] * len(row), "first": [*range(len(row))]} | words for row in ids]
 
 
 def _small(kind: type[PreTrainedConfig]) -> PreTrainedConfig:

@@ -192,12 +192,15 @@ def prove(
 def few(rows: Dataset, lengths: np.ndarray, terms: np.ndarray) -> list[dict]:
     """The shortest row and the next longer one, of those that add to the loss.
 
+    The longer one is of odd length if any is: some models read pieces of 2^n tokens, and a row that is packed behind a
+    whole number of them would not show that they cross its start.
+
     Args:
         lengths, terms: of each row, shape (N,).
     """
     order = [int(row) for row in np.argsort(lengths, kind="stable") if terms[row]]
-    longer = next((row for row in order if lengths[row] > lengths[order[0]]), order[-1])
-    return [rows[longer], rows[order[0]]]
+    longer = [row for row in order if lengths[row] > lengths[order[0]]] or order[-1:]
+    return [rows[next((row for row in longer if lengths[row] % 2), longer[0])], rows[order[0]]]
 
 
 @contextmanager

@@ -4,26 +4,19 @@ import random
 import warnings
 from dataclasses import replace
 
-import families
 import numpy as np
 import pytest
 import tiny
 import tiny_decoder
 import torch
+from families import TASKS, built, encoded
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-)
 
 from helpers import fit
 from helpers.errors import InputError
 from helpers.models.fast import CheapDropout, RandomBits, cheap_dropout, dropout_rates
-from helpers.tasks.classification.task import Classification
 from helpers.tasks.generation.task import Generation
-from helpers.tasks.tagging.task import Tagging
 from helpers.training import job, probes
 from helpers.training.optimizer import new_parameters, parameter_groups
 
@@ -36,29 +29,8 @@ ENCODERS = [
     *("albert", "bert", "deberta-v2", "distilbert", "electra", "roberta", "xlnet", "modernbert", "squeezebert"),
     *("longformer", "gpt2"),
 ]
-PACKED, END = Generation(template="plain", packed=16), 3
-TASKS = {
-    "causal": (PACKED, AutoModelForCausalLM, {}),
-    "classification": (Classification(("a", "b", "c")), AutoModelForSequenceClassification, {"num_labels": 3}),
-    "tagging": (Tagging(("O", "B-X", "I-X")), AutoModelForTokenClassification, {"num_labels": 3}),
-}
-FIRST = [[5, 9, 14, 22, 31, 40, 7], [33, 12, 50, 8, 27]]
+FIRST = [[5, 9, 14, 22, 31, 40, 7, 26], [33, 12, 50, 8, 27, 45]]
 SECOND = [[41, 6, 30, 11, 25, 13], [52, 17, 44, 29, 36, 20, 48, 10], [19, 28, 57, 3]]
-
-
-def encoded(kind: str, ids: list[list[int]]) -> list[dict]:
-    ids = [[*row, END] for row in ids]
-    if kind == "causal":
-        return [{"input_ids": row, "counts": [0] + [1] * (len(row) - 1)} for row in ids]
-    if kind == "classification":
-        return [{"input_ids": row, "label": 1, "labels": 1} for row in ids]
-    words = {"before": 0, "last": 0}
-    return [{"input_ids": row, "labels": [1] * len(row), "first": [*range(len(row))]} | words for row in ids]
-
-
-def built(kind: str, family: str) -> nn.Module:
-    _, auto_class, changes = TASKS[kind]
-    return families.tiny(auto_class, family, pad_token_id=0, eos_token_id=END, **changes)
 
 
 def apart_and_together(kind: str, model: nn.Module, ids: list[list[int]]) -> tuple[float, float]:
@@ -95,6 +67,21 @@ def test_a_row_has_the_same_loss_beside_a_longer_one(family, kind):
     model = built(kind, family)
     alone, together = apart_and_together(kind, model, SECOND)
     assert refused(kind, model) or together == pytest.approx(alone, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "terms", "chosen"),
+    [
+        ([6, 8, 5, 9], [1, 1, 1, 1], [9, 5]),
+        ([4, 8, 6], [1, 1, 1], [6, 4]),
+        ([3, 4, 7], [0, 1, 1], [7, 4]),
+        ([5], [2], [5, 5]),
+    ],
+)
+def test_few_rows_are_the_shortest_and_a_longer_one_of_odd_length(lengths, terms, chosen):
+    rows = [{"input_ids": [0] * length} for length in lengths]
+    found = probes.few(rows, np.array(lengths), np.array(terms))
+    assert [len(row["input_ids"]) for row in found] == chosen
 
 
 def test_packing_is_refused_before_training_and_the_model_is_as_it_was():
