@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from helpers.errors import InputError
+from helpers.models.fast import family
 from helpers.tasks.base import Task
 from helpers.training.recipe import Recipe
 
@@ -14,16 +15,22 @@ from helpers.training.recipe import Recipe
 def new_parameters(model: PreTrainedModel, task: Task) -> frozenset[str]:
     """The names of the parameters that the pretrained body lacks: the head, and a pooler if it is initialised.
 
-    They are the parameters outside of the body, whatever their names; a task whose output layer comes with the
-    pretrained model has none.
+    They are the parameters outside of the body, whatever their names, and those inside that were drawn when the model
+    was loaded, or, where that is not known, that a body of this configuration does not have by itself. A task whose
+    output layer comes with the pretrained model has none.
     """
     if not task.new_head:
         return frozenset()
-    drawn = getattr(model, "drawn_parameters", frozenset())
-    if getattr(model, "base_model", model) is model:  # a body alone, or a network of the caller's own
-        return drawn
-    body = {id(parameter) for parameter in model.base_model.parameters()}
-    return frozenset(name for name, parameter in model.named_parameters() if id(parameter) not in body or name in drawn)
+    drawn, body = getattr(model, "drawn_parameters", None), getattr(model, "base_model", model)
+    if body is model:  # a body alone, or a network of the caller's own
+        return drawn or frozenset()
+    inside = dict(body.named_parameters())
+    if drawn is None and isinstance(body, PreTrainedModel):
+        with torch.device("meta"):  # names without memory
+            plain = {name for name, _ in type(body)(body.config).named_parameters()}
+        inside = {name: parameter for name, parameter in inside.items() if name in plain}
+    old = {id(parameter) for parameter in inside.values()}
+    return frozenset(name for name, p in model.named_parameters() if id(p) not in old or name in (drawn or ()))
 
 
 def parameter_groups(
@@ -88,13 +95,14 @@ def _trained_layers(model: nn.Module, trainable: str | int) -> tuple[str, ...] |
         return None
     if trainable == "head":
         return ()
-    count = model.config.num_hidden_layers
+    settings = model.config.get_text_config() if isinstance(model, PreTrainedModel) else None
+    count = getattr(settings, "num_hidden_layers", None)
     stacks = [name for name, child in model.named_modules() if isinstance(child, nn.ModuleList) and len(child) == count]
     # Some families keep several lists of that length, the parts of each layer apart: no prefix is a whole layer there.
     if len(stacks) != 1:
         raise InputError(
-            f"the layers of this model ({model.config.model_type}) are not one list of {count}, so trainable "
-            f"{trainable} of the recipe cannot tell which to train; take all or head"
+            f"the layers of this model ({family(model)}) are not one list, so trainable {trainable} of the recipe "
+            "cannot tell which to train; take all or head"
         )
     if trainable > count:
         raise InputError(f"trainable {trainable} of the recipe is more than the model's {count} layers; lower it")
