@@ -44,7 +44,7 @@ UNTRIED = {
     },
     "classification": {"layoutlmv2", "zamba"},
     "tagging": {"bros"},
-    "extraction": set(),
+    "extraction": {"lxmert"},
 }
 FIRST = [[5, 9, 14, 22, 31, 40, 7, 26], [33, 12, 50, 8, 27, 45]]
 SECOND = [[41, 6, 30, 11, 25, 13], [52, 17, 44, 29, 36, 20, 48, 10], [19, 28, 57, 35]]
