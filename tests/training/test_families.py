@@ -40,7 +40,7 @@ UNTRIED = {
     "causal": {
         *("blt", "dbrx", "dots3_note", "dots3_note_text", "gemma3n", "gemma3n_text", "gemma4_assistant"),
         *("gemma4_unified_assistant", "musicgen", "musicgen_melody", "prophetnet", "qwen4_exp", "qwen4_exp_text"),
-        "zamba",
+        *("xlstm", "zamba"),
     },
     "classification": {"layoutlmv2", "zamba"},
     "tagging": {"bros"},
