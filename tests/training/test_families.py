@@ -27,7 +27,7 @@ FAMILIES = {
     "extraction": modeling_auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
 }
 # A family whose body a classifier has tried is not tried again with the heads of the other two tasks: all four mappings
-# whole take five minutes.
+# whole take more than four minutes.
 CASES = [
     (kind, family)
     for kind, families in FAMILIES.items()
