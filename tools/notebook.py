@@ -31,7 +31,10 @@ INSTALL = """\
 import sys
 
 if "google.colab" in sys.modules:
-    get_ipython().run_line_magic("pip", "install -q git+{url}")"""
+    get_ipython().run_line_magic(
+        "pip",
+        "install -q git+{url}",
+    )"""
 METADATA = {
     "accelerator": "GPU",
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -107,23 +107,7 @@ class Corpus:
             removed=self.card.removed | {"not drawn for training": len(train) - rows},
         )
         found = replace(self, data=DatasetDict(self.data | {"train": subset}), card=card)
-        return found._held_out_drawn(rows / len(train), seed) if held_out else found
-
-    def _held_out_drawn(self, share: float, seed: int) -> "Corpus":
-        """The corpus with a share of its validation and test rows, at least `HELD_OUT` of each."""
-        drawn = {
-            name: sample(split, max(HELD_OUT, round(share * len(split))), seed)
-            for name, split in self.data.items()
-            if name != "train"
-        }
-        left = sum(len(self.data[name]) - len(split) for name, split in drawn.items())
-        card = replace(
-            self.card,
-            rows=self.card.rows | {name: len(split) for name, split in drawn.items()},
-            labels=self.card.labels | {name: count_labels(split) for name, split in drawn.items() if self.card.labels},
-            removed=self.card.removed | ({"not drawn for validation and test": left} if left else {}),
-        )
-        return replace(self, data=DatasetDict(self.data | drawn), card=card)
+        return _held_out_drawn(found, rows / len(train), seed) if held_out else found
 
 
 def text_corpus(frames: Frames, labels: Sequence[str], **about) -> Corpus:
@@ -267,3 +251,20 @@ def _flat(value) -> str:
     if not isinstance(value, dict):
         return str(value)
     return "; ".join(f"{key}: {_flat(item)}" for key, item in value.items()) or "none"
+
+
+def _held_out_drawn(corpus: Corpus, share: float, seed: int) -> Corpus:
+    """The corpus with a share of its validation and test rows, at least `HELD_OUT` of each."""
+    drawn = {
+        name: sample(split, max(HELD_OUT, round(share * len(split))), seed)
+        for name, split in corpus.data.items()
+        if name != "train"
+    }
+    left = sum(len(corpus.data[name]) - len(split) for name, split in drawn.items())
+    card = replace(
+        corpus.card,
+        rows=corpus.card.rows | {name: len(split) for name, split in drawn.items()},
+        labels=corpus.card.labels | {name: count_labels(split) for name, split in drawn.items() if corpus.card.labels},
+        removed=corpus.card.removed | ({"not drawn for validation and test": left} if left else {}),
+    )
+    return replace(corpus, data=DatasetDict(corpus.data | drawn), card=card)

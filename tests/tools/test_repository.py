@@ -32,7 +32,7 @@ def check_agreement(root: Path) -> None:
     assert f"colab.research.google.com/github/{owner}/{name}" in readme
     assert f"https://{owner}.github.io/{name}" in readme
     for path in book.notebooks(root):
-        assert f'git+{url}")' in notebook.read(root / path).cells[0].source
+        assert f'git+{url}",' in notebook.read(root / path).cells[0].source
     for place in repository.PLACES:
         text = (root / place).read_text(encoding="utf-8")
         assert set(re.findall(r"//github\.com/([\w.-]+/[\w.-]+)", text)) <= {f"{owner}/{name}"}, place
