@@ -14,15 +14,16 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from helpers.data.corpus import SPLITS
 from helpers.errors import InputError
 
-# An emoji is no punctuation, and + and # behind a letter are part of a name: C, C++ and C# are three texts.
-_BETWEEN_WORDS = regex.compile(r"(?:(?!(?<=\p{L}[+#]{0,2})[+#])[^\p{L}\p{M}\p{N}\p{Emoji_Presentation}])+")
+# An emoji is no punctuation, and + and # at the end of a word are part of a name: C, C++ and C# are three texts.
+_IN_NAMES = r"(?<=\p{L}[+#]{0,2})[+#](?=[+#]?(?![\p{L}\p{N}+#]))"
+_BETWEEN_WORDS = regex.compile(rf"(?:(?!{_IN_NAMES})[^\p{{L}}\p{{M}}\p{{N}}\p{{Emoji_Presentation}}])+")
 
 
 def normalised(text: pd.Series) -> pd.Series:
     """The texts in lower case with every run of other characters than letters, digits and emoji as one blank.
 
     Two texts that agree after this count as duplicates. The same characters in another encoding agree: accents that are
-    composed or not, full-width letters, ligatures (Unicode's form NFKC). Signs + and # behind a letter count. A text
+    composed or not, full-width letters, ligatures (Unicode's form NFKC). Signs + and # at the end of a word count. A text
     without any of these is compared with its blanks and signs.
     """
     composed = text.map(partial(unicodedata.normalize, "NFKC"))
