@@ -193,7 +193,8 @@ def _loads(line: str, number: int, path: Path):
     except InputError as error:
         raise InputError(f"line {number} of '{path}' {error}") from None
     except (ValueError, RecursionError) as error:
-        raise InputError(f"line {number} of '{path}' is not JSON ({error}); repair the line") from error
+        why = getattr(error, "msg", error)  # without the line that the parser counts within this one
+        raise InputError(f"line {number} of '{path}' is not JSON ({why}); repair the line") from error
 
 
 def _object(pairs: list[tuple]) -> dict:

@@ -23,8 +23,8 @@ def normalised(text: pd.Series) -> pd.Series:
     """The texts in lower case with every run of other characters than letters, digits and emoji as one blank.
 
     Two texts that agree after this count as duplicates. The same characters in another encoding agree: accents that are
-    composed or not, full-width letters, ligatures (Unicode's form NFKC). Signs + and # at the end of a word count. A text
-    without any of these is compared with its blanks and signs.
+    composed or not, full-width letters, ligatures (Unicode's form NFKC). Signs + and # at the end of a word count. A
+    text without any of these is compared with its blanks and signs.
     """
     composed = text.map(partial(unicodedata.normalize, "NFKC"))
     words = composed.map(lambda row: _BETWEEN_WORDS.sub(" ", row.casefold()).strip())

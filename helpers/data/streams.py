@@ -87,7 +87,7 @@ def _object(number: int, line: str) -> Row:
     try:
         cells = json.loads(line, parse_int=formats.Number, parse_float=formats.Number)
     except (ValueError, RecursionError) as error:
-        return Row(number, {}, f"line {number} is not JSON ({error}); repair the line")
+        return Row(number, {}, f"line {number} is not JSON ({getattr(error, 'msg', error)}); repair the line")
     if not isinstance(cells, dict):
         return Row(number, {}, f"line {number} is not a JSON object; write one object a line")
     if "\\u" in line and half_character(json.dumps(cells, ensure_ascii=False)):

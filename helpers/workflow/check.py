@@ -27,6 +27,8 @@ from helpers.workflow import signs
 
 MOST = 2000  # training rows whose tokens are looked at
 FEW = 10  # rows of a label, below which a score of it says little
+SCORED = 30  # test rows, below which intervals are wider than most differences
+CONTRADICTORY = "same text, other label"
 TOKENS = 60  # of a row that is shown
 WIDTH = 100  # characters of a line
 MARKS = {"trained": ">{}<", "context": "{}", "cut": "~{}~"}
@@ -41,7 +43,8 @@ class Ledger:
         rows: how many rows are used in each split, and how many are left out, by reason.
         labels: rows (of tagging, words) with each label, over all splits.
         tokens: of the training rows looked at: trained on, read as context, cut off.
-        facts: what else is worth knowing, one sentence each; none of it hinders.
+        facts: what else is worth knowing, one sentence each.
+        cautions: what may spoil a model and hinders nothing, one sentence each.
         problems: what has to be changed, one sentence each.
         examples: rows as the model sees them, with each token marked.
     """
@@ -51,6 +54,7 @@ class Ledger:
     labels: Mapping[str, int] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
 
@@ -66,8 +70,10 @@ class Ledger:
             for path, one in self.accounts.items()
         ]
         lines += [f"rows: {_sum(self.rows)} = {sum(self.rows.values()):,}"] if self.rows else []
-        lines += [f"labels: {_sum(self.labels)}"] if self.labels else []
-        return [*lines, *self.facts]
+        lines += ["labels: " + ", ".join(f"'{name}' {count:,}" for name, count in self.labels.items())] * bool(
+            self.labels
+        )
+        return [*lines, *self.facts, *(f"caution: {caution}" for caution in self.cautions)]
 
     def text(self) -> str:
         """All of the ledger, to be read in a terminal."""
@@ -81,7 +87,8 @@ class Ledger:
                 f"rows as the model sees them: {', '.join(mark.format(name) for name, mark in MARKS.items())}",
             ]
             lines += [textwrap.fill(row, WIDTH, initial_indent="  ", subsequent_indent="  ") for row in self.examples]
-        verdict = [f"to change: {problem}" for problem in self.problems] or ["ready"]
+        ready = f"ready, with {len(self.cautions)} of caution above" if self.cautions else "ready"
+        verdict = [f"to change: {problem}" for problem in self.problems] or [ready]
         return "\n".join([*lines, "", *verdict])
 
 
@@ -128,8 +135,9 @@ def read(
     labels = Counter()
     for counts in card.labels.values():
         labels.update(counts)
-    facts += _of_labels(labels, task) + (_repeated(corpus) if validation is not None else [])
-    return corpus, Ledger(accounts, rows, dict(labels.most_common()), facts=tuple(facts))
+    facts += _repeated(corpus) if validation is not None else []
+    cautions = _of_labels(labels, task) + _of_rows(rows)
+    return corpus, Ledger(accounts, rows, dict(labels.most_common()), facts=tuple(facts), cautions=tuple(cautions))
 
 
 def check(
@@ -195,6 +203,19 @@ def _of_labels(labels: Counter, task: str) -> list[str]:
     return [f"{len(few)} labels have fewer than {FEW} {what}, {shown}; a score of them says little"] if few else []
 
 
+def _of_rows(rows: Mapping[str, int]) -> list[str]:
+    """Whether much is left out as contradictory, and whether too few rows are left to score on."""
+    told, contradictory = [], rows.get(CONTRADICTORY, 0)
+    if contradictory > 0.1 * sum(rows.values()):
+        told.append(
+            f"{contradictory:,} of {sum(rows.values()):,} rows have the text of another row and another label, and are "
+            "left out; label equal texts alike"
+        )
+    if 0 < rows.get("test", 0) < SCORED:
+        told.append(f"{rows['test']} test rows tell one model from another only if they are far apart; give more rows")
+    return told
+
+
 def _repeated(corpus: Corpus) -> list[str]:
     """Of splits that are given, and so stay as they are: how many training rows repeat another."""
     rows = corpus.data["train"]
@@ -229,12 +250,14 @@ def _with_tokens(ledger: Ledger, task: Task, tokenizer: PreTrainedTokenizerBase,
             marked.append(_marked(tokenizer, row["input_ids"], states, lost) + _label(task, row))
     lengths = [len(ids) + len(lost) for ids, lost in zip(encoded["input_ids"], cut, strict=True)]
     facts = [*ledger.facts, *_of_tokens(lengths, sum(map(bool, cut)), len(rows), len(corpus.data["train"]))]
-    facts += signs.unreadable(tokenizer, rows)
+    if len(encoded) > len(rows):
+        facts.append(f"long rows are read in windows that overlap: {len(encoded):,} windows for {len(rows):,} rows")
+    cautions = (*ledger.cautions, *signs.unreadable(tokenizer, rows))
     unknown, _ = signs.unreadable_share(tokenizer, signs.texts_of(rows))
-    facts.append(f"{unknown:.1%} of the tokens are unknown to the model")
+    facts += [f"{unknown:.1%} of the tokens are unknown to the model"] * (unknown <= signs.UNREADABLE)
     special = special_tokens_written(tokenizer, signs.texts_of(rows))
     facts += [f"{special:,} texts spell a special token of the model, which is read as text"] if special else []
-    return replace(ledger, tokens=dict(tokens), facts=tuple(facts), examples=tuple(marked))
+    return replace(ledger, tokens=dict(tokens), facts=tuple(facts), cautions=cautions, examples=tuple(marked))
 
 
 def _of_tokens(lengths: list[int], cut: int, rows: int, of: int) -> list[str]:

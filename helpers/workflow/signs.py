@@ -98,8 +98,8 @@ def _unsure(run: Run, predictions: Sequence) -> str | None:
     if highest is None or highest >= 1 / classes + SURE * (1 - 1 / classes):  # 0.6 for two classes
         return None
     return (
-        f"the highest probability of any validation row is {highest:.2f}, where chance is {1 / classes:.2f}: hardly "
-        "anything was learnt; train for more steps (--epochs) or raise --learning-rate"
+        f"the highest probability of any validation row is {highest:.2f}, where chance is {1 / classes:.2f}: the model "
+        "is sure of nothing, right or wrong; train for more steps (--epochs) or raise --learning-rate"
     )
 
 

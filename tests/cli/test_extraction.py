@@ -68,10 +68,13 @@ def test_questions_on_one_context_are_drawn_together(finder, capsys):
     for data in (once, twice):
         assert main(["evaluate", str(finder / "model"), "--data", str(data), *arguments]) == 0
         printed = capsys.readouterr().out
-        ends.append(next(line.split()[2:5] for line in printed.splitlines() if line.startswith("no answer")))
+        cells = next(line.split()[2:5] for line in printed.splitlines() if line.startswith("no answer"))
+        ends.append([float(cell) for cell in cells])
         assert "groups 9" in printed
-    assert ends[0] == ends[1], "a second copy of each row tells nothing new"
-    assert ends[0][1] < ends[0][2]
+    (value, low, high), (again, lower, higher) = ends
+    assert value == again and low < high
+    # A second copy of each row tells nothing new; as independent rows it would shrink the interval to 0.71 of its width.
+    assert 0.85 < (higher - lower) / (high - low) <= 1
 
 
 def test_predictions_are_pieces_of_the_context_or_empty(finder, capsys, monkeypatch):
