@@ -73,7 +73,7 @@ def test_questions_on_one_context_are_drawn_together(finder, capsys):
         assert "groups 9" in printed
     (value, low, high), (again, lower, higher) = ends
     assert value == again and low < high
-    # A second copy of each row tells nothing new; as independent rows it would shrink the interval to 0.71 of its width.
+    # A second copy of each row tells nothing new; independent rows would shrink the interval to 0.71 of its width.
     assert 0.85 < (higher - lower) / (high - low) <= 1
 
 

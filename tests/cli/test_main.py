@@ -244,7 +244,7 @@ def test_of_two_processes_one_saves_scores_and_speaks(body, tmp_path):
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("fine-tuned") == done.stderr.count(f"model in {output}\n") == 1
+    assert done.stdout.count("\nfine-tuned ") == done.stderr.count(f"model in {output}\n") == 1
     assert len(json.loads((output / "scores.json").read_text(encoding="utf-8"))["ladder"]) == 3
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("model")] == ["model"]
 
