@@ -82,7 +82,7 @@ class Run(Predictor):
             card: of the data that it was trained on.
         """
         scores = (self.scores or {}) | ({} if self.ladder is None else {"ladder": ladder_rows(self.ladder)})
-        scores |= {"signs": list(self.signs)}
+        scores |= {"signs": list(self.signs)} if self.signs else {}
         path = saving.save(folder, self, recipe=self.recipe.to_dict(), history=self.history, card=card, scores=scores)
         checkpoints.discard(folder)
         return path

@@ -12,7 +12,7 @@ from helpers import Generation
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
 from helpers.models import lora
-from helpers.training import loop
+from helpers.training import job, loop
 
 IDS = torch.tensor([[3, 9, 27, 81]])
 
@@ -83,17 +83,19 @@ def test_a_saved_run_with_adapters_loads_as_a_plain_model(tmp_path):
     torch.testing.assert_close(AutoModelForCausalLM.from_pretrained(folder)(IDS).logits, expected, rtol=0, atol=1e-5)
 
 
-def test_a_run_over_adapters_resumes_to_the_same_bits(tmp_path):
-    class Stopping(Generation):
-        def loss(self, model, batch):
-            if not (tmp_path / "once").exists():
-                (tmp_path / "once").touch()
-                os.kill(os.getpid(), signal.SIGINT)
-            return super().loss(model, batch)
+def test_a_run_over_adapters_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    begin, moments = job.seed_step, [signal.SIGINT]
+
+    def interrupted(run, step):
+        if moments:
+            os.kill(os.getpid(), moments.pop())
+        begin(run, step)
+
+    monkeypatch.setattr(job, "seed_step", interrupted)
 
     def run(**how):
         recipe, model = tiny.recipe(epochs=1), lora.add(tiny.model(), 4)
-        return loop.fit(Stopping(template="plain"), model, tiny.tokenizer(), tiny.rows(), None, recipe, **how)
+        return loop.fit(Generation(template="plain"), model, tiny.tokenizer(), tiny.rows(), None, recipe, **how)
 
     with pytest.raises(KeyboardInterrupt):
         run(output=tmp_path / "model")

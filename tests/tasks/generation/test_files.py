@@ -7,6 +7,7 @@ import tiny_decoder as tiny
 from transformers import AutoModelForCausalLM
 
 from helpers.cli.main import main
+from helpers.data import formats
 from helpers.errors import InputError
 from helpers.tasks.generation import files
 
@@ -109,7 +110,7 @@ def test_the_shell_trains_evaluates_and_predicts(tmp_path, base, capsys, form, m
     assert capsys.readouterr().out.startswith("chrf ")
     assert main(["predict", output, "--data", str(file)]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(lines) == 40 and all(list(line) == ["completion"] for line in lines)
+    assert len(lines) == 40 and all(list(line) == ["row", "completion"] for line in lines)
 
 
 def test_the_shell_says_what_is_wrong_with_a_chat(tmp_path, base, capsys):
@@ -120,7 +121,7 @@ def test_the_shell_says_what_is_wrong_with_a_chat(tmp_path, base, capsys):
     assert main([*words, str(tmp_path / "model")]) == 2
     assert f"role 'bot' in row 5 of '{file}' is not one of system, user, assistant" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"role 'bot' in row 5 of '.*rows.jsonl'"):
-        files.unlabelled(file, "prompt", "messages")
+        files.unlabelled(formats.parse(file), file)
 
 
 MORE = [{"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"}]
@@ -134,7 +135,7 @@ def test_chats_that_end_alike_are_different_prompts(tmp_path):
 
 def test_an_answer_that_a_chat_has_is_not_shown_when_it_is_asked_for(tmp_path):
     path = write(tmp_path / "a.jsonl", [{"messages": MORE}, {"messages": MORE[:1]}])
-    assert files.unlabelled(path, "prompt", "messages")["messages"][:] == [MORE[:1]] * 2
+    assert files.unlabelled(formats.parse(path), path)["messages"][:] == [MORE[:1]] * 2
 
 
 def test_a_length_without_room_for_a_prompt_is_refused(tmp_path, capsys):
