@@ -134,10 +134,9 @@ def unlabelled(rows: pd.DataFrame, path: str | Path, tokens: str = "tokens", for
     table = rows if _conll_format(Path(path), format) else shapes.as_columns(rows, path, SHAPES, format)
     cells = files.column(table, tokens, path)
     written = cells.map(lambda cell: isinstance(cell, str) and cell.strip() != "")
-    words = _lists(table[~written], tokens, path)
-    return Dataset.from_dict(
-        {"tokens": words.reindex(table.index, fill_value=None).tolist(), "text": cells.where(written, None).tolist()}
-    )
+    words, texts = _lists(table[~written], tokens, path).to_dict(), cells[written].to_dict()
+    columns = {"tokens": words, "text": texts}  # by row; a row has one of the two
+    return Dataset.from_dict({name: [column.get(row) for row in table.index] for name, column in columns.items()})
 
 
 def _conll_format(path: Path, format: str | None) -> bool:
