@@ -122,7 +122,7 @@ def prepare(
     plan, evaluate_after = _plan(lengths, recipe)
     terms = _loss_terms(task, encoded, plan)
     few = probes.few(encoded, lengths, terms)
-    machine, precision = probes.prove(task, model, few, tokenizer.pad_token_id, recipe, machine, precision)
+    machine, precision = _proved(task, model, few, tokenizer.pad_token_id, recipe, machine, precision)
     model, optimizer, peaks = _on_device(machine, model, recipe, task)
     return Job(
         task=task,
@@ -142,6 +142,20 @@ def prepare(
         work=work,
         trainable=trainable,
     )
+
+
+def _proved(task: Task, model: PreTrainedModel, rows: list[dict], *of_the_run) -> tuple[Accelerator, str]:
+    """As `probes.prove`; memory that runs out on a few rows is a TrainingError: no setting of the recipe helps."""
+    try:
+        return probes.prove(task, model, rows, *of_the_run)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        longest = max(len(row["input_ids"]) for row in rows)
+        raise TrainingError(
+            f"memory ran out before the first step, on two rows of up to {longest} tokens; take a smaller model, close "
+            "other programs, or use a machine with more memory"
+        ) from error
 
 
 def _resolved(recipe: Recipe, rows: int, model: PreTrainedModel, machine: Accelerator) -> Recipe:
