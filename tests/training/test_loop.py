@@ -410,13 +410,15 @@ def test_no_rows_is_one_sentence():
 def stopped(tmp_path):
     """The output of a run that was interrupted after one step."""
 
-    class Interrupted(Classification):
-        def loss(self, model, batch):
-            os.kill(os.getpid(), signal.SIGINT)
-            return super().loss(model, batch)
+    begin = job.seed_step
 
-    with pytest.raises(KeyboardInterrupt):
-        run(task=Interrupted(tiny.TASK.labels, tiny.TASK.max_length), output=tmp_path / "model")
+    def interrupted(run, step):
+        os.kill(os.getpid(), signal.SIGINT)
+        begin(run, step)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(job, "seed_step", interrupted)
+        run(output=tmp_path / "model")
     assert checkpoints.newest(tmp_path / "model.training").name == "step-000000001"
     return tmp_path / "model"
 
