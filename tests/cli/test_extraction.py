@@ -73,7 +73,7 @@ def test_questions_on_one_context_are_drawn_together(finder, capsys):
         assert "groups 9" in printed
     (value, low, high), (again, lower, higher) = ends
     assert value == again and low < high
-    # A second copy of each row tells nothing new, so that nothing narrows: independent rows would, to 0.71 of the width.
+    # A second copy of each row tells nothing new, so nothing narrows; independent rows would, to 0.71 of the width.
     # It widens a little, since rows of which each is a group of its own have the exact interval.
     assert lower <= low and high <= higher and (higher - lower) / (high - low) < 1.15
 
