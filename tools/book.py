@@ -172,6 +172,7 @@ def build(root: Path) -> int:
         finishing.add_mathjax(pages / "_static")
         try:
             finishing.finish(pages)
+            finishing.redirect(pages)
         except finishing.PageError as error:
             print(error, file=sys.stderr)
             return 1

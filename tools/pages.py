@@ -1,8 +1,13 @@
-"""What is done to the built pages: MathJax beside them, lighter icons, numbered figures, marks of checked sentences."""
+"""What is done to the built pages: MathJax beside them, lighter icons, numbered figures, marks, old addresses."""
 
 import re
 import shutil
+from collections.abc import Mapping
+from os.path import relpath
 from pathlib import Path
+
+# Where pages that were renamed or cut in parts stand today, below book/: links from elsewhere still arrive.
+REDIRECTS: dict[str, str] = {}
 
 ICON_SCRIPT = re.compile(r"<script [^>]*/fontawesome\.js[^>]*></script>")
 FIGURE = re.compile(r'<figure class="book-figure" id="fig-([a-z0-9-]+)">')
@@ -10,6 +15,20 @@ REFERENCE = re.compile(r'(<a [^>]*href="#fig-([a-z0-9-]+)"[^>]*>)(.*?)(</a>)', r
 CHECK = re.compile(
     r'(<div class="cell [^"]*tag_claim[^"]*">\s*<details[^>]*>\s*<summary)[^>]*>.*?(</summary>)', re.DOTALL
 )
+MOVED = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>This page has moved</title>
+<meta name="robots" content="noindex">
+<link rel="canonical" href="{address}">
+<meta http-equiv="refresh" content="1; url={address}">
+<script>location.replace("{address}" + location.hash);</script>
+</head>
+<body><p>This page has moved to <a href="{address}">{address}</a>.</p></body>
+</html>
+"""
 
 
 class PageError(Exception):
@@ -25,6 +44,22 @@ def finish(pages: Path) -> None:
         except PageError as error:
             raise PageError(f"{page.relative_to(pages)}: {error}") from None
         page.write_text(finished, encoding="utf-8")
+
+
+def redirect(pages: Path, moved: Mapping[str, str] = REDIRECTS) -> None:
+    """Put a small page at each old address that leads to the new one, anchor and all.
+
+    Raises PageError where the new page does not exist, or the old one still does.
+    """
+    for old, new in moved.items():
+        source, target = pages / "book" / f"{old}.html", pages / "book" / f"{new}.html"
+        if not target.exists():
+            raise PageError(f"the old address {old} leads to {new}, which is no page of the book")
+        if source.exists():
+            raise PageError(f"{old} leads to {new}, but is a page itself; take it out of REDIRECTS")
+        source.parent.mkdir(parents=True, exist_ok=True)
+        address = Path(relpath(target, source.parent)).as_posix()
+        source.write_text(MOVED.format(address=address), encoding="utf-8")
 
 
 def add_mathjax(static: Path) -> None:

@@ -1,8 +1,12 @@
 """What is done to the built pages: numbers of figures, links to them, marks of checked sentences, icons."""
 
+from pathlib import Path
+
 import pytest
 
-from tools import pages
+from tools import book, pages
+
+ROOT = Path(__file__).resolve().parents[2]
 
 CLAIM = """<div class="cell tag_hide-input tag_claim docutils container">
 <details class="admonition hide above-input">
@@ -51,3 +55,30 @@ def test_icons_come_from_the_fonts_alone(tmp_path):
     page.write_text('<a><script defer src="../_static/scripts/fontawesome.js?digest=1"></script><b>', encoding="utf-8")
     pages.finish(tmp_path)
     assert page.read_text(encoding="utf-8") == "<a><b>"
+
+
+@pytest.fixture
+def built(tmp_path):
+    (tmp_path / "book" / "part").mkdir(parents=True)
+    (tmp_path / "book" / "part" / "new.html").write_text("new", encoding="utf-8")
+    return tmp_path
+
+
+def test_an_old_address_leads_to_the_page_that_stands_for_it_now(built):
+    pages.redirect(built, {"part/old": "part/new", "older": "part/new"})
+    assert 'href="new.html"' in (built / "book" / "part" / "old.html").read_text(encoding="utf-8")
+    older = (built / "book" / "older.html").read_text(encoding="utf-8")
+    assert '<link rel="canonical" href="part/new.html">' in older and "url=part/new.html" in older
+
+
+def test_an_old_address_needs_a_new_page_and_hides_none(built):
+    with pytest.raises(pages.PageError, match="part/old leads to part/gone, which is no page"):
+        pages.redirect(built, {"part/old": "part/gone"})
+    with pytest.raises(pages.PageError, match="is a page itself"):
+        pages.redirect(built, {"part/new": "part/new"})
+
+
+def test_every_old_address_leads_to_a_page_of_today():
+    today = {name.removeprefix("book/") for name in book.documents(ROOT)}
+    assert set(pages.REDIRECTS.values()) <= today
+    assert not set(pages.REDIRECTS) & today
