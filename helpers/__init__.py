@@ -32,6 +32,7 @@ _DOOR = {
     "fit": "helpers.training.loop",
     "load": "helpers.saving.folder",
     "sample": "helpers.data.corpus",
+    "tune": "helpers.workflow.tune",
 }
 __all__ = sorted(_DOOR)
 

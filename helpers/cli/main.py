@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from helpers import __version__
-from helpers.cli import check, evaluate, predict, train
+from helpers.cli import check, evaluate, predict, train, tune
 from helpers.errors import AssetError, InputError, TrainingError
 
 SERVE = "fastapi uvicorn"  # the optional extra `serve` of pyproject.toml
@@ -19,6 +19,7 @@ examples:
   helpers train --task generation --data pairs.jsonl --prompt source --completion target --output model/
   helpers train --data reviews.jsonl --group film --output model/ --epochs 4 --learning-rate 5e-5
   helpers evaluate model/ --data new.csv --text body --label folder
+  helpers tune --data mail.csv --text body --label folder --output search/
   helpers predict model/ --data unseen.csv --text body --id number > predictions.jsonl
   echo "A slick, engrossing melodrama." | helpers predict model/
   helpers train --task extraction --data questions.jsonl --answer answers --output finder/
@@ -72,6 +73,8 @@ def parser() -> argparse.ArgumentParser:
     corpora.add_argument("name", nargs="?", help="a corpus, for its data card")
     check.add(_verb(verbs, "check", check.run, "say what is in a file of rows, and whether it can be trained on"))
     train.add(_verb(verbs, "train", train.run, "fine-tune a model on labelled rows"))
+    about = "search the learning rate and the number of epochs on validation rows"
+    tune.add(_verb(verbs, "tune", tune.run, about))
     evaluate.add(_verb(verbs, "evaluate", evaluate.run, "score a trained model on labelled rows", model=True))
     about = "predict for the rows of a file or of standard input; writes JSONL"
     predict.add(_verb(verbs, "predict", predict.run, about, model=True))
@@ -84,9 +87,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _verb(verbs, name: str, run, about: str, *, model: bool = False) -> argparse.ArgumentParser:
-    verb = verbs.add_parser(
-        name, help=about, description=about, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    own = "\n".join(line for line in EXAMPLES.splitlines() if f"helpers {name} " in f"{line} ")
+    words = {"help": about, "description": about, "epilog": own and f"examples:\n{own}"}
+    verb = verbs.add_parser(name, **words, formatter_class=argparse.RawDescriptionHelpFormatter)
     verb.set_defaults(run=run)
     if model:
         verb.add_argument("model", help="folder that 'helpers train' wrote")

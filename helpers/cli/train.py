@@ -8,6 +8,7 @@ from helpers import scales
 from helpers.cli import options as task_options
 from helpers.cli.terminal import FILES, counts, note
 from helpers.errors import TrainingError
+from helpers.progress import is_main_process
 from helpers.scales import SCALES
 from helpers.tasks import registry
 from helpers.training.recipe import Recipe
@@ -25,18 +26,30 @@ CHOSEN = {
 
 
 def add(verb: argparse.ArgumentParser) -> None:
+    """Put the options on the verb."""
+    add_rows(verb)
+    verb.add_argument("--output", required=True, help="new folder for the trained model")
+    verb.add_argument("--no-texts", action="store_true", help="leave texts of the test rows out of the error analysis")
+    verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
+    verb.add_argument("--tune", action="store_true", help="search rate and epochs first, as 'helpers tune' does")
+    add_recipe(verb)
+
+
+def add_rows(verb: argparse.ArgumentParser) -> None:
+    """The options that say which rows a model learns from, and which model."""
     verb.add_argument("--task", default="classification", choices=registry.WINGS, help="what to learn")
     verb.add_argument("--data", required=True, help=FILES)
     task_options.add(verb, "train")
     verb.add_argument("--validation", metavar="FILE", help="rows to choose the best weights (with --test)")
     verb.add_argument("--test", metavar="FILE", help="rows to score once at the end (with --validation)")
-    verb.add_argument("--output", required=True, help="new folder for the trained model")
     verb.add_argument("--model", help="a role, a folder, or a name on the Hub (default: what suits the task)")
     verb.add_argument("--scale", choices=SCALES, help="what the role stands for (default: $SFT_SCALE)")
     verb.add_argument("--max-length", type=int, help="tokens kept of a row (default: 256; for generation all)")
     verb.add_argument("--rows", type=int, metavar="N", help="train on so many random rows, and score on the same share")
-    verb.add_argument("--no-texts", action="store_true", help="leave texts of the test rows out of the error analysis")
-    verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
+
+
+def add_recipe(verb: argparse.ArgumentParser) -> None:
+    """An option for each setting of a recipe."""
     recipe = verb.add_argument_group("recipe", "see helpers.Recipe for ranges and sources")
     for field in fields(Recipe):
         flag = "--" + field.name.replace("_", "-")
@@ -46,14 +59,28 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read the rows, train, save and score; prints the ladder."""
-    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
+    recipe = recipe_of(options)
     task_options.check_owned(options, options.task, "train")
     note(f"reading {options.data}")  # what follows takes seconds before it has something to tell
     from helpers import saving
+
+    saving.check_free(options.output)
+    task, corpus = rows_of(options)
+    trained = _trained(options, task, corpus, recipe)
+    if trained.ladder is not None:
+        print(trained.ladder.round(3).to_string())
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    """The recipe that the options of `add_recipe` say."""
+    return Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
+
+
+def rows_of(options: argparse.Namespace) -> tuple:
+    """The task and the corpus that the options of `add_rows` say, with what was read told."""
     from helpers.data.corpus import HELD_OUT
     from helpers.workflow import check
 
-    saving.check_free(options.output)
     corpus, ledger = check.read(
         options.task,
         options.data,
@@ -67,31 +94,38 @@ def run(options: argparse.Namespace) -> None:
     if options.rows is not None:
         corpus = corpus.drawn(options.rows, options.seed, held_out=True)
         note(f"drew {options.rows:,} rows to train on, and of validation and test the same share, at least {HELD_OUT}")
-    note(f"{options.data}: {counts(corpus.card.rows)}; removed {counts(corpus.card.removed) or 'none'}")
+        note(f"{options.data}: {counts(corpus.card.rows)}; removed {counts(corpus.card.removed) or 'none'}")
     settings = {"max_length": options.max_length} | task_options.values(options, options.task, "SETTINGS")
-    task = registry.task_class(options.task).for_corpus(corpus, **settings)
-    trained = _trained(options, task, corpus, recipe)
-    if trained.ladder is not None:
-        print(trained.ladder.round(3).to_string())
+    return registry.task_class(options.task).for_corpus(corpus, **settings), corpus
 
 
 def _trained(options: argparse.Namespace, task, corpus, recipe: Recipe):
+    from helpers.workflow import tune
     from helpers.workflow.finetune import finetune
 
-    how = {"model": options.model, "resume": options.resume, "texts": not options.no_texts}
+    searched, how = tune.search_folder(options.output), {"resume": options.resume, "texts": not options.no_texts}
     try:
         with scales.chosen(options.scale):
-            return finetune(task, corpus, recipe, options.output, **how, note=note)
+            if options.tune:
+                found = tune.tune(task, corpus, recipe, searched, model=options.model, note=note)
+                recipe, how["trials"] = found.recipe, found.rows()
+            run = finetune(task, corpus, recipe, options.output, model=options.model, note=note, **how)
     except KeyboardInterrupt:
         raise TrainingError(_interrupted(options.output)) from None
+    if options.tune and is_main_process():
+        tune.discard(searched)
+    return run
 
 
 def _interrupted(output: str) -> str:
     """Where an interrupted run stands, and how it goes on."""
     from helpers.training import checkpoints
+    from helpers.workflow import tune
 
     if Path(output).exists():
         return f"interrupted after the model was saved; it is in '{output}', and 'helpers evaluate' scores it"
+    if (searched := tune.search_folder(output)).exists() and not (searched / tune.CHOSEN).exists():
+        return "interrupted while searching; the same command goes on"
     if checkpoints.newest(checkpoints.work_folder(output)) is None:
         return "interrupted before the first checkpoint; the same command begins anew"
     return "interrupted after a complete step; the same command with --resume goes on"

@@ -68,6 +68,7 @@ def _built(folder: Path) -> ModelCard:
             data_card=_table({key.replace("_", " "): value for key, value in data.items()}),
             settings=_table({key: value for key, value in task.to_dict().items() if key != "name"}),
             recipe=_table(recipe),
+            trials=_trials(scores.get("trials", [])),
         )
     )
 
@@ -112,6 +113,18 @@ def _signs(sentences: list[str] | None) -> str:
     if sentences is None:
         return "No checks of the training were saved with this model."
     return "\n".join(f"- {_cell(sentence)}" for sentence in sentences) or "No check of the training warned."
+
+
+def _trials(rows: list[dict]) -> str:
+    """The runs of the search that chose the settings."""
+    if not rows:
+        return "No search chose these settings on the validation rows, or none was saved with the model."
+    shown = [
+        {name: _number("-" if value is None else value) for name, value in row.items()}
+        | {"learning_rate": f"{row['learning_rate']:g}", "chosen": "chosen" if row["chosen"] else ""}
+        for row in rows
+    ]
+    return f"The settings were chosen among these, by the score on the validation rows:\n\n{_lines(shown)}"
 
 
 def _gain(difference: dict) -> str:

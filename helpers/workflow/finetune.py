@@ -35,6 +35,7 @@ def finetune(
     model: str | None = None,
     resume: bool = False,
     texts: bool = True,
+    trials: Sequence[Mapping] = (),
     note: Note = lambda sentence: None,
 ) -> Run:
     """Train on a corpus, save the model, and score it once on the test rows beside its baselines.
@@ -45,6 +46,7 @@ def finetune(
         model: a role, a folder or a name on the Hub; None is the task's default.
         resume: go on with a run into `output` that was interrupted.
         texts: whether the error analysis in `output` may hold texts of the test rows.
+        trials: of the search that chose the recipe (`Tuned.rows`), for the card of the model.
 
     Returns the run, with `ladder`, `scores` and `signs`. In all but the first of several processes it is not scored.
 
@@ -75,7 +77,8 @@ def finetune(
             f"interrupted while scoring; the trained model is in '{output}' without scores, and 'helpers evaluate' "
             "gives them"
         ) from None
-    _report(run, analysis, data["test"], output, name, texts, note)
+    made = {"base": models.origin(name), "trials": list(trials)}
+    _report(run, analysis, data["test"], output, made, texts, note)
     return run
 
 
@@ -147,7 +150,7 @@ def _scored(run: Run, corpus: Corpus, note: Note) -> tuple[Run, Analysis]:
 
 
 def _report(
-    run: Run, analysis: Analysis, test: Dataset, output: str | Path | None, base: str, texts: bool, note: Note
+    run: Run, analysis: Analysis, test: Dataset, output: str | Path | None, made: dict, texts: bool, note: Note
 ) -> None:
     """Tell the scores of each class, and write scores and error analysis into the folder of the model."""
     if sentence := one_group_warning(test):
@@ -157,8 +160,8 @@ def _report(
     if output is None:
         return
     classes = [] if analysis.classes is None else analysis.classes.reset_index().to_dict("records")
-    made = {"base": models.origin(base), "signs": list(run.signs), "classes": classes}
-    saving.add_scores(output, run.task, run.scores | {"ladder": ladder_rows(run.ladder)} | made)
+    made = made | {"ladder": ladder_rows(run.ladder), "signs": list(run.signs), "classes": classes}
+    saving.add_scores(output, run.task, run.scores | made)
     page = report.write(
         output, analysis, test, title=Path(output).name, ladder=run.ladder, history=run.history, texts=texts
     )
