@@ -1,113 +1,169 @@
-"""Mail: the scores that models give every mail, so that thresholds can be chosen and judged afterwards."""
+"""Mail: the scores that filters give every mail, so that thresholds can be chosen and judged afterwards.
 
-from collections.abc import Iterator
-from functools import cache, lru_cache, partial
+Each difference has one cause: the filters that count words are taught whole mails, and also the very pieces of mail
+that the encoder reads; all training mails, and also the few that it is taught in one arm.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 from transformers import AutoModel
 
-from experiments.recording import probability_counts
-from helpers import Classification, Recipe, Run, corpora, fit, models, sample
-from helpers.book import misspelling
+from experiments.recording import cost, probability_counts
+from helpers import Classification, Recipe, Run, assets, corpora, fit, models, sample
+from helpers.book import ledger, misspelling
 from helpers.models.embedding import embed
 from helpers.tasks.classification import baselines, long_texts
+from helpers.training import checkpoints
+from helpers.workflow.tune import tune
 
-CORPUS, MODEL = "mail", "encoder"
-TOKENS = 64  # of each mail
-ROWS, FEW = 400, 96  # training rows of the main models, and of the one that the chapter trains live
+NAME, CORPUS, MODEL = "mail-scores", "mail", "encoder"
+ALL, FEW, LIVE = 2019, 400, 128  # training mails; LIVE of them in the run that the chapter repeats
+SHORT, LONG, WHOLE = 64, 256, "all"  # tokens of each mail
+SEEDS = range(5)  # of a trained model, and of a drawn part of the training mails
 RATES = (0.1, 0.2, 0.4)  # shares of words that the senders of spam misspell
 LEARNED_RATE = 0.3  # share of misspelled words in half of the training mails of the hardened model
+RECIPE = {"batch_rows": 16, "attention_dropout": 0.0, "checkpoint_steps": 25}
+LENGTHS = (2, 4)  # passes over all mails that the search tries: 254 and 508 steps
+LIVE_RECIPE = {"learning_rate": 2e-4, "epochs": 8}  # 64 steps
 
 
-def mail_scores() -> Iterator[tuple[dict, callable]]:
-    """The probability of spam for each mail of a split; with `misspelled`, for the spam of the test split rewritten."""
-    yield from _splits("fine-tuned", FEW, 0, splits=("sample",))
-    for system in ("fine-tuned", "head and tail", "windows", "hardened", "frozen"):
-        splits = ("validation",) if system in ("windows", "head and tail") else ("validation", "test", *RATES)
-        yield from _splits(system, ROWS, 0, splits)
+def mail_scores() -> Iterator[tuple[dict, Callable]]:
+    """The probability of spam for each mail of `judged`, by each filter; the cheapest come first."""
+    for tokens in (WHOLE, LONG, SHORT):
+        for system in CLASSICAL:
+            yield _one(system, ALL, tokens, 0)
+    for seed in SEEDS:
+        for tokens in (WHOLE, SHORT):
+            for system in CLASSICAL:
+                yield _one(system, FEW, tokens, seed)
+    for seed in SEEDS:
+        yield _one("live", LIVE, SHORT, seed)
+    yield _one("search", ALL, SHORT, 0)
+    for rows, tokens in ((ALL, SHORT), (ALL, LONG), (FEW, SHORT)):
+        yield _one("frozen", rows, tokens, 0)
+        for seed in SEEDS:
+            yield _one("fine-tuned", rows, tokens, seed)
+    for seed in SEEDS:
+        yield _one("hardened", ALL, SHORT, seed)
 
 
-EXPERIMENTS = {"mail-scores": mail_scores}
+EXPERIMENTS = {NAME: mail_scores}
 
 
 def recipe(about: dict) -> dict:
-    """The settings of a fine-tuned model."""
-    epochs = 2 if about["train_rows"] == ROWS else 3
-    return {"learning_rate": 1e-4, "epochs": epochs, "attention_dropout": 0.0, "seed": about["seed"]}
+    """The settings of a trained model that no search chooses."""
+    return RECIPE | {"seed": about["seed"]} | (LIVE_RECIPE if about["system"] == "live" else {})
 
 
-def _splits(
-    system: str, rows: int, seed: int, splits=("validation", "test", *RATES)
-) -> Iterator[tuple[dict, callable]]:
-    about = {"system": system, "train_rows": rows, "seed": seed}
-    for split in splits:
-        part = {"split": "test", "misspelled": split} if split in RATES else {"split": split, "misspelled": 0.0}
-        yield about | part, lambda part=part: _scores(**about, **part)
+def _one(system: str, rows: int, tokens: int | str, seed: int) -> tuple[dict, Callable]:
+    about = {"system": system, "train_rows": rows, "tokens": tokens, "seed": seed}
+    if system == "search":
+        return about, lambda: _search(about)
+    return about, lambda: _scores(about)
+
+
+def _scores(about: dict) -> dict:
+    rows, made = judged(about["tokens"]), {}
+    if about["system"] in CLASSICAL:
+        spam = CLASSICAL[about["system"]](_taught(about), pieces("validation", about["tokens"]), rows)[:, 1]
+    elif about["system"] == "frozen":
+        spam = _frozen(about)
+    else:
+        run = _trained(about)
+        spam, made = run.predict(rows)[:, 1], cost(run) | {"epoch": run.best["epoch"]}
+    right = (spam >= 0.5) == np.array(rows["label"])
+    scores = {"n": len(spam), "counts": probability_counts(spam), "correct": right, "accuracy": float(right.mean())}
+    return scores | {"parts": {name: len(part) for name, part in _parts().items()}} | made
 
 
 @cache
-def mails(split: str, misspelled: float = 0.0) -> Dataset:
-    """The mails of a split; `sample` is 400 of the test; misspelled, only the spam."""
-    data = corpora.load("mail").data
-    if split == "sample":
-        return sample(data["test"], 400, 0)
-    if not misspelled:
-        return data[split]
-    spam = data[split].select(np.flatnonzero(np.array(data[split]["label"]) == 1))
-    return long_texts.with_texts(spam, misspelling.misspelled(spam["text"], misspelled, seed=1))
+def _parts() -> dict[str, Dataset]:
+    """What every filter scores: validation, test, and the spam of the test as senders who adapt would write it."""
+    data = corpora.load(CORPUS).data
+    spam = data["test"].select(np.flatnonzero(np.array(data["test"]["label"]) == 1))
+    rewritten = {
+        f"misspelled {rate}": long_texts.with_texts(spam, misspelling.misspelled(spam["text"], rate, seed=1))
+        for rate in RATES
+    }
+    return {"validation": data["validation"], "test": data["test"]} | rewritten
 
 
-def _scores(system: str, train_rows: int, seed: int, split: str, misspelled: float) -> dict:
-    rows, cost = mails(split, misspelled), {}
-    if system == "frozen":
-        spam = _frozen(train_rows, seed).predict_proba(_features(split, misspelled))[:, 1]
-    else:
-        run = _trained("hardened" if system == "hardened" else "fine-tuned", train_rows, seed)
-        cost = {"seconds": run.seconds, "precision": run.precision, "recipe": run.recipe.to_dict()}
-        spam = READERS.get(system, _head)(run, rows)
-    return {"n": len(spam), "counts": probability_counts(spam)} | cost
+@cache
+def judged(tokens: int | str) -> Dataset:
+    """The mails that every filter scores, one part after the other, as far as it reads them."""
+    return _cut(concatenate_datasets(list(_parts().values())), tokens)
 
 
-def _head(run: Run, rows: Dataset, piece=long_texts.head) -> np.ndarray:
-    return run.predict(long_texts.shortened(rows, run.tokenizer, TOKENS, piece))[:, 1]
+@cache
+def pieces(split: str, tokens: int | str) -> Dataset:
+    """The mails of a split, as far as a filter reads them."""
+    return _cut(corpora.load(CORPUS).data[split], tokens)
 
 
-def _windows(run: Run, rows: Dataset) -> np.ndarray:
-    """The mean over the first three windows of each text."""
-    windows = long_texts.windows(run.tokenizer, rows["text"], TOKENS, most=3)
-    flat = Dataset.from_dict({"text": [text for texts in windows for text in texts]})
-    ends = np.cumsum([len(texts) for texts in windows])
-    return np.array([part.mean() for part in np.split(_head(run, flat), ends[:-1])])
+def _cut(rows: Dataset, tokens: int | str) -> Dataset:
+    return rows if tokens == WHOLE else long_texts.shortened(rows, models.tokenizer(), tokens)
 
 
-# How the model that was trained on heads reads a mail; all others read the head.
-READERS = {"windows": _windows, "head and tail": partial(_head, piece=long_texts.head_and_tail)}
+def _taught(about: dict) -> Dataset:
+    """The training mails of a filter."""
+    return sample(pieces("train", about["tokens"]), about["train_rows"], about["seed"])
 
 
-@lru_cache(maxsize=1)
-def _trained(system: str, rows: int, seed: int) -> Run:
-    train, tokenizer = sample(mails("train"), rows, seed), models.tokenizer()
-    if system == "hardened":
-        changed = misspelling.misspelled(train["text"], LEARNED_RATE, seed=seed)
+CLASSICAL = {
+    "naive bayes": baselines.naive_bayes,
+    "tf-idf": baselines.tfidf,
+    "spambayes": lambda train, _, test: baselines.spambayes(train, test),
+}
+
+
+def _task(tokens: int) -> Classification:
+    return Classification(corpora.load(CORPUS).labels, tokens)
+
+
+def _frozen(about: dict) -> np.ndarray:
+    train, tokens = _taught(about), about["tokens"]
+    body, tokenizer = models.load(AutoModel), models.tokenizer()
+    parts = (train, pieces("validation", tokens), judged(tokens))
+    features = [embed(body, tokenizer, part["text"], max_length=tokens) for part in parts]
+    return baselines.regression(features, *parts[:2])[:, 1]
+
+
+def _search(about: dict) -> dict:
+    """What `tune` chooses for all mails cut short; with whole ones it would take hours, and the rate is the model's."""
+    found = tune(
+        _task(about["tokens"]), corpora.load(CORPUS), Recipe(**recipe(about)), _place(about), epochs=LENGTHS, note=print
+    )
+    return {"n": len(pieces("validation", SHORT)), "trials": found.rows(), "recipe": found.recipe.to_dict()}
+
+
+def _chosen(about: dict) -> Recipe:
+    """The recipe of a trained model: what the search chose, with as many steps where there are fewer mails."""
+    if about["system"] == "live":
+        return Recipe(**recipe(about))
+    found = ledger.read(NAME).where(system="search").recipe()
+    steps = [-(-rows // found.batch_rows) for rows in (ALL, about["train_rows"])]
+    epochs = round(found.epochs * steps[0] / steps[1])
+    return Recipe(**found.to_dict() | {"epochs": epochs} | recipe(about))
+
+
+def _trained(about: dict) -> Run:
+    """A fine-tuned model; one that was killed goes on from its checkpoint in the cache."""
+    train = _taught(about)
+    if about["system"] == "hardened":
+        changed = misspelling.misspelled(train["text"], LEARNED_RATE, seed=about["seed"])
         texts = [new if i % 2 else old for i, (old, new) in enumerate(zip(train["text"], changed, strict=True))]
         train = long_texts.with_texts(train, texts)
-    task = Classification(corpora.load("mail").labels, TOKENS)
-    settings = Recipe(**recipe({"train_rows": rows, "seed": seed}))
-    pieces = long_texts.shortened(train, tokenizer, TOKENS, long_texts.head)
-    return fit(task, task.build(seed=seed), tokenizer, pieces, recipe=settings)
+    task, place = _task(about["tokens"]), _place(about)
+    validation = pieces("validation", about["tokens"])
+    resume = checkpoints.newest(checkpoints.work_folder(place)) is not None
+    where = {"output": place, "resume": resume}
+    run = fit(task, task.build(seed=about["seed"]), models.tokenizer(), train, validation, _chosen(about), **where)
+    checkpoints.discard(place)
+    return run
 
 
-@cache
-def _frozen(rows: int, seed: int):
-    train, chosen_on = sample(mails("train"), rows, seed), mails("validation")
-    return baselines.best_regression(_embedded(train), train["label"], _features("validation", 0.0), chosen_on["label"])
-
-
-@cache
-def _features(split: str, misspelled: float) -> np.ndarray:
-    return _embedded(mails(split, misspelled))
-
-
-def _embedded(rows: Dataset) -> np.ndarray:
-    return embed(models.load(AutoModel), models.tokenizer(), rows["text"], max_length=TOKENS)
+def _place(about: dict):
+    return assets.cache_dir() / "unfinished" / "-".join(["mail", *map(str, about.values())])

@@ -1,0 +1,90 @@
+"""The experiment on mail: what filters read, how much a run trains, and that a killed run goes on."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tiny
+from datasets import Dataset, concatenate_datasets
+
+from experiments import mail
+from helpers import Classification, Recipe, assets, models
+from helpers.book.ledger import HIGHEST
+from helpers.training import job
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """Tiny mails and a tiny model in place of the real ones."""
+    parts = {"validation": tiny.rows(20, 1), "test": tiny.rows(30, 2), "misspelled 0.1": tiny.rows(10, 3)}
+    splits = parts | {"train": tiny.rows(64)}
+    monkeypatch.setattr(mail, "_parts", lambda: parts)
+    monkeypatch.setattr(mail, "judged", lambda tokens: concatenate_datasets(list(parts.values())))
+    monkeypatch.setattr(mail, "pieces", lambda split, tokens: splits[split])
+    monkeypatch.setattr(mail, "_task", lambda tokens: tiny.TASK)
+    monkeypatch.setattr(mail.misspelling, "misspelled", lambda texts, *_, **__: ["w1"] * len(texts))
+    monkeypatch.setattr(Classification, "build", lambda self, seed: tiny.model(seed))
+    monkeypatch.setattr(models, "tokenizer", tiny.tokenizer)
+    monkeypatch.setattr(assets, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(mail, "_chosen", lambda about: tiny.recipe(epochs=1, seed=about["seed"]))
+    return tmp_path
+
+
+ABOUT = {"system": "fine-tuned", "train_rows": 64, "tokens": 32, "seed": 0}
+
+
+@pytest.mark.parametrize("system", ["naive bayes", "tf-idf", "spambayes", "fine-tuned", "hardened"])
+def test_a_result_holds_the_score_of_each_mail_in_the_order_of_its_parts(small, system):
+    result = mail._scores(ABOUT | {"system": system})
+    assert result["parts"] == {"validation": 20, "test": 30, "misspelled 0.1": 10} and result["n"] == 60
+    labels = np.array(mail.judged(32)["label"])
+    flagged = result["counts"][:, 0] / HIGHEST >= 0.5
+    assert (result["correct"] == (flagged == labels)).mean() > 0.98, "but for what is rounded"
+    assert result["accuracy"] == result["correct"].mean()
+    assert not list(small.rglob("*")) or not any(small.rglob("*.training"))
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_scores(small, monkeypatch):
+    whole, seed_step = mail._scores(ABOUT), job.seed_step
+
+    def killed(run, step):
+        if step == 1:
+            raise SystemExit
+        seed_step(run, step)
+
+    monkeypatch.setattr(job, "seed_step", killed)
+    with pytest.raises(SystemExit):
+        mail._scores(ABOUT)
+    seen = []
+    monkeypatch.setattr(job, "seed_step", lambda run, step: seen.append(step) or seed_step(run, step))
+    assert (mail._scores(ABOUT)["counts"] == whole["counts"]).all()
+    assert seen == [1]
+
+
+def test_fewer_mails_are_trained_on_for_as_many_steps(monkeypatch):
+    found = Recipe(**mail.RECIPE, learning_rate=2e-4, epochs=4)
+    recorded = SimpleNamespace(where=lambda system: SimpleNamespace(recipe=lambda: found))
+    monkeypatch.setattr(mail.ledger, "read", lambda name: recorded)
+    chosen = {rows: mail._chosen(ABOUT | {"train_rows": rows, "seed": 3}) for rows in (mail.ALL, mail.FEW)}
+    steps = {rows: recipe.epochs * -(-rows // recipe.batch_rows) for rows, recipe in chosen.items()}
+    assert abs(steps[mail.FEW] - steps[mail.ALL]) < 15 and steps[mail.ALL] >= 150
+    assert {recipe.learning_rate for recipe in chosen.values()} == {2e-4}
+    assert {recipe.seed for recipe in chosen.values()} == {3}
+
+
+def test_every_filter_is_given_the_same_food_in_some_arm():
+    arms = {tuple(about.values())[:3] for about, _ in mail.mail_scores()}
+    for system, rows, tokens in arms:
+        if system in ("fine-tuned", "frozen"):
+            assert {(name, rows, tokens) for name in mail.CLASSICAL} <= arms
+    tuned = [tuple(about.values())[1:] for about, _ in mail.mail_scores() if about["system"] == "fine-tuned"]
+    arms = ((mail.ALL, mail.LONG), (mail.ALL, mail.SHORT), (mail.FEW, mail.SHORT))
+    assert sorted(tuned) == sorted((*arm, seed) for arm in arms for seed in range(5))
+
+
+def test_all_mails_are_as_many_as_the_corpus_has():
+    assert len(mail.pieces("train", mail.WHOLE)) == mail.ALL
+    short = mail.pieces("validation", mail.SHORT)
+    assert isinstance(short, Dataset)
+    longest = max(map(len, mail._task(mail.LONG).encode(models.tokenizer(), short)["input_ids"]))
+    assert longest <= mail.SHORT + 2
