@@ -1,12 +1,14 @@
-"""Names in the Brown corpus: does a CRF help on top of a pretrained encoder, with few and many sentences?"""
+"""Names in the Brown corpus: does a CRF help on top of a pretrained encoder, and how often is BIO broken without it?"""
 
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 
 from experiments import recording
-from helpers import Recipe, Tagging, corpora, fit, models, sample
+from helpers import Recipe, Run, Tagging, corpora, fit, models, sample
 from helpers.corpora.brown import TAGS
+from helpers.maths import crf
 from helpers.tasks.tagging import baselines
 
 CORPUS, MODEL = "brown", "encoder"
@@ -39,7 +41,16 @@ def brown_crf() -> Iterator[tuple[dict, callable]]:
                 yield about, lambda about=about: _tuned(data, about)
 
 
-EXPERIMENTS = {"brown-crf": brown_crf}
+def brown_illegal() -> Iterator[tuple[dict, callable]]:
+    """How often the softmax head, which knows no rules, breaks those of BIO in each sentence; five seeds."""
+    data = brown()
+    for rows in SIZES:
+        for seed in SEEDS:
+            about = {"system": "softmax", "train_rows": rows, "seed": seed}
+            yield about, lambda about=about: _illegal(data, about)
+
+
+EXPERIMENTS = {"brown-crf": brown_crf, "brown-illegal": brown_illegal}
 
 
 def _classical(data: dict, about: dict) -> dict:
@@ -54,11 +65,27 @@ def _classical(data: dict, about: dict) -> dict:
     return _scored(task, {"": predictions}, data)
 
 
+def _run(data: dict, about: dict) -> Run:
+    task, seed = Tagging(TAGS, about["system"]), about["seed"]
+    train = sample(data["train"], about["train_rows"], seed)
+    return fit(task, task.build(seed=seed), models.tokenizer(), train, data["validation"], Recipe(**RECIPE, seed=seed))
+
+
+def _illegal(data: dict, about: dict) -> dict:
+    """Steps into I that follow neither B nor I, in each sentence of both held-out sets, (N, 1)."""
+    run = _run(data, about)
+    allowed = crf.bio_allowed(TAGS)
+    counts = []
+    for tags in (row for name in HELD_OUT for row in run.predict(data[name])):
+        steps = torch.as_tensor(tags)
+        broken = (~allowed.between[steps[:-1], steps[1:]]).sum() + ~allowed.start[steps[0]]
+        counts.append([int(broken)])
+    return {"n": len(counts), "rows_of": list(HELD_OUT), "counts": counts} | recording.cost(run)
+
+
 def _tuned(data: dict, about: dict) -> dict:
-    task = Tagging(TAGS, about["system"])
-    recipe = Recipe(**RECIPE, seed=about["seed"])
-    train = sample(data["train"], about["train_rows"], about["seed"])
-    run = fit(task, task.build(seed=about["seed"]), models.tokenizer(), train, data["validation"], recipe)
+    run = _run(data, about)
+    task = run.task
     decodings = {"": {}, " constrained": {}}
     for name in HELD_OUT:
         encoded = run.encode(data[name])

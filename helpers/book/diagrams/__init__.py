@@ -1,10 +1,11 @@
 """The drawings of the book: one family of vector drawings, made by code, for light and dark, a page and a phone."""
 
 from helpers.book.diagrams.canvas import Drawing
-from helpers.book.diagrams.flows import FIVE_STEPS, chain, five_steps, timeline, trellis, way_of_the_data
-from helpers.book.diagrams.layers import low_rank_update, query_key_value, two_layers
+from helpers.book.diagrams.flows import FIVE_STEPS, chain, five_steps, timeline, way_of_the_data
+from helpers.book.diagrams.layers import heads, low_rank_update, query_key_value, two_layers
 from helpers.book.diagrams.row import STEPS, way_of_a_row
 from helpers.book.diagrams.strips import batches, chat, masks, spans, windows
+from helpers.book.diagrams.tags import chains, tagged, trellis
 
 __all__ = [
     "FIVE_STEPS",
@@ -12,12 +13,15 @@ __all__ = [
     "Drawing",
     "batches",
     "chain",
+    "chains",
     "chat",
     "five_steps",
+    "heads",
     "low_rank_update",
     "masks",
     "query_key_value",
     "spans",
+    "tagged",
     "timeline",
     "trellis",
     "two_layers",

@@ -1,8 +1,6 @@
-"""Drawings of ways: the five steps, the way of the data through the package, a trellis, a line of time."""
+"""Drawings of ways: the five steps, the way of the data through the package, a line of time."""
 
 from collections.abc import Sequence
-
-import numpy as np
 
 from helpers.book.diagrams.canvas import Canvas, Drawing, drawing, span
 from helpers.errors import InputError
@@ -101,49 +99,3 @@ def timeline(events: Sequence[tuple[int, str, str]]) -> Drawing:
             _centred(canvas, x, y + 18, note, 1.7 * width)
 
     return drawing("; ".join(f"{year} {name}: {note}" for year, name, note in events) + ".", layout)
-
-
-def trellis(
-    words: Sequence[str],
-    tags: Sequence[str],
-    emissions: np.ndarray,
-    transitions: np.ndarray,
-    path: Sequence[int],
-) -> Drawing:
-    """The scores of a CRF on the nodes and edges of a trellis, with one path lit.
-
-    Args:
-        words: T of them.
-        tags: K of them.
-        emissions: score of each tag at each word, shape (T, K).
-        transitions: score from tag to tag, shape (K, K).
-        path: the number of a tag for each word, such as the best path.
-    """
-
-    def layout(canvas: Canvas) -> None:
-        left, top = 8 + max(span(tag) for tag in tags) + 12, 56
-        across = (canvas.width - left - 60) / max(1, len(words) - 1)
-        place = {(t, k): (left + 26 + across * t, top + 74 * k) for t in range(len(words)) for k in range(len(tags))}
-        for t in range(1, len(words)):
-            for a in range(len(tags)):
-                for b in range(len(tags)):
-                    _edge(
-                        canvas, place[t - 1, a], place[t, b], transitions[a, b], lit=list(path[t - 1 : t + 1]) == [a, b]
-                    )
-        for (t, k), (x, y) in place.items():
-            canvas.box(x - 24, y - 15, 48, 30, "new" if path[t] == k else "vector", f"{emissions[t, k]:+.1f}")
-        for k, tag in enumerate(tags):
-            canvas.text(8, top + 74 * k + 5, tag, "mono")
-        for t, word in enumerate(words):
-            canvas.text(place[t, 0][0], 22, word, "strong", "middle")
-
-    named = " ".join(tags[k] for k in path)
-    return drawing(f"A trellis over “{' '.join(words)}” with the path {named} lit.", layout)
-
-
-def _edge(canvas: Canvas, start: tuple[float, float], end: tuple[float, float], score: float, *, lit: bool) -> None:
-    (x, y), (u, v) = start, end
-    canvas.wire([(x + 25, y), (u - 26, v)], "lit" if lit else "faint")
-    share = 0.24  # near its beginning, where the numbers of edges that cross stand apart
-    x, y = x + 36 + share * (u - x - 50), y + share * (v - y) - 3
-    canvas.text(x, y, f"{score:+.1f}", "soft lit" if lit else "soft", "middle")

@@ -63,42 +63,110 @@ def query_key_value(tokens: Sequence[str], x: np.ndarray, weights: Sequence[np.n
 
     Args:
         tokens: T of them.
-        x: their vectors, shape (T, D) with D at most 3, so that the numbers have room.
-        weights: the matrices of queries, keys and values, each (D, K) with K at most 3.
+        x: their vectors, shape (T, 2).
+        weights: the matrices of queries, keys and values, each (2, 2).
         query: the position whose new vector is computed.
     """
-    q, k, v = (x @ weight for weight in weights)  # (T, K) each
+    parts = [x @ weight for weight in weights]  # q, k and v, (T, K) each
+    q, k, v = parts
     scores = q[query] @ k.T / np.sqrt(q.shape[-1])  # (T,)
     shares = np.exp(scores - scores.max())
     shares = shares / shares.sum()
     out = shares @ v  # (K,)
 
     def layout(canvas: Canvas) -> None:
-        columns = (("token", 0.0), ("x", 0.17), ("k", 0.35), ("q·k/√K", 0.53), ("share", 0.69), ("v", 0.85))
-        place = {name: 8 + at * (canvas.width - 16) for name, at in columns}
-        for name, left in place.items():
-            canvas.text(left, 20, name, "soft")
-        for row, token in enumerate(tokens):
-            y = 52 + 34 * row
-            canvas.text(place["token"], y, token, "mono lit" if row == query else "mono")
-            for name, values in (("x", x), ("k", k), ("v", v)):
-                canvas.text(place[name], y, _numbers(values[row]), "mono")
-            canvas.text(place["q·k/√K"], y, f"{scores[row]:+.1f}", "mono")
-            canvas.box(place["share"] - 2, y - 17, max(2, 0.13 * canvas.width * shares[row]), 24, "good")
-            canvas.text(place["share"] + 2, y, f"{shares[row]:.2f}", "mono")
-        y = 52 + 34 * len(tokens) + 8
-        canvas.text(8, y, f"q of “{tokens[query]}” = {_numbers(q[query])}", "lit")
-        canvas.text(8, y + 26, f"new vector = sum of share · v = {_numbers(out)}", "strong")
+        y = _three_maps(canvas, tokens, x, weights, query)
+        left, top = (8, y + 20) if canvas.upright else (468, 106)
+        _shares(canvas, left, top, tokens, scores, shares, query)
+        y = max(y, top + 34 * len(tokens)) + 26
+        canvas.text(8, y, f"new vector of “{tokens[query]}”", "strong")
+        left, y = (8, y + 22) if canvas.upright else (174 + 8 * len(tokens[query]), y)
+        canvas.text(left, y, f"= sum of share · v = {_numbers(out)}", "strong")
 
     return drawing(
-        f"The new vector of “{tokens[query]}” is a weighted mean of all values: "
+        f"x times three matrices makes q, k and v of each token. The new vector of “{tokens[query]}” is a weighted "
+        "mean of all values: "
         + ", ".join(f"{share:.2f} of “{token}”" for token, share in zip(tokens, shares, strict=True)) + ".",
         layout,
     )  # fmt: skip
 
 
+def _three_maps(canvas: Canvas, tokens: Sequence[str], x: np.ndarray, weights: Sequence, query: int) -> float:
+    """The tokens with x, q, k and v, below the matrices that make them; returns where they end."""
+    step = 72 if canvas.upright else 92
+    places = [68 + step * i if canvas.upright else 78 + step * i for i in range(4)]
+    canvas.wire([(places[0] + 24, 92), (places[0] + 24, 10), (places[3] + 26, 10)], tip=False)
+    canvas.text(places[0] + 20, 106, "x", "soft")
+    for name, weight, left in zip("QKV", weights, places[1:], strict=True):
+        canvas.wire([(left + 26, 10), (left + 26, 22)])
+        canvas.box(left - 2, 22, 58, 60, "body")
+        canvas.text(left + 27, 38, f"W_{name}", "strong", "middle")
+        for line, row in enumerate(weight):
+            canvas.text(left + 27, 56 + 18 * line, " ".join(f"{value:g}" for value in row), "mono", "middle")
+        canvas.text(left + 22, 106, name.lower(), "soft lit" if name == "Q" else "soft")
+    for row, token in enumerate(tokens):
+        y = 134 + 34 * row
+        canvas.text(8, y, token, "mono lit" if row == query else "mono")
+        for number, (left, values) in enumerate(zip(places, (x, *(x @ weight for weight in weights)), strict=True)):
+            kind = ("mono lit" if row == query else "mono faint") if number == 1 else "mono"
+            canvas.text(left + 54, y, _numbers(values[row]), kind, "end")
+    return 134 + 34 * len(tokens) - 20
+
+
+def _shares(canvas: Canvas, left: float, top: float, tokens, scores: np.ndarray, shares: np.ndarray, query: int):
+    """The scores of one query with every key, and the softmax of them as bars."""
+    canvas.text(left, top, f"q of “{tokens[query]}” · k / √2", "soft lit")
+    bars = left + (150 if not canvas.upright else 160)
+    canvas.text(bars, top, "softmax: share", "soft")
+    room = canvas.width - bars - 48
+    for row, (token, score, share) in enumerate(zip(tokens, scores, shares, strict=True)):
+        y = top + 28 + 34 * row
+        if canvas.upright:
+            canvas.text(left, y, token, "mono")
+        canvas.text(left + 70, y, f"{score:+.1f}", "mono")
+        canvas.box(bars, y - 17, max(2, room * share), 24, "good")
+        canvas.text(bars + max(2, room * share) + 6, y, f"{share:.2f}", "mono")
+
+
+def heads(number: int) -> Drawing:
+    """Multi-head attention as a sum: the heads side by side, times the rows of the output matrix that meet them.
+
+    Args:
+        number: of heads, at most 4.
+    """
+    kinds = ("vector", "good", "plum", "new")[:number]
+
+    def layout(canvas: Canvas) -> None:
+        unit = 30 if canvas.upright else 46  # px of one head's width K; a matrix of T rows is drawn 1.6 times as high
+        wide, high, left = unit * number, 1.6 * unit * 1.5, 40
+        canvas.text(left, 18, "heads: T by D", "soft")
+        for h, kind in enumerate(kinds):
+            canvas.box(left + unit * h, 30, unit, high, kind, f"{h + 1}")
+        canvas.text(8, 30 + high / 2 + 5, "T", "soft")
+        canvas.text(left, 30 + high + 18, f"K each, {number} K = D", "soft")
+        x = left + wide + 28
+        canvas.text(x - 16, 30 + high / 2 + 5, "·", "strong")
+        if not canvas.upright:
+            canvas.text(x, 18, "output matrix: D by D", "soft")
+        for h, kind in enumerate(kinds):
+            canvas.box(x, 30 + unit * h, wide, unit, kind, f"rows of {h + 1}")
+        y = 30 + max(high, wide) + 40
+        canvas.text(8, y - 6, "the sum of what each head adds:", "soft")
+        for h, kind in enumerate(kinds):
+            at = 24 + h * (wide + 24 if not canvas.upright else wide + 20)
+            canvas.text(at - 16, y + high / 2 + 10, "+" if h else "=", "strong")
+            canvas.box(at, y + 6, wide, high, kind, f"head {h + 1}" if canvas.upright else f"head {h + 1} · its rows")
+        canvas.text(24, y + high + 26, "T by D each", "soft")
+
+    return drawing(
+        f"{number} heads of T by K stand side by side and meet {number} blocks of K rows of the output matrix; the "
+        f"product is the sum of {number} matrices of T by D, one of each head.",
+        layout,
+    )
+
+
 def _numbers(values: np.ndarray) -> str:
-    return " ".join(f"{value:.1f}" for value in values)
+    return " ".join(f"{round(float(value), 1) + 0.0:g}" for value in values)
 
 
 def low_rank_update(rows: int, columns: int, rank: int) -> Drawing:

@@ -21,7 +21,8 @@ GALLERY = {
     "row": diagrams.way_of_a_row(*ROW, **BODY),
     **{f"row {step}": diagrams.way_of_a_row(*ROW, **BODY, lit=step) for step in diagrams.STEPS},
     "layers": diagrams.two_layers(),
-    "attention": diagrams.query_key_value(["the", "river", "bank"], np.eye(3)[:, :2], [np.eye(2)] * 3, 2),
+    "attention": diagrams.query_key_value(["the", "river", "bank"], -np.eye(3)[:, :2], [np.eye(2)] * 3, 2),
+    "heads": diagrams.heads(3),
     "update": diagrams.low_rank_update(576, 1536, 8),
     "masks": diagrams.masks(["she", "sat", "on", "the", "bank", "of", "the", "river"], 4),
     "chat": diagrams.chat(
@@ -34,6 +35,11 @@ GALLERY = {
     "step": diagrams.five_steps(3),
     "package": diagrams.way_of_the_data(),
     "time": diagrams.timeline([(2013, "word2vec", "a vector a word"), (2018, "BERT", "sees both sides")]),
+    "chains": diagrams.chains("alone", "memm", "crf"),
+    "tagged": diagrams.tagged(
+        ["Mr.", "John", "Hohlbein", "sat"],
+        {"right": ["O", "B-PER", "I-PER", "O"], "said": ["O", "I-PER", "I-PER", "O"]},
+    ),
     "trellis": diagrams.trellis(["Ann", "runs", "to", "Oslo"], ["O", "B", "I"], EMISSIONS, TRANSITIONS, PATH),
 }
 
@@ -104,8 +110,27 @@ def test_a_trellis_lights_the_edges_of_its_path_alone():
     assert GALLERY["trellis"].wide.count('class="new"') == len(PATH)
 
 
+def test_a_trellis_writes_what_a_recursion_keeps():
+    kept = RANDOM.normal(size=EMISSIONS.shape)
+    drawn = diagrams.trellis(list("abcd"), ["O", "B", "I"], EMISSIONS, TRANSITIONS, kept=kept)
+    assert all(f">{value:.2f}</text>" in drawn.wide for value in kept.ravel())
+    assert 'class="new"' not in drawn.wide, "without a path nothing is lit"
+
+
+def test_tags_that_differ_are_marked_and_forbidden_steps_say_so():
+    drawn = GALLERY["tagged"].wide
+    assert drawn.count('class="token bad"') == 1
+    assert drawn.count(">illegal</text>") == 1  # I after O; the second I follows an I
+
+
+def test_tags_hang_on_the_whole_sentence_and_on_each_other_only_in_a_chain():
+    arrows = {kind: diagrams.chains(kind).wide.count('class="wire lit"') for kind in ("alone", "memm", "crf")}
+    assert arrows == {"alone": 0, "memm": 3, "crf": 3}
+    assert diagrams.chains("crf").wide.count("marker-end") == 0, "a CRF has no direction"
+
+
 def test_the_shares_of_an_attention_drawing_are_those_of_torch():
-    x, weights = RANDOM.normal(size=(4, 3)), [RANDOM.normal(size=(3, 2)) for _ in range(3)]
+    x, weights = RANDOM.normal(size=(4, 2)), [RANDOM.normal(size=(2, 2)) for _ in range(3)]
     drawn = diagrams.query_key_value(list("abcd"), x, weights, 1)
     q, k, _ = (torch.from_numpy(x @ weight) for weight in weights)
     shares = (q[1] @ k.T / 2**0.5).softmax(-1)
@@ -136,6 +161,8 @@ def test_windows_hold_an_answer_only_if_it_is_whole():
         (lambda: diagrams.way_of_a_row(*ROW, **BODY, lit="middle"), "lit is 'middle'"),
         (lambda: diagrams.five_steps(6), "lit is 6"),
         (lambda: diagrams.spans(["a"], {"gold": ["O", "O"]}), "'gold' has 2 tags for 1 words"),
+        (lambda: diagrams.tagged(["a"], {"gold": ["O", "O"]}), "'gold' has 2 tags for 1 words"),
+        (lambda: diagrams.chains("hmm"), "there is no chain 'hmm'"),
         (lambda: canvas.drawing(" ", lambda _: None), "no description"),
     ],
 )

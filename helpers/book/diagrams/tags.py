@@ -1,0 +1,141 @@
+"""Drawings of tags in a row: what depends on what, a trellis with its scores, and tags below their words."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from helpers.book.diagrams.canvas import SMALL, Canvas, Drawing, drawing, span
+from helpers.errors import InputError
+
+CHAINS = {
+    "alone": ("each tag alone", "nothing joins the tags"),
+    "memm": ("MEMM", "arrows: each step is a softmax of its own"),
+    "crf": ("CRF", "lines without direction: one softmax over whole sequences"),
+}
+
+
+def chains(*kinds: str) -> Drawing:
+    """What depends on what in some of `CHAINS`: each tag on the whole sentence, and on its neighbours or not."""
+    for kind in kinds:
+        if kind not in CHAINS:
+            raise InputError(f"there is no chain '{kind}'; take some of {', '.join(CHAINS)}")
+
+    def layout(canvas: Canvas) -> None:
+        for number, kind in enumerate(kinds):
+            _chain(canvas, 8, 20 + 170 * number, kind)
+
+    said = "; ".join(f"{name}: {note}" for name, note in (CHAINS[kind] for kind in kinds))
+    return drawing(f"Four tags above a sentence; every tag hangs on the whole sentence. {said}.", layout)
+
+
+def _chain(canvas: Canvas, x: float, y: float, kind: str) -> None:
+    name, note = CHAINS[kind]
+    canvas.text(x, y, name, "strong")
+    if canvas.upright:
+        canvas.paragraph(x, y + 18, note, canvas.width - 2 * x)
+    else:
+        canvas.text(x + span(name) + 16, y, note, "soft")
+    step = (min(canvas.width, 560) - 2 * x) / 4
+    top, bottom = y + 34, y + 100
+    for t in range(4):
+        left = x + t * step + (step - 44) / 2
+        canvas.box(left, top, 44, 32, "new" if kind != "alone" else "vector", "y" + "₁₂₃₄"[t])
+        canvas.wire([(left + 22, bottom), (left + 22, top + 34)], tip=kind != "crf")
+        if t and kind != "alone":
+            canvas.wire([(left - step + 46, top + 16), (left - 2, top + 16)], "lit", tip=kind == "memm")
+    canvas.box(x, bottom, 4 * step, 30, "body", "the whole sentence x, read by the network")
+
+
+def tagged(words: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Drawing:
+    """Words with their tags below, once for each of some taggings in BIO; the first is right, what differs is marked.
+
+    A step that BIO forbids, I after anything but B or I of its kind, says so.
+
+    Args:
+        words: T of them.
+        rows: by title, T tags such as B-NAME, I-NAME and O.
+
+    Raises InputError for another number of tags than words.
+    """
+    for title, tags in rows.items():
+        if len(tags) != len(words):
+            raise InputError(f"'{title}' has {len(tags)} tags for {len(words)} words; give one tag a word")
+    right = next(iter(rows.values()))
+    room = [max(span(word), *(span(tags[t], SMALL, mono=True) + 12 for tags in rows.values())) + 8
+            for t, word in enumerate(words)]  # fmt: skip
+
+    def layout(canvas: Canvas) -> None:
+        y = 0.0
+        for title, tags in rows.items():
+            canvas.text(8, y + 18, title, "soft strong")
+            x, y = 8.0, y + 28
+            for t, (word, tag) in enumerate(zip(words, tags, strict=True)):
+                if x + room[t] > canvas.width - 4 and x > 8:
+                    x, y = 8.0, y + 78
+                kind = "bad" if tag != right[t] else "good" if tag != "O" else "open"
+                canvas.text(x + room[t] / 2 - 4, y + 14, word, anchor="middle")
+                canvas.box(x, y + 22, room[t] - 8, 26, f"token {kind}", tag)
+                if not _allowed(tags[t - 1] if t else "O", tag):
+                    canvas.text(x + room[t] / 2 - 4, y + 64, "illegal", "soft lit", "middle")
+                x += room[t]
+            y += 80
+
+    return drawing(
+        "; ".join(f"{title}: " + " ".join(f"{word}/{tag}" for word, tag in zip(words, tags, strict=True))
+                  for title, tags in rows.items()) + ".",
+        layout,
+    )  # fmt: skip
+
+
+def _allowed(before: str, tag: str) -> bool:
+    return not tag.startswith("I-") or before in (tag, "B" + tag[1:])
+
+
+def trellis(
+    words: Sequence[str],
+    tags: Sequence[str],
+    emissions: np.ndarray,
+    transitions: np.ndarray,
+    path: Sequence[int] = (),
+    kept: np.ndarray | None = None,
+) -> Drawing:
+    """The scores of a CRF on the nodes and edges of a trellis, with a path lit.
+
+    Args:
+        words: T of them.
+        tags: K of them.
+        emissions: score of each tag at each word, shape (T, K).
+        transitions: score from tag to tag, shape (K, K).
+        path: the number of a tag for each word, such as the best path.
+        kept: what a recursion keeps at each node, shape (T, K), written below it.
+    """
+
+    def layout(canvas: Canvas) -> None:
+        left, top, deep = 8 + max(span(tag, SMALL, mono=True) for tag in tags) + 12, 56, 88
+        across = (canvas.width - left - 60) / max(1, len(words) - 1)
+        place = {(t, k): (left + 26 + across * t, top + deep * k) for t in range(len(words)) for k in range(len(tags))}
+        for t in range(1, len(words)):
+            for a, b in np.ndindex(len(tags), len(tags)):
+                lit = list(path[t - 1 : t + 1]) == [a, b]
+                _edge(canvas, place[t - 1, a], place[t, b], transitions[a, b], lit=lit)
+        for (t, k), (x, y) in place.items():
+            canvas.box(
+                x - 24, y - 15, 48, 30, "new" if list(path[t : t + 1]) == [k] else "vector", f"{emissions[t, k]:+.1f}"
+            )
+            if kept is not None:
+                canvas.text(x, y + 32, f"{kept[t, k]:.2f}", "soft strong", "middle")
+        for k, tag in enumerate(tags):
+            canvas.text(8, top + deep * k + 5, tag, "mono")
+        for t, word in enumerate(words):
+            canvas.text(place[t, 0][0], 22, word, "strong", "middle")
+
+    named = f", with the path {' '.join(tags[k] for k in path)} lit" if len(path) else ""
+    return drawing(f"A trellis over “{' '.join(words)}” with the tags {', '.join(tags)}{named}.", layout)
+
+
+def _edge(canvas: Canvas, start: tuple[float, float], end: tuple[float, float], score: float, *, lit: bool) -> None:
+    (x, y), (u, v) = start, end
+    canvas.wire([(x + 25, y), (u - 26, v)], "lit" if lit else "faint")
+    share = 0.24  # near its beginning, where the numbers of edges that cross stand apart
+    x, y = x + 36 + share * (u - x - 50), y + share * (v - y) - 3
+    canvas.text(x, y, f"{score:+.1f}", "soft lit" if lit else "soft", "middle")
