@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from datasets import Dataset
+from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSequenceClassification
 
 from helpers import Classification, corpora, models, sample
@@ -48,11 +49,16 @@ def names(seed: int) -> dict:
 
 
 def _repaired(repairs: tuple[int, ...], rate: float, seed: int) -> dict:
-    given = names(seed)
+    given, epochs = names(seed), []
+
+    def looked(*scored) -> torch.Tensor:
+        epochs.append(cross_entropy(*scored))
+        return epochs[-1]
+
     torch.manual_seed(seed)
     if repairs:  # without any, the script dies in its first line
         code = listing.script(repairs).replace("lr=2e-5", f"lr={rate}")
-        listing.run(code, **given)
+        listing.run(code, **given, cross_entropy=looked)
     test, unseen = _rows("test"), _unseen()
     right = _predicted(given, test).argmax(-1) == np.array(test["label"])
     p = _predicted(given, unseen)[np.arange(len(unseen)), unseen["label"]]
@@ -60,6 +66,7 @@ def _repaired(repairs: tuple[int, ...], rate: float, seed: int) -> dict:
         "n": len(right),
         "accuracy": float(right.mean()),
         "validation_loss": float(-np.log(p).mean()),
+        "epoch_losses": [round(loss.item(), 5) for loss in epochs],
         "correct": right,
     }
 
