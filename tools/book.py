@@ -10,21 +10,26 @@ runs alone in an empty folder outside the repository, as it would in Colab.
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 import yaml
 
+from tools import address, front, terms
 from tools import pages as finishing
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 900
 NOTEBOOK_SECONDS = 1800
+CPU = Path("/proc/cpuinfo")  # on Linux
 CONFIGURATION = ("_config.yml", "_toc.yml")
 
 
@@ -107,7 +112,8 @@ def execute(root: Path, notebook: str, number: int, count: int) -> bool:
         print(trouble, file=sys.stderr)
         return False
     (root / "executed" / "failed" / notebook).unlink(missing_ok=True)
-    enter(root, notebook, {"key": wanted, "seconds": round(seconds, 1)})
+    entry = {"key": wanted, "seconds": round(seconds, 1), "machine": machine(), "day": date.today().isoformat()}
+    enter(root, notebook, entry)
     return True
 
 
@@ -145,6 +151,13 @@ def enter(root: Path, notebook: str, entry: dict) -> None:
     part.replace(root / "executed" / "record.json")
 
 
+def machine() -> str:
+    """The processor and its cores, as a reader would compare them with those of the own machine."""
+    text = CPU.read_text(encoding="utf-8") if CPU.exists() else ""
+    names = re.findall(r"^model name\s*: (.*)$", text, re.MULTILINE)
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+
+
 def report(root: Path, executed: int) -> str:
     """A table of notebooks and the seconds that each took when it last ran."""
     entries = record(root)
@@ -172,7 +185,10 @@ def build(root: Path) -> int:
         finishing.add_mathjax(pages / "_static")
         try:
             finishing.finish(pages)
+            terms.finish(pages)
             finishing.redirect(pages)
+            finishing.sitemap(pages, documents(root), address.pages(root))
+            finishing.packed(pages)
         except finishing.PageError as error:
             print(error, file=sys.stderr)
             return 1
@@ -191,16 +207,31 @@ def assemble(root: Path) -> None:
     for path in [*present, *map(Path, CONFIGURATION)]:
         if path.suffix != ".ipynb":
             keep(root / path, site / path)
-    config = site / "_config.yml"
-    text = config.read_text(encoding="utf-8")
-    config.write_text(text.replace("execute_notebooks: force", 'execute_notebooks: "off"'), encoding="utf-8")
+    front.fill(root)
+    path = site / "_config.yml"
+    config = configured(yaml.safe_load(path.read_text(encoding="utf-8")), root)
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def configured(config: dict, root: Path) -> dict:
+    """The settings for pages from executed notebooks, with buttons where there is an address for them."""
+    config["execute"]["execute_notebooks"] = "off"
+    if url := address.repository(root):
+        config["repository"] = {"url": url, "branch": "main", "path_to_book": ""}
+        config["launch_buttons"] = {"notebook_interface": "classic", "colab_url": "https://colab.research.google.com"}
+        buttons = dict.fromkeys(("use_repository_button", "use_issues_button", "use_edit_page_button"), True)
+        config["html"] |= {"baseurl": address.pages(root), **buttons}
+    return config
 
 
 def sources(root: Path) -> list[Path]:
     """Every file that the HTML depends on."""
     site = root / "executed"
     pages = [path for path in (site / "book").rglob("*") if path.is_file()]
-    return [*pages, *(site / name for name in CONFIGURATION), root / "requirements.lock"]
+    makers = [
+        path for path in (root / "tools").glob("*.py") if path.stem in ("address", "book", "front", "pages", "terms")
+    ]
+    return [*pages, *makers, *(site / name for name in CONFIGURATION), root / "requirements.lock"]
 
 
 if __name__ == "__main__":

@@ -2,19 +2,30 @@
 
 import re
 import shutil
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterable, Mapping
+from html import escape, unescape
 from os.path import relpath
 from pathlib import Path
 
-# Where pages that were renamed or cut in parts stand today, below book/: links from elsewhere still arrive.
-REDIRECTS: dict[str, str] = {}
+from tools import address
 
+# Where pages that were renamed or cut in parts stand today, below book/: links from elsewhere still arrive.
+REDIRECTS: dict[str, str] = {
+    "04-mathematics/markov-loss": "04-mathematics/crf",
+    "05-project/repairing-the-listing": "05-project/eight-bugs",
+}
+
+ZIP = "supervised-fine-tuning.zip"
 ICON_SCRIPT = re.compile(r"<script [^>]*/fontawesome\.js[^>]*></script>")
 FIGURE = re.compile(r'<figure class="book-figure" id="fig-([a-z0-9-]+)">')
 REFERENCE = re.compile(r'(<a [^>]*href="#fig-([a-z0-9-]+)"[^>]*>)(.*?)(</a>)', re.DOTALL)
 CHECK = re.compile(
     r'(<div class="cell [^"]*tag_claim[^"]*">\s*<details[^>]*>\s*<summary)[^>]*>.*?(</summary>)', re.DOTALL
 )
+COLAB = re.compile(r"(https://colab\.research\.google\.com/github/[^\"]+/blob/)main/")
+# What a page is for: its first bold sentence, or else its first paragraph.
+PURPOSE = re.compile(r"</h1>.*?<p><strong>(.*?)</strong>", re.DOTALL), re.compile(r"</h1>.*?<p>(.*?)</p>", re.DOTALL)
 MOVED = """\
 <!doctype html>
 <html lang="en">
@@ -22,11 +33,11 @@ MOVED = """\
 <meta charset="utf-8">
 <title>This page has moved</title>
 <meta name="robots" content="noindex">
-<link rel="canonical" href="{address}">
-<meta http-equiv="refresh" content="1; url={address}">
-<script>location.replace("{address}" + location.hash);</script>
+<link rel="canonical" href="{way}">
+<meta http-equiv="refresh" content="1; url={way}">
+<script>location.replace("{way}" + location.hash);</script>
 </head>
-<body><p>This page has moved to <a href="{address}">{address}</a>.</p></body>
+<body><p>This page has moved to <a href="{way}">{way}</a>.</p></body>
 </html>
 """
 
@@ -41,9 +52,50 @@ def finish(pages: Path) -> None:
         text = page.read_text(encoding="utf-8")
         try:
             finished = marked(numbered(ICON_SCRIPT.sub("", text)))  # the fonts draw the icons as well, without 540 kB
+            finished = described(COLAB.sub(rf"\g<1>{address.BRANCH}/", finished))
         except PageError as error:
             raise PageError(f"{page.relative_to(pages)}: {error}") from None
         page.write_text(finished, encoding="utf-8")
+
+
+def described(text: str) -> str:
+    """A page that says in its head what it is for, to search machines and to those who share a link to it."""
+    text = re.sub(r"<title>(.+?) (&#8212;|—) \1</title>", r"<title>\1</title>", text)
+    found = PURPOSE[0].search(text) or PURPOSE[1].search(text)
+    if not found:
+        return text
+    purpose = escape(unescape(" ".join(re.sub("<[^>]+>", "", found[1]).split())))
+    title = re.search(r"<title>(.*?)</title>", text, re.DOTALL)[1].strip()
+    head = (
+        f'<meta name="description" content="{purpose}">\n<meta property="og:title" content="{title}">\n'
+        f'<meta property="og:description" content="{purpose}">\n'
+    )
+    return text.replace("</head>", f"{head}</head>", 1)
+
+
+def sitemap(pages: Path, names: Iterable[str], base: str) -> None:
+    """List the pages for search machines; nothing without an address, which the list needs."""
+    if base:
+        addresses = "".join(f"<url><loc>{base}{name}.html</loc></url>\n" for name in names)
+        space = "http://www.sitemaps.org/schemas/sitemap/0.9"
+        listed = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="{space}">\n{addresses}</urlset>\n'
+        (pages / "sitemap.xml").write_text(listed, encoding="utf-8")
+
+
+def packed(pages: Path) -> Path:
+    """The whole book as one ZIP beside its pages, to be read without a network, and without the link to itself."""
+    path = pages / ZIP
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(pages.rglob("*")):
+            name = f"{path.stem}/{file.relative_to(pages).as_posix()}"
+            if file.suffix == ".html":
+                text = re.sub(
+                    r'<a [^>]*class="whole-book".*?</a>', "this book", file.read_text("utf-8"), flags=re.DOTALL
+                )
+                archive.writestr(name, text)
+            elif file.is_file() and file != path and file.name != ".buildinfo":
+                archive.write(file, name)
+    return path
 
 
 def redirect(pages: Path, moved: Mapping[str, str] = REDIRECTS) -> None:
@@ -58,8 +110,8 @@ def redirect(pages: Path, moved: Mapping[str, str] = REDIRECTS) -> None:
         if source.exists():
             raise PageError(f"{old} leads to {new}, but is a page itself; take it out of REDIRECTS")
         source.parent.mkdir(parents=True, exist_ok=True)
-        address = Path(relpath(target, source.parent)).as_posix()
-        source.write_text(MOVED.format(address=address), encoding="utf-8")
+        way = Path(relpath(target, source.parent)).as_posix()
+        source.write_text(MOVED.format(way=way), encoding="utf-8")
 
 
 def add_mathjax(static: Path) -> None:

@@ -7,9 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
-import yaml
 
-from tools import book, notebook
+from tools import address, book
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOTEBOOKS = book.notebooks(ROOT)
@@ -25,6 +24,7 @@ class Page(HTMLParser):
     links: list[str] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
     images: list[dict[str, str]] = field(default_factory=list)
+    purpose: str = ""
 
     def __post_init__(self):
         super().__init__()
@@ -39,6 +39,8 @@ class Page(HTMLParser):
             self.loads.append(attributes["href"])
         if attributes.get(LOADED.get(tag, "")):
             self.loads.append(attributes[LOADED[tag]])
+        if tag == "meta" and attributes.get("name") == "description":
+            self.purpose = attributes["content"]
         if tag == "img":
             self.images.append(attributes)
 
@@ -93,15 +95,23 @@ def test_every_image_says_what_it_shows(pages):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_page_opens_the_right_notebook_in_colab(name, site, pages):
-    page = pages[site / Path(name).with_suffix(".html")]
-    owner_and_name = notebook.repository().removeprefix("https://github.com/")
-    expected = f"https://colab.research.google.com/github/{owner_and_name}/blob/main/{name}"
-    assert {link for link in page.links if "colab.research" in link} == {expected}
+    page, url = pages[site / Path(name).with_suffix(".html")], address.colab(ROOT, name)
+    assert {link for link in page.links if "colab.research" in link} == ({url} if url else set())
 
 
-def test_pages_link_to_the_repository(pages, site):
-    url = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]["url"]
-    assert url in pages[site / "book" / "index.html"].links
+def test_pages_link_to_the_repository_where_there_is_one_and_to_no_placeholder(pages):
+    url = address.repository(ROOT)
+    for page in pages.values():
+        if "/book/" in page.file.as_posix() and page.purpose:
+            assert (url in page.links) == bool(url), page.file
+            assert any(link.startswith(f"{url}/edit/main/book/") for link in page.links) == bool(url), page.file
+        assert not [link for link in page.links if "OWNER" in link or "REPO" in link], page.file
+
+
+def test_every_page_of_the_contents_says_what_it_is_for(pages, site):
+    said = {name: pages[site / f"{name}.html"].purpose for name in book.documents(ROOT)}
+    assert not [name for name, text in said.items() if not 20 < len(text) < 400]
+    assert len(set(said.values())) == len(said)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -1,5 +1,6 @@
 """Which notebooks run, what is kept of a run, and when the pages are built again."""
 
+import copy
 import json
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 from tools import book
 
@@ -158,7 +160,8 @@ def test_a_notebook_runs_in_an_empty_folder_with_its_outputs_kept(tree):
     assert source.read_bytes() == before
     cells = nbformat.read(tree / "executed" / "book" / "b.ipynb", as_version=4).cells
     assert cells[1].outputs[0].text == "['b.ipynb'] 0 True\n"
-    assert book.record(tree)["book/b.ipynb"]["seconds"] > 0
+    entry = book.record(tree)["book/b.ipynb"]
+    assert entry["seconds"] > 0 and entry["machine"].endswith(" cores") and entry["day"] > "2026"
 
 
 @pytest.mark.slow
@@ -194,8 +197,19 @@ def test_the_sources_of_the_pages_follow_the_book(tree, runs):
     assert (site / "book" / "index.md").read_text(encoding="utf-8") == "# Changed\n"
     assert not (site / "book" / "b.ipynb").exists()
     assert (site / "book" / "part" / "a.ipynb").exists()
-    config = (site / "_config.yml").read_text(encoding="utf-8")
-    assert 'execute_notebooks: "off"' in config and "force" not in config
+    config = yaml.safe_load((site / "_config.yml").read_text(encoding="utf-8"))
+    assert config["execute"]["execute_notebooks"] == "off"
+
+
+def test_buttons_stand_where_there_is_an_address_for_them(tree, monkeypatch):
+    config = yaml.safe_load((tree / "_config.yml").read_text(encoding="utf-8"))
+    monkeypatch.setattr(book.address, "repository", lambda root: "")
+    without = book.configured(copy.deepcopy(config), tree)
+    assert not {"repository", "launch_buttons"} & set(without) and "baseurl" not in without["html"]
+    monkeypatch.setattr(book.address, "repository", lambda root: "https://github.com/a/b")
+    known = book.configured(copy.deepcopy(config), tree)
+    assert known["repository"]["url"] == "https://github.com/a/b" and known["launch_buttons"]["colab_url"]
+    assert known["html"]["baseurl"] == "https://a.github.io/b/" and known["html"]["use_edit_page_button"]
 
 
 @pytest.fixture

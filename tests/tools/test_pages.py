@@ -1,5 +1,6 @@
 """What is done to the built pages: numbers of figures, links to them, marks of checked sentences, icons."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,38 @@ def test_every_old_address_leads_to_a_page_of_today():
     today = {name.removeprefix("book/") for name in book.documents(ROOT)}
     assert set(pages.REDIRECTS.values()) <= today
     assert not set(pages.REDIRECTS) & today
+
+
+def test_a_page_says_what_it_is_for_and_its_title_once():
+    body = "<h1>A</h1><p>Small.</p><p><strong>You can <em>see</em> &amp; do.</strong>"
+    text = f"<head><title>A &#8212; A</title></head>{body}"
+    done = pages.described(text)
+    assert "<title>A</title>" in done and '<meta name="description" content="You can see &amp; do.">' in done
+    assert 'name="description" content="Small."' in pages.described("<title>A</title></head><h1>A</h1><p>Small.</p>")
+
+
+def test_colab_opens_the_branch_that_carries_the_address_and_the_source_stays_on_main(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<a href="https://colab.research.google.com/github/a/b/blob/main/book/x.ipynb"><a href="https://github.com/a/b/edit/main/x">',
+        encoding="utf-8",
+    )
+    pages.finish(tmp_path)
+    done = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert "/a/b/blob/colab/book/x.ipynb" in done and "/edit/main/x" in done
+
+
+def test_a_sitemap_needs_an_address(tmp_path):
+    pages.sitemap(tmp_path, ["book/index"], "")
+    assert not (tmp_path / "sitemap.xml").exists()
+    pages.sitemap(tmp_path, ["book/index", "book/a"], "https://a.github.io/b/")
+    assert "<loc>https://a.github.io/b/book/a.html</loc>" in (tmp_path / "sitemap.xml").read_text(encoding="utf-8")
+
+
+def test_the_zip_holds_every_file_once_and_no_link_to_itself(built):
+    link = '<p>Take <a class="whole-book" href="../x.zip">the ZIP</a>.</p>'
+    (built / "book" / "index.html").write_text(link, encoding="utf-8")
+    pages.packed(built)
+    with zipfile.ZipFile(pages.packed(built)) as archive:
+        folder = pages.ZIP.removesuffix(".zip")
+        assert set(archive.namelist()) == {f"{folder}/book/index.html", f"{folder}/book/part/new.html"}
+        assert archive.read(f"{folder}/book/index.html").decode() == "<p>Take this book.</p>"

@@ -2,12 +2,16 @@
 
 import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
+
+from tools import address
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -38,7 +42,7 @@ def test_what_a_workflow_runs_and_hashes_is_there(name):
     commands = [step["run"] for step in steps(name) if "run" in step]
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     for command in commands:
-        program, *words = command.split()
+        program, *words = re.sub(r"\w+=\S*\$\{\{.*?\}\}", "", command).split()
         if program == "make":
             assert set(words) <= targets
         elif program != "git":
@@ -50,8 +54,44 @@ def test_what_a_workflow_runs_and_hashes_is_there(name):
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_workflow_may_not_write_to_the_repository(name):
+def test_only_the_job_that_pushes_the_notebooks_may_write_to_the_repository(name):
     assert WORKFLOWS[name]["permissions"] == {"contents": "read"}
+    jobs = WORKFLOWS[name]["jobs"]
+    writers = {job for job in jobs if "contents" in jobs[job].get("permissions", {})}
+    assert writers == ({"notebooks"} if name == "publish" else set())
+
+
+def test_pages_and_notebooks_are_published_with_the_address_of_the_repository():
+    for job in ("build", "notebooks"):
+        runs = [step["run"] for step in WORKFLOWS["publish"]["jobs"][job]["steps"] if "run" in step]
+        assert runs[0] == "make repository URL=https://github.com/${{ github.repository }}"
+    assert set(WORKFLOWS["publish"]["jobs"]["publish"]["needs"]) == {"build", "notebooks"}
+
+
+def test_the_branch_for_colab_holds_the_notebooks_as_they_stand(tmp_path):
+    """Played in a small repository: what was changed and not committed is what arrives, and nothing else."""
+
+    def git(*words: str, at: str = "work") -> str:
+        done = subprocess.run(["git", *words], cwd=tmp_path / at, capture_output=True, encoding="utf-8", check=True)
+        return done.stdout
+
+    for folder in ("public", "work", "work/.ci", "work/book"):
+        (tmp_path / folder).mkdir()
+    git("init", "-q", "--bare", at="public")
+    git("init", "-q", "-b", "main")
+    git("remote", "add", "origin", str(tmp_path / "public"))
+    shutil.copy(ROOT / ".ci" / "colab", tmp_path / "work" / ".ci" / "colab")
+    (tmp_path / "work" / "book" / "a.ipynb").write_text("without an address", encoding="utf-8")
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "first")
+    (tmp_path / "work" / "book" / "a.ipynb").write_text("with the address", encoding="utf-8")
+    for _ in range(2):  # a second time it takes the place of the first
+        (tmp_path / "work" / "book" / "a.ipynb").write_text("with the address", encoding="utf-8")
+        subprocess.run([".ci/colab"], cwd=tmp_path / "work", check=True)
+        assert git("ls-tree", "-r", "--name-only", address.BRANCH, at="public").split() == ["book/a.ipynb"]
+        assert git("show", f"{address.BRANCH}:book/a.ipynb", at="public") == "with the address"
+        git("checkout", "-q", "-f", "main")
+        git("branch", "-q", "-D", address.BRANCH)
 
 
 def test_readme_says_what_is_untried():
