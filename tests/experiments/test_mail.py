@@ -16,10 +16,10 @@ from helpers.training import job
 @pytest.fixture
 def small(monkeypatch, tmp_path):
     """Tiny mails and a tiny model in place of the real ones."""
-    parts = {"validation": tiny.rows(20, 1), "test": tiny.rows(30, 2), "misspelled 0.1": tiny.rows(10, 3)}
-    splits = parts | {"train": tiny.rows(64)}
-    monkeypatch.setattr(mail, "_parts", lambda: parts)
-    monkeypatch.setattr(mail, "judged", lambda tokens: concatenate_datasets(list(parts.values())))
+    scored = {"validation": tiny.rows(20, 1), "test": tiny.rows(30, 2), "misspelled 0.1": tiny.rows(10, 3)}
+    splits = scored | {"train": tiny.rows(64)}
+    monkeypatch.setattr(mail, "parts", lambda live: {"sample": scored["test"]} if live else scored)
+    monkeypatch.setattr(mail, "judged", lambda tokens, live: concatenate_datasets(list(mail.parts(live).values())))
     monkeypatch.setattr(mail, "pieces", lambda split, tokens: splits[split])
     monkeypatch.setattr(mail, "_task", lambda tokens: tiny.TASK)
     monkeypatch.setattr(mail.misspelling, "misspelled", lambda texts, *_, **__: ["w1"] * len(texts))
@@ -37,11 +37,16 @@ ABOUT = {"system": "fine-tuned", "train_rows": 64, "tokens": 32, "seed": 0}
 def test_a_result_holds_the_score_of_each_mail_in_the_order_of_its_parts(small, system):
     result = mail._scores(ABOUT | {"system": system})
     assert result["parts"] == {"validation": 20, "test": 30, "misspelled 0.1": 10} and result["n"] == 60
-    labels = np.array(mail.judged(32)["label"])
+    labels = np.array(mail.judged(32, False)["label"])
     flagged = result["counts"][:, 0] / HIGHEST >= 0.5
     assert (result["correct"] == (flagged == labels)).mean() > 0.98, "but for what is rounded"
     assert result["accuracy"] == result["correct"].mean()
-    assert not list(small.rglob("*")) or not any(small.rglob("*.training"))
+    assert not any(small.rglob("*.training"))
+
+
+def test_the_live_run_scores_a_sample_and_needs_no_validation(small):
+    result = mail._scores(ABOUT | {"system": "live"})
+    assert result["parts"] == {"sample": 30} and result["n"] == 30 and "epoch" not in result
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_scores(small, monkeypatch):
