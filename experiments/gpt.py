@@ -94,9 +94,10 @@ def _tuned(about: dict) -> dict:
     settings = Recipe(**recipe(about))
     model = task.build(seed=about["seed"])
     trained = lora.trained_share(model)
-    run = fit(task, model, tokenizer, data["train"], data["validation"], settings)
+    with recording.Watch() as watch:
+        run = fit(task, model, tokenizer, data["train"], data["validation"], settings)
     answers = task.generate(run.model, tokenizer, run.encode(data["test"]))
-    cost = recording.cost(run) | {"trained_share": trained, "epoch": run.best["epoch"]}
+    cost = recording.cost(run, watch) | {"trained_share": trained, "epoch": run.best["epoch"]}
     cost |= {"finished": float(answers.finished.mean())}
     return _scored(answers.texts, data["test"]) | _general_perplexity(run.model, tokenizer) | cost
 
@@ -104,7 +105,7 @@ def _tuned(about: dict) -> dict:
 def _scored(answers: list[str], test: Dataset) -> dict:
     counts = json_fields.counts(answers, test["completion"], parameters.FIELDS)
     scores = {"valid": float(counts[:, 3].mean()), "field_f1": float(json_fields.f1(counts.sum(0)))}
-    return scores | {"n": len(counts), "counts": counts, "some_answers": answers[:5]}
+    return scores | {"n": len(counts), "counts": counts, "texts": answers}
 
 
 def _general_perplexity(model, tokenizer) -> dict:

@@ -17,24 +17,32 @@ def scored(scores: Sequence, texts: list[str], test: Dataset) -> dict:
         result |= metric.compute(predictions=texts, references=references)
         values = metric.per_row(texts, references)
         counts.append(values if values.ndim == 2 else recording.score_counts(values))
-    return result | {"n": len(texts), "counts": np.concatenate(counts, axis=1)}
+    return result | {"n": len(texts), "counts": np.concatenate(counts, axis=1), "texts": list(texts)}
 
 
 def asked(task: Generation, test: Dataset, scores: Sequence, model: str = "decoder") -> dict:
     """What the pretrained decoder answers when it is told what to do."""
     tokenizer = models.tokenizer(model)
-    answers = task.generate(task.build(model), tokenizer, task.encode(tokenizer, test))
-    return scored(scores, answers.texts, test) | {"generation_seconds": answers.seconds}
+    with recording.Watch() as watch:
+        answers = task.generate(task.build(model), tokenizer, task.encode(tokenizer, test))
+    return scored(scores, answers.texts, test) | watch.times(generation_seconds=answers.seconds)
 
 
 def tuned(task: Generation, train: Dataset, test: Dataset, scores: Sequence, recipe: Recipe) -> dict:
     """What a decoder answers that was fine-tuned on `train`."""
-    run = fit(task, task.build(), models.tokenizer("decoder"), train, recipe=recipe)
-    return answered(task, run, test, scores)
+    return answered(task, *trained(task, train, recipe), test, scores)
 
 
-def answered(task: Generation, run: Run, test: Dataset, scores: Sequence) -> dict:
+def trained(task: Generation, train: Dataset, recipe: Recipe) -> tuple[Run, recording.Watch]:
+    """A decoder fine-tuned on `train`, and who else used the machine meanwhile."""
+    with recording.Watch() as watch:
+        run = fit(task, task.build(), models.tokenizer("decoder"), train, recipe=recipe)
+    return run, watch
+
+
+def answered(task: Generation, run: Run, watch: recording.Watch, test: Dataset, scores: Sequence) -> dict:
     """What the decoder of a run answers, and what the run took."""
-    answers = task.generate(run.model, run.tokenizer, run.encode(test))
-    cost = recording.cost(run) | {"generation_seconds": answers.seconds}
+    with watch:
+        answers = task.generate(run.model, run.tokenizer, run.encode(test))
+    cost = recording.cost(run, watch) | watch.times(generation_seconds=answers.seconds)
     return scored(scores, answers.texts, test) | cost

@@ -45,13 +45,14 @@ def _spans(about: dict) -> dict:
     data, seed = corpora.load(CORPUS).data, about["seed"]
     train = cropped_contexts(sample(data["train"], about["train_rows"], seed), WORDS, seed=seed)
     recipe = Recipe(**RECIPE, seed=seed)
-    run = fit(TASK, TASK.build(seed=seed), models.tokenizer(), train, None, recipe)
+    with recording.Watch() as watch:
+        run = fit(TASK, TASK.build(seed=seed), models.tokenizer(), train, None, recipe)
     choosing, test = sample(data["validation"], CHOOSE_ON), data["test"]
     task = TASK.calibrated(run.predict(choosing), _references(choosing))
     spans, references = run.predict(test), _references(test)
     scores = {f"always_{name}": value for name, value in TASK.score(spans, references).items()}
     scores |= task.score(spans, references) | {"threshold": task.threshold}
-    return scores | _span_record(spans) | recording.cost(run)
+    return scores | _span_record(spans) | recording.cost(run, watch)
 
 
 def _closest() -> dict:

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 import zlib
 from collections.abc import Sequence
 from datetime import date
@@ -14,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
 
 from helpers import Run
@@ -22,33 +24,69 @@ from helpers.errors import InputError
 from helpers.tasks.extraction.spans import Span
 
 CODE = ("helpers/*.py", "helpers/*.toml", "experiments/*.py", "requirements.lock")  # what results are made by
+QUIET = 0.05  # share of the processor that others may use where a time is to be kept
+
+
+class Watch:
+    """How much of the processor others use while a block runs: a time that was taken beside others says nothing.
+
+        with Watch() as watch:
+            run = fit(...)
+        result |= cost(run, watch)
+
+    It may watch several blocks, of which the busiest counts.
+
+    Attributes:
+        others: share of all cores that other processes used, from 0 to 1.
+    """
+
+    others = 0.0
+
+    def __enter__(self) -> "Watch":
+        self._began = _used()
+        return self
+
+    def __exit__(self, *_) -> None:
+        seconds, own, every = np.subtract(_used(), self._began)
+        share = (every - own) / (seconds * psutil.cpu_count())
+        self.others = max(self.others, float(np.clip(share, 0, 1)))
+
+    def times(self, **seconds: float) -> dict:
+        """What was taken in the blocks, if others left the machine alone, and else only how much they used."""
+        return {"others_used": round(self.others, 4)} | (seconds if self.others < QUIET else {})
 
 
 def record(folder: Path, experiment: str, **result) -> None:
-    """Append one result, with `provenance`, to `<folder>/<experiment>.jsonl`.
-
-    A boolean array `correct` (one value a test row), or an array `counts` (N, K) of numbers from 0 to 65535, is
-    packed, so that results can be compared in pairs later.
-    """
-    if "correct" in result:
-        result["correct"] = np.packbits(result["correct"]).tobytes().hex()
-    if "counts" in result:
-        result["counts"] = _packed(np.asarray(result["counts"]))
-    line = json.dumps(result | provenance(folder), ensure_ascii=False, sort_keys=True)
+    """Append one result, `packed` and with `provenance`, to `<folder>/<experiment>.jsonl`."""
+    line = json.dumps(packed(result) | provenance(folder), ensure_ascii=False, sort_keys=True)
     with (folder / f"{experiment}.jsonl").open("a", encoding="utf-8", newline="\n") as stream:
         stream.write(line + "\n")
 
 
-def cost(run: Run) -> dict:
-    """What a training run took, and how it was made."""
+def packed(result: dict) -> dict:
+    """A result as the ledger keeps it, with what it holds of each test row in a short form.
+
+    These are `correct`, booleans (N,); `counts`, numbers from 0 to 65535, (N, K); and `texts`, N texts.
+    """
+    forms = {"correct": lambda right: np.packbits(right).tobytes().hex(), "counts": _packed_counts, "texts": _packed}
+    return result | {name: form(result[name]) for name, form in forms.items() if name in result}
+
+
+def cost(run: Run, watch: Watch | None = None) -> dict:
+    """How a run was trained, and what it took; times only if a `watch` saw it have the machine to itself."""
     speed = {"rows_per_second": float(run.rows_per_second), "tokens_per_second": float(run.tokens_per_second)}
-    memory = {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision}
-    return {"seconds": run.seconds} | speed | memory | {"recipe": run.recipe.to_dict()}
+    made = {"peak_memory_gb": run.peak_memory_gb, "precision": run.precision, "recipe": run.recipe.to_dict()}
+    return made | (watch.times(seconds=run.seconds, **speed) if watch else {})
+
+
+def cpu_seconds() -> float:
+    """What this process and those that it waited for have used of the processor."""
+    return _used()[1]
 
 
 def probability_counts(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities (N,) as counts (N, 1) that `Results.probabilities` reads."""
-    return np.round(probabilities[:, None] * HIGHEST)
+    """Probabilities (N,) or (N, C) as counts (N, 1) or (N, C) that `Results.probabilities` reads."""
+    return np.round(probabilities.reshape(len(probabilities), -1) * HIGHEST)
 
 
 def score_counts(scores: np.ndarray) -> np.ndarray:
@@ -95,12 +133,30 @@ def _capabilities() -> dict:
     return getattr(torch.cpu, "get_capabilities", dict)()
 
 
-def _packed(counts: np.ndarray) -> str:
+def _used() -> tuple[float, float, float]:
+    """Seconds by the clock, and seconds of the processor that this process and that all have used."""
+    own, every = psutil.Process().cpu_times(), psutil.cpu_times()
+    idle = every.idle + getattr(every, "iowait", 0.0)
+    guests = getattr(every, "guest", 0.0) + getattr(every, "guest_nice", 0.0)  # are in `user` and `nice` as well
+    mine = own.user + own.system + own.children_user + own.children_system
+    return time.perf_counter(), mine, sum(every) - idle - guests
+
+
+def _packed_counts(counts: np.ndarray) -> str:
+    counts = np.asarray(counts)
     if counts.min(initial=0) < 0 or counts.max(initial=0) > HIGHEST:
         raise InputError(f"counts reach from {counts.min()} to {counts.max()}; the ledger keeps 0 to {HIGHEST}")
     if not np.array_equal(counts, np.floor(counts)):
         raise InputError("counts are no whole numbers, and the ledger keeps no fractions; record them as such")
-    return base64.b85encode(zlib.compress(counts.astype("<u2").tobytes(), 9)).decode("ascii")
+    return _in_letters(counts.astype("<u2").tobytes())
+
+
+def _packed(texts: Sequence[str]) -> str:
+    return _in_letters(json.dumps(list(texts), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+def _in_letters(data: bytes) -> str:
+    return base64.b85encode(zlib.compress(data, 9)).decode("ascii")
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -87,8 +87,9 @@ def _tuned(data, split: str, about: dict, settings: dict) -> dict:
     model = task.build(pretrained=about["system"] != "random init", seed=about["seed"])
     recipe = Recipe(**settings, seed=about["seed"])
     train, held_out = sample(data["train"], about["train_rows"], about["seed"]), data[split]
-    run = fit(task, model, models.tokenizer(), train, data["choosing"], recipe)
-    cost = recording.cost(run) | {"epoch": run.best["epoch"]}
+    with recording.Watch() as watch:
+        run = fit(task, model, models.tokenizer(), train, data["choosing"], recipe)
+    cost = recording.cost(run, watch) | {"epoch": run.best["epoch"]}
     return _scored(run.predict(held_out), held_out) | cost | {"split": split}
 
 

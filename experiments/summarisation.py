@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from experiments.pairs import answered, asked, scored
-from helpers import Generation, Recipe, Run, corpora, fit, metrics, models, sample
+from experiments.pairs import answered, asked, scored, trained
+from experiments.recording import Watch
+from helpers import Generation, Recipe, Run, corpora, metrics, sample
 from helpers.corpora import docstrings, xsum
 from helpers.data import framed
 from helpers.tasks.generation import baselines
@@ -36,7 +37,7 @@ def docstring_summaries() -> Iterator[tuple[dict, callable]]:
         about = {"system": "fine-tuned", "train_rows": rows, "seed": seed}
         yield (
             about,
-            lambda rows=rows, seed=seed: answered(TASK, _run(rows, seed), framed(test, docstrings.FRAME), SCORES),
+            lambda rows=rows, seed=seed: answered(TASK, *_run(rows, seed), framed(test, docstrings.FRAME), SCORES),
         )
 
 
@@ -47,7 +48,7 @@ def news_summaries() -> Iterator[tuple[dict, callable]]:
     yield {"system": "lead", **fixed}, lambda: scored(SCORES, baselines.lead(test), test)
     yield {"system": "central", **fixed}, lambda: scored(SCORES, baselines.centroid_sentence(train, test), test)
     about = {"system": "fine-tuned", "train_rows": NEWS_TRAINED, "seed": 0}
-    yield about, lambda: answered(NEWS_TASK, _run(NEWS_TRAINED, 0), framed(test, docstrings.FRAME), SCORES)
+    yield about, lambda: answered(NEWS_TASK, *_run(NEWS_TRAINED, 0), framed(test, docstrings.FRAME), SCORES)
     chat = Generation(system=xsum.INSTRUCTION, max_new_tokens=40)
     yield {"system": "zero-shot", **fixed}, lambda: asked(chat, test, SCORES)
 
@@ -58,7 +59,7 @@ def docstring_ablations() -> Iterator[tuple[dict, callable]]:
     for words in (0, 30):
         about = {"system": "fine-tuned", "train_rows": ABLATION_ROWS, "seed": 0, "words": words}
         test = framed(cut(validation, words), docstrings.FRAME)
-        yield about, lambda words=words, test=test: answered(TASK, _run(ABLATION_ROWS, 0, words), test, SCORES)
+        yield about, lambda words=words, test=test: answered(TASK, *_run(ABLATION_ROWS, 0, words), test, SCORES)
 
 
 EXPERIMENTS = {"docstrings": docstring_summaries, "docstrings-ablations": docstring_ablations, "xsum": news_summaries}
@@ -70,8 +71,8 @@ def cut(data, words: int = NEWS_WORDS):
 
 
 @lru_cache(maxsize=1)
-def _run(rows: int, seed: int, words: int = 0) -> Run:
+def _run(rows: int, seed: int, words: int = 0) -> tuple[Run, Watch]:
     """A decoder fine-tuned on docstrings; the last one is kept for an experiment that follows."""
     train = cut(sample(corpora.load(CORPUS).data["train"], rows, seed), words)
     recipe = Recipe(**RECIPE, seed=seed)
-    return fit(TASK, TASK.build(), models.tokenizer("decoder"), framed(train, docstrings.FRAME), recipe=recipe)
+    return trained(TASK, framed(train, docstrings.FRAME), recipe)

@@ -119,8 +119,14 @@ class Results:
         return SpanArrays(start, end, (margin - ZERO_MARGIN) / 100)
 
     def probabilities(self) -> np.ndarray:
-        """The probability that each result gave to each test row, shape (results, N)."""
-        return self.counts()[..., 0] / HIGHEST
+        """The probability that each result gave to each test row, (results, N), or to each of its classes, (..., C)."""
+        shares = self.counts() / HIGHEST
+        return shares[..., 0] if shares.shape[-1] == 1 else shares
+
+    def texts(self) -> list[list[str]]:
+        """What each result wrote for each test row."""
+        packed = [zlib.decompress(base64.b85decode(text)) for text in self["texts"]]
+        return [json.loads(data.decode("utf-8", "surrogatepass")) for data in packed]
 
     def rouge(self, name: str = "rougeL") -> np.ndarray:
         """ROUGE of each test row, from 0 to 1, shape (results, N)."""

@@ -1,11 +1,15 @@
 """What is recorded comes back from the ledger, with its origin."""
 
 import subprocess
+import sys
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from experiments import recording
+from helpers import Recipe
 from helpers.book import ledger
 from helpers.errors import InputError
 from helpers.tasks.extraction.spans import Span
@@ -77,3 +81,80 @@ def test_a_result_says_where_it_comes_from_and_whether_the_code_was_changed(repo
 def test_fractions_are_refused_and_not_cut(repository, count):
     with pytest.raises(InputError, match="counts are no whole numbers"):
         recording.record(repository, "mine", n=2, counts=np.array([[1.0], [count]]))
+
+
+ODD = [
+    "",
+    "naïve café",
+    "行く",
+    "😀 and \ud83d alone",
+    "a\u0000b\r\n\u2028",
+    '{"name": "x"}',
+    "e\u0301",
+    "\ud83d\ude00",
+]
+
+
+def test_texts_come_back_as_they_were_written(repository):
+    recording.record(repository, "mine", seed=0, n=len(ODD), texts=ODD)
+    recording.record(repository, "mine", seed=1, n=1, texts=["x"])
+    assert ledger.read("mine").texts() == [ODD, ["x"]]
+    assert len((repository / "mine.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_probabilities_of_classes_come_back_with_a_column_for_each(repository):
+    shares = np.random.default_rng(0).dirichlet(np.ones(4), size=6)
+    recording.record(repository, "mine", n=6, counts=recording.probability_counts(shares))
+    assert ledger.read("mine").probabilities()[0] == pytest.approx(shares, abs=1e-5)
+
+
+def busy(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+
+
+def used(monkeypatch, *moments: tuple[float, float, float]) -> None:
+    """Let the clock, this process's use of the processor and that of all be these, one after the other."""
+    times = iter(moments)
+    monkeypatch.setattr(recording, "_used", lambda: next(times))
+    monkeypatch.setattr(recording.psutil, "cpu_count", lambda: 2)
+
+
+def test_a_time_is_kept_only_where_others_left_the_machine_alone(monkeypatch):
+    used(monkeypatch, (0.0, 0.0, 50.0), (10.0, 15.0, 65.9), (10.0, 15.0, 70.0), (20.0, 20.0, 77.0))
+    with recording.Watch() as quiet:
+        pass
+    assert quiet.times(seconds=10.0) == {"others_used": 0.045, "seconds": 10.0}
+    with recording.Watch() as loud:
+        pass
+    assert loud.times(seconds=10.0) == {"others_used": 0.1}
+
+
+def test_of_several_blocks_the_busiest_counts(monkeypatch):
+    used(monkeypatch, (0.0, 0.0, 0.0), (1.0, 0.0, 1.0), (1.0, 0.0, 1.0), (2.0, 1.0, 2.0))
+    watch = recording.Watch()
+    for _ in range(2):
+        with watch:
+            pass
+    assert watch.others == 0.5
+
+
+def test_what_this_process_and_its_children_use_is_not_what_others_use():
+    before = recording._used()
+    busy(0.3)
+    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+    seconds, own, every = np.subtract(recording._used(), before)
+    assert 0.25 < own <= every + 0.1  # both are counted in hundredths of a second
+    assert every <= seconds * recording.psutil.cpu_count() + 0.1
+
+
+def test_without_a_watch_no_time_is_kept(monkeypatch):
+    run = SimpleNamespace(seconds=3.0, rows_per_second=1.0, tokens_per_second=2.0, peak_memory_gb=1.0, precision="fp32")
+    run.recipe = Recipe()
+    used(monkeypatch, (0.0, 0.0, 0.0), (1.0, 2.0, 2.0))
+    assert set(recording.cost(run)) == {"peak_memory_gb", "precision", "recipe"}
+    with recording.Watch() as watch:
+        pass
+    timed = recording.cost(run, watch)
+    assert timed["seconds"] == 3.0 and timed["others_used"] == 0.0 and timed["precision"] == "fp32"
