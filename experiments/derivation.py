@@ -1,0 +1,123 @@
+"""What the scores of a recorded result are by the predictions that it kept: a record that was edited does not agree."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments import questions
+from helpers import corpora, evaluation, metrics
+from helpers.book.ledger import ROUGE, Results
+from helpers.metrics import json_fields
+from helpers.metrics.spans import f1_of
+from helpers.tasks.extraction.spans import Span
+
+# What a run took and how it was made; all other fractions of a record are scores.
+MEASURED = ("cpu_seconds", "generation_seconds", "others_used", "peak_memory_gb", "rows_per_second", "seconds")
+MEASURED += ("tokens_per_second", "trained_share")
+SETTINGS = ("misspelled", "threshold")
+
+
+class Kept(NamedTuple):
+    """What one result kept of a score: a value of each test row, (N,), or counts (N, K) and the score of their means.
+
+    `rounded` is by how much the score may differ, as a record keeps whole numbers.
+    """
+
+    rows: np.ndarray
+    score: Callable[[np.ndarray], np.ndarray] | None = None
+    rounded: float = 1e-9
+
+    def value(self) -> float:
+        """The score of all rows."""
+        means = self.rows.mean(0)
+        return float(means if self.score is None else self.score(means))
+
+
+def recorded(row: dict) -> dict[str, float]:
+    """The scores of a recorded result, by name."""
+    others = (*MEASURED, *SETTINGS)
+    return {name: value for name, value in row.items() if isinstance(value, float) and name not in others}
+
+
+def kept(result: Results) -> dict[str, Kept]:
+    """What a single result kept of each of its scores, by name; empty if it kept no predictions."""
+    row = {name: value for name, value in result.frame.iloc[0].items() if not _none(value)}
+    return {name: part for rule in RULES for name, part in rule(result, row).items() if name in row}
+
+
+def pooled(parts: Sequence[Kept]) -> evaluation.Interval:
+    """The score of several runs on the same rows with its interval; one run has that of the rows alone."""
+    rows = np.stack([part.rows for part in parts])
+    return evaluation.interval(rows if len(parts) > 1 else rows[0], score=parts[0].score)
+
+
+def _none(value: object) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))
+
+
+def _accuracy(result: Results, row: dict) -> dict[str, Kept]:
+    return {"accuracy": Kept(result.correct()[0].astype(float))} if "correct" in row else {}
+
+
+def _rouge(result: Results, row: dict) -> dict[str, Kept]:
+    named = [name for name in ROUGE if name in row]
+    return {name: Kept(result.rouge(name)[0], rounded=1e-4) for name in named}
+
+
+def _translation(result: Results, row: dict) -> dict[str, Kept]:
+    """ChrF and BLEU, whose counts stand beside each other."""
+    if "chrf" not in row:
+        return {}
+    chrf, bleu, counts = metrics.Chrf(), metrics.Bleu(), result.counts()[0]
+    width = chrf.per_row(["a"], ["a"]).shape[1]
+    return {"chrf": Kept(counts[:, :width], chrf.from_counts), "bleu": Kept(counts[:, width:], bleu.from_counts)}
+
+
+def _fields(result: Results, row: dict) -> dict[str, Kept]:
+    if "field_f1" not in row:
+        return {}
+    counts = result.counts()[0]
+    return {"field_f1": Kept(counts, json_fields.f1), "valid": Kept(counts, json_fields.validity)}
+
+
+def _tags(result: Results, row: dict) -> dict[str, Kept]:
+    """Span F1 of each held-out set, decoded in one way or in two."""
+    if "rows_of" not in row:
+        return {}
+    ways = {"": False, " constrained": True} if result.counts().shape[2] > 3 else {"": False}
+    return {
+        part + suffix: Kept(result.span_counts(part, constrained=constrained)[0], f1_of)
+        for part in row["rows_of"]
+        for suffix, constrained in ways.items()
+    }
+
+
+def _spans(result: Results, row: dict) -> dict[str, Kept]:
+    """F1 and exact match of answers to all test questions; `always_` is without a threshold."""
+    if "exact_match" not in row:
+        return {}
+    contexts, references = _questions()
+    start, end, margin = (part[0] for part in result.spans())
+    spans = [
+        Span(a, b, text[a:b], m)
+        for a, b, m, text in zip(start.tolist(), end.tolist(), margin.tolist(), contexts, strict=True)
+    ]
+    scores = {}
+    for prefix, threshold in (("", row.get("threshold")), ("always_", None)):
+        task = replace(questions.TASK, threshold=threshold)
+        scores[f"{prefix}f1"] = Kept(task.per_row(spans, references))
+        exact = [task.score([span], [right])["exact_match"] for span, right in zip(spans, references, strict=True)]
+        scores[f"{prefix}exact_match"] = Kept(np.array(exact))
+    return scores
+
+
+RULES = (_accuracy, _rouge, _translation, _fields, _tags, _spans)
+
+
+@cache
+def _questions() -> tuple[list[str], list[list[str]]]:
+    test = corpora.load(questions.CORPUS).data["test"]
+    return list(test["context"]), [answers["text"] for answers in test["answers"]]

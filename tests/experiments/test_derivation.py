@@ -1,0 +1,94 @@
+"""Every score of the ledger follows from the predictions that its record kept, so an edited record is found."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments import derivation, recording
+from helpers import metrics
+from helpers.book import ledger
+from helpers.book.ledger import Results
+
+# Scores of records that kept nothing from which they could be derived. The list may shrink; nothing is added to it.
+NOT_KEPT = {"gpt-json": {"finished", "general_perplexity"}}
+# Records that kept no predictions at all, by the same rule.
+EMPTY = set()
+KEPT = ("correct", "counts", "texts")
+
+
+def rows(name: str) -> list[dict]:
+    path = ledger._folder() / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def one(row: dict) -> Results:
+    return Results(pd.DataFrame([row]))
+
+
+def disagreements(row: dict) -> dict[str, tuple[float, float | None]]:
+    """The scores of a record that differ from what its predictions give, or that these do not give."""
+    have, differ = derivation.kept(one(row)), {}
+    for name, value in derivation.recorded(row).items():
+        part = have.get(name)
+        if part is None or abs(part.value() - value) > part.rounded:
+            differ[name] = (value, part and part.value())
+    return differ
+
+
+@pytest.mark.parametrize("name", ledger.experiments())
+def test_every_recorded_score_follows_from_the_kept_predictions(name):
+    found = [disagreements(row) for row in rows(name)]
+    assert [differ for differ in found if set(differ) - NOT_KEPT.get(name, set())] == []
+    assert set().union(*found) == NOT_KEPT.get(name, set()), "an entry that is derived now must go"
+
+
+def test_every_record_kept_predictions():
+    scored = {name for name in ledger.experiments() if any(derivation.recorded(row) for row in rows(name))}
+    empty = {name for name in scored if not all(any(key in row for key in KEPT) for row in rows(name))}
+    assert empty == EMPTY
+
+
+def test_each_kept_row_is_one_of_the_test_rows():
+    for name in ledger.experiments():
+        for row in rows(name):
+            assert all(len(part.rows) in (row["n"], row["n"] // 2) for part in derivation.kept(one(row)).values())
+
+
+def test_a_score_that_was_edited_is_found():
+    edited = 0
+    for name in ("reviews-curve", "brown-crf", "docstrings", "strings-french", "gpt-json"):
+        row = rows(name)[-1]
+        for score in set(derivation.recorded(row)) - NOT_KEPT.get(name, set()):
+            assert score in disagreements(row | {score: row[score] + 0.002}), (name, score)
+            edited += 1
+    assert edited > 10
+
+
+def test_predictions_that_were_edited_are_found():
+    row = rows("reviews-curve")[0]
+    other = f"{int(row['correct'][:2], 16) ^ 0x80:02x}" + row["correct"][2:]  # the first row right instead of wrong
+    assert "accuracy" in disagreements(row | {"correct": other})
+    row = rows("docstrings")[0]
+    counts = one(row).counts()[0]
+    counts[0] += 100
+    assert "rougeL" in disagreements(row | recording.packed({"counts": counts}))
+
+
+def test_scores_of_texts_are_those_of_the_metrics():
+    texts, references = ["the cat sat", "on a mat", "é è"], ["a cat sat", "on the mat", "é"]
+    scores = (metrics.Chrf(), metrics.Bleu())
+    result = {"n": 3, "counts": np.concatenate([score.per_row(texts, references) for score in scores], axis=1)}
+    for score in scores:
+        result |= score.compute(predictions=texts, references=references)
+    assert set(derivation.recorded(result)) == {"chrf", "bleu"}
+    assert disagreements(recording.packed(result)) == {}
+
+
+def test_several_runs_share_an_interval():
+    right = np.random.default_rng(0).uniform(size=(3, 200)) < 0.8
+    parts = [derivation.Kept(row.astype(float)) for row in right]
+    band, single = derivation.pooled(parts), derivation.pooled(parts[:1])
+    assert band.low < right.mean() < band.high and band.value == pytest.approx(right.mean())
+    assert single.low < right[0].mean() < single.high
