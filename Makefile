@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 # Modules are compiled when they are first imported and then kept, also where the machine's settings say otherwise: the
 # libraries of a notebook take 20 s to import without that, and 9 s with it.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help environment book test test-fast lab bench results fetch lock repository clean
+.PHONY: help environment book test test-fast lab bench results verify fetch lock repository clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -35,8 +35,11 @@ lab: environment ## open the notebooks in JupyterLab
 bench: environment ## measure speed and memory against transformers.Trainer and TRL, and speed against pytorch-crf
 	@for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
 
-results: environment ## compute again the results that take longer than a notebook may
+results: environment ## compute the results that are missing and take longer than a notebook may, after a plan of the minutes
 	$(RUN) -m experiments.run
+
+verify: environment ## compute one seed of an experiment again and compare: make verify NAME=reviews-curve
+	$(RUN) -m experiments.run --verify $(NAME)
 
 fetch: environment ## download and verify the models and texts
 	$(RUN) -m helpers fetch

@@ -1,7 +1,7 @@
 """What `make results` computes. One module a chapter, with three names in each:
 
-    CORPUS        the corpus whose hash is recorded
-    MODEL         the role of the pretrained model whose hash is recorded
+    CORPUS        the corpus whose hash is recorded, or one for each experiment by its name
+    MODEL         the role of the pretrained model whose hash is recorded, likewise
     EXPERIMENTS   by name a function that yields pairs: what identifies a result, and a function that computes it
 
 and, for `python -m experiments.run --stale`, the settings of a result's recipe: `RECIPE`, where all have the same but

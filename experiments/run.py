@@ -3,7 +3,11 @@
     python -m experiments.run [experiment ...]      all that are missing
     python -m experiments.run --stale [experiment]  those too that were made from other data, weights or settings
     python -m experiments.run --anew [experiment]   all, after deleting the old results
-    python -m experiments.run --minutes 0           none: only name those that are stale
+    python -m experiments.run --minutes 0           none: only the plan, and the names of those that are stale
+    python -m experiments.run --verify experiment [system=frozen ...]   compute one seed again, record nothing
+
+A plan comes first: the results that are missing, and how many minutes they are expected to take by what those of the
+same kind took. `--verify` fails where a score of the repeated result lies outside the recorded band (`verifying`).
 
 A result that the ledger has is not computed again, so an interrupted run goes on where it was. It is stale, and named
 in a line, if the hash of its data or model, or a setting of its recipe that the experiment states, is not
@@ -13,18 +17,19 @@ today's; what was not recorded is not compared.
 import argparse
 import json
 import pkgutil
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
 
 import experiments
-from experiments import recording
+from experiments import planning, recording, verifying
 from helpers import assets, corpora, scales
 from helpers.book import ledger
 from helpers.errors import InputError
 
 RESULTS = Path(ledger.__file__).parent / "results"
-SHARED = ("pairs", "recording", "run")  # modules here that compute no experiment
+SHARED = ("derivation", "pairs", "planning", "recording", "run", "verifying")  # modules here that compute no experiment
 
 
 def modules() -> dict[str, object]:
@@ -38,22 +43,37 @@ def run(name: str, module, until: float = float("inf"), *, stale: bool = False) 
 
     What is stale is named, or with `stale` computed as well and put in the old one's place.
     """
-    card, model = corpora.load(module.CORPUS).card, assets.assets()[scales.model(module.MODEL, "laptop")]
-    origin = {"data": card.name, "data_sha256": card.sha256[:12], "model_sha256": model.sha256[:12]}
+    origin = _origin(name, module)
     for about, compute in module.EXPERIMENTS[name]():
-        old = [row for row in _done(name) if _is(row, about)]
+        done = _done(name)
+        old = [row for row in done if _is(row, about)]
         changed = _changed(old[-1], origin | {"recipe": _settings(module, about)}) if old else []
         if changed:
             print(f"{name} {about} is stale: {', '.join(changed)} changed since", flush=True)
         if (old and not (changed and stale)) or time.monotonic() > until:
             continue
-        began = time.perf_counter()
-        result = compute()
+        if warning := planning.warning(planning.minutes(about, done)):
+            print(f"{name} {about} {warning}", flush=True)
+        began, used = time.perf_counter(), recording.cpu_seconds()
+        result = compute() | {"cpu_seconds": round(recording.cpu_seconds() - used, 1)}
         if old:
             _forget(name, about)
         recording.record(RESULTS, name, **about, **result, **origin)
         scores = {key: round(value, 3) for key, value in result.items() if isinstance(value, float)}
         print(f"{name} {about} {scores} ({time.perf_counter() - began:.0f} s)", flush=True)
+
+
+def missing(name: str, module) -> list[dict]:
+    """What identifies the results of an experiment that the ledger lacks."""
+    done = _done(name)
+    return [about for about, _ in module.EXPERIMENTS[name]() if not any(_is(row, about) for row in done)]
+
+
+def _origin(name: str, module) -> dict:
+    """The hashes of data and model; a module says which they are, by experiment where these differ."""
+    corpus, role = (part[name] if isinstance(part, dict) else part for part in (module.CORPUS, module.MODEL))
+    card, model = corpora.load(corpus).card, assets.assets()[scales.model(role, "laptop")]
+    return {"data": card.name, "data_sha256": card.sha256[:12], "model_sha256": model.sha256[:12]}
 
 
 def _module(name: str):
@@ -106,14 +126,32 @@ def main() -> None:
     parser.add_argument("--anew", action="store_true", help="delete old results first")
     parser.add_argument("--stale", action="store_true", help="compute again what is stale, too")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no result after so many minutes")
+    parser.add_argument("--verify", nargs="+", metavar="NAME", help="compute one seed of an experiment again")
     arguments = parser.parse_args()
+    if unknown := [name for name in [*arguments.experiments, *(arguments.verify or [])[:1]] if name not in known]:
+        parser.error(f"there is no experiment '{unknown[0]}'; there are {', '.join(known)}")
+    if arguments.verify:
+        sys.exit(_verify(known, *arguments.verify))
     until = time.monotonic() + 60 * arguments.minutes
     RESULTS.mkdir(exist_ok=True)
     recording.provenance(RESULTS)  # before anything is edited
-    for name in arguments.experiments or known:
-        if arguments.anew:
-            (RESULTS / f"{name}.jsonl").unlink(missing_ok=True)
+    names = arguments.experiments or list(known)
+    for name in names if arguments.anew else ():
+        (RESULTS / f"{name}.jsonl").unlink(missing_ok=True)
+    print("\n".join(planning.plan({name: (missing(name, known[name]), _done(name)) for name in names})), flush=True)
+    for name in names:
         run(name, known[name], until, stale=arguments.stale)
+
+
+def _verify(known: dict, name: str, *wanted: str) -> int:
+    """Whether a result of an experiment, computed again, lies outside what is recorded."""
+    try:
+        verdicts = verifying.verify(name, known[name], dict(part.partition("=")[::2] for part in wanted))
+    except InputError as error:
+        print(error)
+        return 2
+    print("\n".join(verdict.sentence() for verdict in verdicts))
+    return int(not all(verdict.holds for verdict in verdicts))
 
 
 if __name__ == "__main__":
