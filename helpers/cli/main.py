@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 
 from helpers import __version__
-from helpers.cli import check, evaluate, predict, train, tune
+from helpers.cli import check, evaluate, predict, results, train, tune
 from helpers.errors import AssetError, InputError, TrainingError
 
 SERVE = "fastapi uvicorn"  # the optional extra `serve` of pyproject.toml
 EXAMPLES = """\
 examples:
   helpers fetch
+  helpers assets
+  helpers corpora mail
   helpers check mail.csv --task classification --text body --label folder
   helpers train --task classification --data mail.csv --text body --label folder --output model/
   helpers train --task tagging --data names.conll --output model/
@@ -25,6 +27,7 @@ examples:
   helpers train --task extraction --data questions.jsonl --answer answers --output finder/
   helpers card model/
   helpers serve model/ --port 8000
+  helpers results show reviews-curve
 
 exit codes: 0 done, 1 failed (network, disk, a diverged or interrupted run), 2 something to change in data or arguments,
 3 'predict' is done, and some rows have an error in place of an answer
@@ -71,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     _verb(verbs, "assets", _assets, "list the models and texts with their licences")
     corpora = _verb(verbs, "corpora", _corpora, "list the corpora, or show the data card of one")
     corpora.add_argument("name", nargs="?", help="a corpus, for its data card")
+    results.add(_verb(verbs, "results", results.run, "print what the experiments of the book recorded"))
     check.add(_verb(verbs, "check", check.run, "say what is in a file of rows, and whether it can be trained on"))
     train.add(_verb(verbs, "train", train.run, "fine-tune a model on labelled rows"))
     about = "search the learning rate and the number of epochs on validation rows"
