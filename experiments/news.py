@@ -1,103 +1,208 @@
-"""News: accuracy over few labels, from the cheapest system to full fine-tuning, and the same models on newsgroups."""
+"""News: accuracy over few labels, from systems that cost nothing to those that train, and the same on newsgroups.
 
-from collections.abc import Iterator
+What costs nothing is drawn twenty times, what trains five or ten times; a draw gives all systems the same articles.
+What trains has the learning rate and the length that a search on validation rows chose, at 16 labels, for all sizes:
+the steps are the same for all, so that few labels are not few steps.
+"""
+
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
 import numpy as np
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 from transformers import AutoModel
 
 from experiments import recording
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
+from helpers.book import ledger
+from helpers.book.contrastive import ROWS, contrast
 from helpers.corpora import news
 from helpers.models.embedding import embed
 from helpers.tasks.classification import baselines, long_texts
+from helpers.workflow.tune import search
 
-CORPUS, MODEL = "news", "encoder"
-TOKENS = 64  # of each article
-CHOOSE_ON = 128  # validation rows that choose what the cheap systems leave to choose
-EPOCHS = {4: 40, 8: 40, 16: 20, 64: 10, 256: 4}  # few rows need more passes; all rows get two
-MOVED = 256  # training rows of the models that are tried on newsgroups as well
-WHOLE = "tf-idf, whole"  # what counts words can read all of them; the encoder reads the first TOKENS
-CHEAP = (WHOLE, "tf-idf", "centroid", "head only")
-
-
-def news_curve() -> Iterator[tuple[dict, callable]]:
-    """Accuracy over the number of labelled articles, three draws of each but the largest."""
-    every = len(pieces()["train"])
-    for rows in (4, 8, 16, 32, 64, 128, 256, every):
-        for seed in range(3) if rows < every else range(1):
-            for system in CHEAP:
-                yield from _splits(system, rows, seed)
-    for rows in (4, 8, 16, 64, 256, every):
-        for seed in range(3) if rows < every else range(1):
-            yield from _splits("fine-tuned", rows, seed)
+NAME, CORPUS, MODEL = "news-few", "news", "encoder"
+SHORT, LONG, WHOLE = 64, 256, "all"  # tokens of each article that a system reads
+CHOOSE_ON = 128  # validation rows that choose what a system leaves to choose
+SIZES = (4, 8, 16, 32, 64, 128, 256)
+FREE = (("centroid", SHORT), ("head only", SHORT), ("tf-idf", WHOLE), ("tf-idf", SHORT))  # the cheapest first
+TRAINED = ("fine-tuned", "head first", "contrastive")
+FREE_DRAWS, TRAINED_DRAWS, LARGE_DRAWS = 20, 10, 5  # the last for what trains on 64 labels and more
+BALANCED = 40  # labels of the run that the chapter repeats, as many of each section
+SEARCHED = 16  # labels of the search
+MOVED = 256  # labels of the systems that are tried on newsgroups as well
+POSTS = (50, 200)  # labelled posts that are added to them
+STEPS = {"fine-tuned": (150, 300), "head first": (150, 300), "contrastive": (40, 80)}  # lengths of the search
+RATES = (5e-5, 1e-4, 2e-4)
+BATCH = {"fine-tuned": 8, "head first": 8, "contrastive": ROWS, "live": 8}
+LIVE = {"learning_rate": 1e-4, "epochs": 30}  # 150 steps on 40 articles
+HEAD = {"learning_rate": 1e-2, "trainable": "head"}  # of the first stage of `head first`, as many steps as the second
 
 
-EXPERIMENTS = {"news-curve": news_curve}
+def news_few() -> Iterator[tuple[dict, Callable]]:
+    """Accuracy by system, labels and draw: first what is free, then the live run, then what trains."""
+    for system, tokens in FREE:
+        yield from _draws(system, BALANCED, tokens, 5, drawn="balanced")
+    for system in ("centroid", "head only"):
+        for rows in SIZES:
+            yield from _draws(system, rows, SHORT, FREE_DRAWS)
+    yield from _draws("live", BALANCED, SHORT, 5, drawn="balanced")
+    for rows in (16, 64, 256, 8, 32, 128, 4):
+        yield from _draws("tf-idf", rows, WHOLE, TRAINED_DRAWS)
+    for rows in (16, 64, 256):
+        yield from _draws("tf-idf", rows, SHORT, TRAINED_DRAWS)
+    for system in TRAINED:
+        about = {"system": "search", "of": system, "train_rows": SEARCHED, "seed": 0}
+        yield about, lambda system=system: _search(system)
+    for rows in (16, 64, 256, 8):
+        for system in TRAINED:
+            yield from _draws(system, rows, SHORT, LARGE_DRAWS if rows >= 64 else TRAINED_DRAWS)
+    for posts in POSTS:
+        for system, tokens in (*FREE[:3], ("fine-tuned", SHORT)):
+            yield from _draws(system, MOVED, tokens, LARGE_DRAWS, posts=posts)
+    every = len(corpora.load(CORPUS).data["train"])
+    for rows in (MOVED, every):
+        for system, tokens in (("fine-tuned", LONG), ("head only", LONG), ("tf-idf", LONG)):
+            yield from _draws(system, rows, tokens, LARGE_DRAWS if rows == MOVED else 3)
+
+
+EXPERIMENTS = {NAME: news_few}
 
 
 def recipe(about: dict) -> dict:
-    """The settings of a fine-tuned model."""
-    epochs = EPOCHS.get(about["train_rows"], 2)
-    settings = {"learning_rate": 1e-4, "epochs": epochs, "batch_rows": 16, "attention_dropout": 0.0}
-    return settings | {"seed": about["seed"]}
+    """The settings of a trained system that no search chooses."""
+    settings = {"attention_dropout": 0.0, "seed": about["seed"]}
+    system = about.get("of", about["system"])
+    return settings | {"batch_rows": BATCH[system]} | (LIVE if system == "live" else {}) if system in BATCH else {}
 
 
-@cache
-def whole() -> dict[str, Dataset]:
-    """All of each article; `choosing`, a part of validation; and the posts `elsewhere`."""
-    corpus = corpora.load("news")
-    parts = dict(corpus.data) | {"elsewhere": news.elsewhere(corpus.labels)}
-    return parts | {"choosing": sample(parts["validation"], CHOOSE_ON, 0)}
+def _draws(
+    system: str, rows: int, tokens: int | str, draws: int, *, drawn: str = "random", posts: int = 0
+) -> Iterator[tuple[dict, Callable]]:
+    """Each draw of one kind, on the test articles and, where the models are moved, on posts to newsgroups."""
+    about = {"system": system, "train_rows": rows, "tokens": tokens, "drawn": drawn, "posts": posts}
+    splits = ("elsewhere",) if posts else ("test", "elsewhere") if rows == MOVED and tokens != LONG else ("test",)
+    for seed in range(draws):
+        for split in splits:
+            one = about | {"seed": seed, "split": split}
+            yield one, lambda one=one: _result(one)
 
 
-@cache
-def pieces() -> dict[str, Dataset]:
-    """The first tokens of each article, in the same order; `place` numbers those of training."""
-    tokenizer = models.tokenizer()
-    parts = {name: long_texts.shortened(part, tokenizer, TOKENS) for name, part in whole().items()}
-    parts["train"] = parts["train"].add_column("place", list(range(len(parts["train"]))))
-    return parts
-
-
-def _splits(system: str, rows: int, seed: int) -> Iterator[tuple[dict, callable]]:
-    about = {"system": system, "train_rows": rows, "seed": seed}
-    for split in ("test", "elsewhere") if rows == MOVED else ("test",):
-        yield about | {"split": split}, lambda split=split: _result(split=split, **about)
-
-
-def _result(system: str, train_rows: int, seed: int, split: str) -> dict:
-    if system == "fine-tuned":
-        probabilities, cost = _tuned(train_rows, seed, split)
+def _result(about: dict) -> dict:
+    made = {}
+    if about["system"] in BATCH:
+        key = {name: value for name, value in about.items() if name != "split"}
+        predict, made = _trained(tuple(key.items()))
+        probabilities = predict(about["split"])
     else:
-        probabilities, cost = _cheap(system, train_rows, seed, split), {}
-    right = probabilities.argmax(-1) == np.array(pieces()[split]["label"])
-    return {"accuracy": float(right.mean()), "n": len(right), "correct": right} | cost
-
-
-def _cheap(system: str, rows: int, seed: int, split: str) -> np.ndarray:
-    if system in ("tf-idf", WHOLE):
-        parts = whole() if system == WHOLE else pieces()
-        return baselines.tfidf(sample(parts["train"], rows, seed), parts["choosing"], parts[split])
-    train, choosing = sample(pieces()["train"], rows, seed), pieces()["choosing"]
-    features = [_features("train")[train["place"]], _features("choosing"), _features(split)]
-    return {"centroid": baselines.centroid, "head only": baselines.regression}[system](features, train, choosing)
+        probabilities = _free(about)
+    right = probabilities.argmax(-1) == np.array(part(about["split"], SHORT)["label"])
+    scores = {"accuracy": float(right.mean()), "n": len(right), "correct": right}
+    return scores | made | ({"counts": recording.probability_counts(probabilities)} if made else {})
 
 
 @cache
-def _features(part: str) -> np.ndarray:
-    return embed(models.load(AutoModel), models.tokenizer(), pieces()[part]["text"])
+def part(name: str, tokens: int | str) -> Dataset:
+    """A part of the corpus, as far as a system reads its texts; `place` is a row's number, for its features."""
+    data = corpora.load(CORPUS)
+    if name == "choosing":
+        return sample(part("validation", tokens), CHOOSE_ON, 0)
+    others = {"elsewhere": "test", "posts": "train"}
+    rows = news.elsewhere(data.labels, part=others[name]) if name in others else data.data[name]
+    rows = rows if tokens == WHOLE else long_texts.shortened(rows, models.tokenizer(), tokens)
+    return rows.add_column("place", list(range(len(rows))))
 
 
-def _tuned(rows: int, seed: int, split: str) -> tuple[np.ndarray, dict]:
-    run = _trained(rows, seed)
-    return run.predict(pieces()[split]), recording.cost(run)
+def labelled(about: dict) -> Dataset:
+    """The rows that a draw has labelled."""
+    rows, tokens, seed = about["train_rows"], about["tokens"], about["seed"]
+    train = part("train", tokens)
+    chosen = sample(train, len(train) if about["drawn"] == "balanced" else rows, seed)
+    if about["drawn"] == "balanced":
+        labels = np.array(chosen["label"])
+        first = [np.flatnonzero(labels == c)[: rows // len(set(labels))] for c in sorted(set(labels))]
+        chosen = chosen.select(np.sort(np.concatenate(first)))
+    if about["posts"]:
+        posts = part("posts", tokens)
+        posts = posts.remove_columns("place").add_column("place", [len(train) + i for i in posts["place"]])
+        chosen = concatenate_datasets([chosen, sample(posts, about["posts"], seed)])
+    return chosen
+
+
+def _free(about: dict) -> np.ndarray:
+    """Probabilities of a system whose encoder does not move, (N, C)."""
+    train, tokens = labelled(about), about["tokens"]
+    others = [part(name, tokens) for name in ("choosing", about["split"])]
+    if about["system"] == "tf-idf":
+        return baselines.tfidf(train, *others)
+    pool = [_features(name, tokens) for name in ("train", *(["posts"] if about["posts"] else []))]
+    features = [np.concatenate(pool)[train["place"]]]
+    features += [_features(name, tokens) for name in ("choosing", about["split"])]
+    rung = {"centroid": baselines.centroid, "head only": baselines.regression}[about["system"]]
+    return rung(features, train, others[0])
+
+
+@cache
+def _features(name: str, tokens: int) -> np.ndarray:
+    return embed(models.load(AutoModel), models.tokenizer(), part(name, tokens)["text"])
+
+
+def _search(system: str) -> dict:
+    """The rate and the passes that suit validation rows, for the first draw of some articles."""
+    about = {"system": system, "train_rows": SEARCHED, "tokens": SHORT, "drawn": "random", "posts": 0, "seed": 0}
+    steps = -(-SEARCHED // BATCH[system])
+    choosing = part("choosing", SHORT)
+
+    def compute(tried: Recipe) -> tuple[float, int]:
+        predict, _ = _taught(about, tried)
+        return float((predict("choosing").argmax(-1) == np.array(choosing["label"])).mean()), tried.epochs * steps
+
+    lengths = [-(-length // steps) for length in STEPS[system]]
+    found = search(compute, Recipe(**recipe(about)), RATES, lengths, metric="accuracy", note=print)
+    return {"n": len(choosing), "trials": found.rows(), "recipe": found.recipe.to_dict()}
+
+
+def _chosen(about: dict) -> Recipe:
+    """What the search chose, with as many steps whatever the number of labels."""
+    if about["system"] == "live":
+        return Recipe(**recipe(about))
+    found = ledger.read(NAME).where(system="search", of=about["system"]).recipe()
+    rows = about["train_rows"] + about["posts"]
+    steps = found.epochs * -(-SEARCHED // found.batch_rows)
+    return Recipe(**found.to_dict() | {"epochs": -(-steps // -(-rows // found.batch_rows))} | recipe(about))
 
 
 @lru_cache(maxsize=1)
-def _trained(rows: int, seed: int) -> Run:
-    train = sample(pieces()["train"], rows, seed)
-    task = Classification(tuple(train.features["label"].names), TOKENS)
-    settings = Recipe(**recipe({"train_rows": rows, "seed": seed}))
-    return fit(task, task.build(seed=seed), models.tokenizer(), train, recipe=settings)
+def _trained(about: tuple) -> tuple[Callable[[str], np.ndarray], dict]:
+    return _taught(dict(about), _chosen(dict(about)))
+
+
+def _taught(about: dict, settings: Recipe) -> tuple[Callable[[str], np.ndarray], dict]:
+    """Probabilities by part of a trained system, and how it was trained."""
+    train, tokens = labelled(about), about["tokens"]
+    with recording.Watch() as watch:
+        if about["system"] == "contrastive":
+            body = _pulled(train, settings, tokens)
+            return lambda name: _regression(body, train, name, tokens), {"recipe": settings.to_dict()}
+        run = _fitted(train, settings, tokens, head_first=about["system"] == "head first")
+    return lambda name: run.predict(part(name, tokens)), recording.cost(run, watch)
+
+
+def _fitted(train: Dataset, settings: Recipe, tokens: int, *, head_first: bool) -> Run:
+    task, tokenizer = Classification(tuple(train.features["label"].names), tokens), models.tokenizer()
+    model = task.build(seed=settings.seed)
+    if head_first:
+        model = fit(task, model, tokenizer, train, recipe=Recipe(**settings.to_dict() | HEAD)).model
+    return fit(task, model, tokenizer, train, recipe=settings)
+
+
+def _pulled(train: Dataset, settings: Recipe, tokens: int):
+    steps = settings.epochs * -(-len(train) // ROWS)
+    body = models.load(AutoModel)
+    return contrast(body, models.tokenizer(), train, settings, steps=steps, max_length=tokens)
+
+
+def _regression(body, train: Dataset, name: str, tokens: int) -> np.ndarray:
+    choosing = part("choosing", tokens)
+    features = [embed(body, models.tokenizer(), rows["text"]) for rows in (train, choosing, part(name, tokens))]
+    return baselines.regression(features, train, choosing)

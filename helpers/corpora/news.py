@@ -54,21 +54,33 @@ def articles(folder: Path) -> pd.DataFrame:
     return pd.DataFrame({"text": texts, "label": [file.parent.name for file in files]})
 
 
-def elsewhere(labels: tuple[str, ...], *, rows: int = 200) -> Dataset:
+def elsewhere(labels: tuple[str, ...], *, rows: int = 200, part: str = "test") -> Dataset:
     """Posts of 1993 to newsgroups on the subjects of the sections: other writers, another time, other words.
 
     Args:
         labels: the sections that a model knows; those without a newsgroup have no rows.
         rows: of each section.
+        part: `test`, or `train` for posts written before those, none of which nearly repeats one of them.
     """
-    posts = posts_of("test")
+    posts = _on_sections(part, labels)
+    if part == "train":
+        both = pd.concat([_on_sections("test", labels).assign(own=False), posts.assign(own=True)], ignore_index=True)
+        unique, _ = without_near_duplicates(deduplicated(both)[0])
+        unique = unique[unique["own"]].drop(columns="own")
+    else:
+        unique, _ = without_near_duplicates(deduplicated(posts)[0])
+    return text_rows(unique.groupby("label").sample(rows, random_state=0), list(labels))
+
+
+def _on_sections(part: str, labels: tuple[str, ...]) -> pd.DataFrame:
+    """The posts on subjects of the sections, with the section as label."""
+    posts = posts_of(part)
     parts = [
         posts[posts["label"].str.startswith(SAME_MATTER[label])].assign(label=label)
         for label in labels
         if label in SAME_MATTER
     ]
-    unique, _ = without_near_duplicates(deduplicated(pd.concat(parts, ignore_index=True))[0])
-    return text_rows(unique.groupby("label").sample(rows, random_state=0), list(labels))
+    return pd.concat(parts, ignore_index=True)
 
 
 def posts_of(part: str) -> pd.DataFrame:
