@@ -71,10 +71,10 @@ data_loader = DataLoader(
     shuffle=True,
 )""",
         (4,): """\
+pad = DataCollatorWithPadding(tokenizer)
 data_loader = DataLoader(
-    dataset, batch_size=32,
+    dataset, batch_size=32, collate_fn=pad,
     sampler=LengthGroupedSampler(32, dataset),  # bug 4
-    collate_fn=DataCollatorWithPadding(tokenizer),
 )""",
     },
     {
@@ -94,10 +94,9 @@ optimizer = Adam(  # bug 7
 )""",
         (7,): """\
 matrices, others = [], []
-for weight in model.parameters():
-    (others if weight.ndim < 2 else matrices).append(
-        weight
-    )
+for p in model.parameters():
+    group = matrices if p.ndim > 1 else others
+    group.append(p)
 optimizer = AdamW([  # bug 7
     {"params": matrices, "weight_decay": 0.01},
     {"params": others, "weight_decay": 0.0},

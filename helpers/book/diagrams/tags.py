@@ -9,8 +9,8 @@ from helpers.errors import InputError
 
 CHAINS = {
     "alone": ("each tag alone", "nothing joins the tags"),
-    "memm": ("MEMM", "arrows: each step is a softmax of its own"),
-    "crf": ("CRF", "lines without direction: one softmax over whole sequences"),
+    "memm": ("MEMM", "arrows: a softmax at each step"),
+    "crf": ("CRF", "no direction: one softmax over all sequences"),
 }
 
 
@@ -34,7 +34,7 @@ def _chain(canvas: Canvas, x: float, y: float, kind: str) -> None:
     if canvas.upright:
         canvas.paragraph(x, y + 18, note, canvas.width - 2 * x)
     else:
-        canvas.text(x + span(name) + 16, y, note, "soft")
+        canvas.text(x + 1.15 * span(name) + 20, y, note, "soft")
     step = (min(canvas.width, 560) - 2 * x) / 4
     top, bottom = y + 34, y + 100
     for t in range(4):
@@ -61,7 +61,7 @@ def tagged(words: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Drawing:
         if len(tags) != len(words):
             raise InputError(f"'{title}' has {len(tags)} tags for {len(words)} words; give one tag a word")
     right = next(iter(rows.values()))
-    room = [max(span(word), *(span(tags[t], SMALL, mono=True) + 12 for tags in rows.values())) + 8
+    room = [max(1.1 * span(word), *(span(tags[t], SMALL, mono=True) + 12 for tags in rows.values())) + 8
             for t, word in enumerate(words)]  # fmt: skip
 
     def layout(canvas: Canvas) -> None:

@@ -26,7 +26,7 @@ border-radius:8px;overflow-x:auto}
 .code-pair .line.marked{background:var(--badfill)}.code-pair .right .line.marked{background:var(--goodfill)}
 .code-pair .mark{color:var(--bad);font-weight:700;text-align:right;padding-right:.7em;user-select:none}
 .code-pair .right .mark{color:var(--good)}
-@container code (max-width:600px){.code-pair .sides{grid-template-columns:minmax(0,1fr)}
+@container code (max-width:600px){.code-pair .sides{grid-template-columns:minmax(100%,max-content)}
 .code-pair .part{order:1}.code-pair .part.right{order:2;border-left:0}.code-pair .part.empty{display:none}}
 .code-quiz{border:1px solid var(--edge);border-radius:8px;padding:.3em .6em}
 .code-quiz summary{cursor:pointer;white-space:pre;overflow-x:auto;padding:.1em 0}
