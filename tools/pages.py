@@ -8,7 +8,7 @@ from html import escape, unescape
 from os.path import relpath
 from pathlib import Path
 
-from tools import address
+from tools import address, tabs
 
 # Where pages that were renamed or cut in parts stand today, below book/: links from elsewhere still arrive.
 REDIRECTS: dict[str, str] = {
@@ -51,9 +51,10 @@ def finish(pages: Path) -> None:
     for page in pages.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         try:
-            finished = marked(numbered(ICON_SCRIPT.sub("", text)))  # the fonts draw the icons as well, without 540 kB
+            finished = tabs.tabbed(ICON_SCRIPT.sub("", text))  # the fonts draw the icons as well, without 540 kB
+            finished = marked(numbered(finished))
             finished = described(COLAB.sub(rf"\g<1>{address.BRANCH}/", finished))
-        except PageError as error:
+        except (PageError, tabs.TabError) as error:
             raise PageError(f"{page.relative_to(pages)}: {error}") from None
         page.write_text(finished, encoding="utf-8")
 

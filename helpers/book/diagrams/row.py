@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from helpers.book.diagrams.canvas import SMALL, TOKEN, Canvas, Drawing, drawing, span
 from helpers.errors import InputError
 
-STEPS = ("text", "tokens", "vectors", "layers", "head", "softmax", "loss")
+STEPS = ("text", "tokens", "vectors", "layers", "head", "softmax", "loss", "gradient")
 
 
 def way_of_a_row(
@@ -18,9 +18,9 @@ def way_of_a_row(
     layers: int,
     width: int,
     weights: float,
-    lit: str | None = None,
+    lit: str | Sequence[str] = (),
 ) -> Drawing:
-    """How a classifier reads one text, whole or with one of `STEPS` lit.
+    """How a classifier reads one text, whole or with some of `STEPS` lit.
 
     Args:
         probabilities: of each class, by name.
@@ -28,11 +28,13 @@ def way_of_a_row(
         layers, width: of the pretrained body.
         weights: of the body, in millions.
     """
-    if lit is not None and lit not in STEPS:
-        raise InputError(f"lit is '{lit}'; take one of {', '.join(STEPS)}, or None")
+    lit = [lit] if isinstance(lit, str) else list(lit)
+    for step in lit:
+        if step not in STEPS:
+            raise InputError(f"lit is '{step}'; take some of {', '.join(STEPS)}")
 
     def layout(canvas: Canvas) -> None:
-        mark = {step: "lit" if step == lit else "" for step in STEPS}
+        mark = {step: "lit" if step in lit else "" for step in STEPS}
         margin = 8
         _caption(canvas, margin, 20, "a text", mark["text"])
         canvas.paragraph(margin, 42, text, canvas.width - 2 * margin, f"strong {mark['text']}")
@@ -45,7 +47,7 @@ def way_of_a_row(
     return drawing(
         f"The text “{text}” becomes {len(tokens)} tokens, a vector each, passes {layers} pretrained layers; the vector "
         f"of [CLS] goes through a new layer to the probabilities {described}, and the loss is minus the logarithm of "
-        f"that of {right}." + (f" Lit: {lit}." if lit else ""),
+        f"that of {right}." + (f" Lit: {', '.join(lit)}." if lit else ""),
         layout,
     )
 
@@ -103,8 +105,10 @@ def _end(canvas, x, y, first, probabilities, right, width, mark) -> None:
     for number, (name, share) in enumerate(probabilities.items()):
         canvas.probability(bars[0], bars[1] + 32 * number, canvas.width - bars[0] - 8, name, share, right=name == right)
     loss, below = -math.log(probabilities[right]), bars[1] + deep + 6
-    target = (x + 85, y + 72) if canvas.upright else (272, y + 60)
     canvas.text(bars[0] + 4, below + 16, f"loss -log {probabilities[right]:.2f} = {loss:.2f}", f"soft {mark['loss']}")
-    if not canvas.upright:
-        canvas.wire([(bars[0] - 2, below + 12), (target[0], below + 12), target], f"back {mark['loss']}")
-        canvas.text(target[0] + 8, below + 28, "the gradient goes back", f"soft {mark['loss']}")
+    target = (272, y + 60)  # the new layer's lower edge
+    if canvas.upright:
+        canvas.text(bars[0] + 4, below + 38, "↑ and the gradient goes back", f"soft {mark['gradient']}")
+    else:
+        canvas.wire([(bars[0] - 2, below + 12), (target[0], below + 12), target], f"back {mark['gradient']}")
+        canvas.text(target[0] + 8, below + 28, "the gradient goes back", f"soft {mark['gradient']}")

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.book.figures.style import BLUE, COLOURS, GREEN, GREY, RED
+from helpers.book.figures.style import BLUE, COLOURS, GREEN, GREY, ORANGE, RED
 from helpers.evaluation import pictures
 
 
@@ -66,6 +66,42 @@ def scores(table: pd.DataFrame, score: str) -> Figure:
     figure, axes = plt.subplots(figsize=(7, 1.2 + 0.4 * len(table)))
     _dots(axes, table, capsize=3)
     axes.set(xlabel=f"{score}, with 95 % interval", title=f"Which system has the best {score}?")
+    return figure
+
+
+def bars(table: pd.DataFrame, score: str) -> Figure:
+    """One score after each of several steps, a bar with its 95 % interval and its value, the first on top.
+
+    Args:
+        table: one row per step, with the columns value, low and high.
+    """
+    figure, axes = plt.subplots(figsize=(7, 0.9 + 0.42 * len(table)))
+    heights = np.arange(len(table))[::-1]
+    errors = np.abs([table["value"] - table["low"], table["high"] - table["value"]])
+    axes.barh(heights, table["value"], xerr=errors, height=0.62, color=BLUE, alpha=0.75, ecolor=GREY, capsize=3)
+    for height, value in zip(heights, table["value"], strict=True):
+        axes.text(0.02, height, f"{value:.3f}", va="center", color="white", weight="bold")
+    axes.set_yticks(heights, table.index)
+    axes.grid(axis="y", visible=False)
+    axes.set(xlim=(0, 1), xlabel=f"{score}, with 95 % interval", title=f"What does each step add in {score}?")
+    return figure
+
+
+def epoch_losses(paths: Mapping[str, np.ndarray]) -> Figure:
+    """Validation loss after each epoch for several learning rates, (S, epochs) each, and the loss of a coin.
+
+    Lines are means over the seeds, bands reach from the worst to the best of them; the rate stands at its line.
+    """
+    figure, axes = plt.subplots(figsize=(7, 3.6))
+    for (name, values), colour in zip(paths.items(), (ORANGE, BLUE), strict=True):
+        epochs = np.arange(1, values.shape[1] + 1)
+        axes.plot(epochs, values.mean(0), marker="o", color=colour)
+        axes.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
+        axes.text(epochs[-1] + 0.2, values.mean(0)[-1], name, color=colour, va="center")
+    axes.axhline(np.log(2), color=GREY, linestyle="--", linewidth=1)
+    axes.text(1, np.log(2), "log 2", color=GREY, va="bottom")
+    axes.set(xlabel="epoch", ylabel="validation loss (nats)", title="What does one see who looks?")
+    axes.set_xlim(right=epochs[-1] + 1.2)
     return figure
 
 

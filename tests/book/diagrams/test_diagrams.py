@@ -20,6 +20,7 @@ EMISSIONS, TRANSITIONS, PATH = RANDOM.normal(size=(4, 3)), RANDOM.normal(size=(3
 GALLERY = {
     "row": diagrams.way_of_a_row(*ROW, **BODY),
     **{f"row {step}": diagrams.way_of_a_row(*ROW, **BODY, lit=step) for step in diagrams.STEPS},
+    "row in part": diagrams.way_of_a_row(*ROW, **BODY, lit=("softmax", "loss")),
     "layers": diagrams.two_layers(),
     "attention": diagrams.query_key_value(["the", "river", "bank"], -np.eye(3)[:, :2], [np.eye(2)] * 3, 2),
     "heads": diagrams.heads(3),
@@ -102,6 +103,15 @@ def test_text_has_contrast_on_every_ground_in_light_and_dark(scheme):
         assert contrast(colours["ink"], colours[ground]) >= 4.5
         assert contrast(colours["soft"], colours[ground]) >= 4.5, ground
     assert contrast(colours["newline"], colours["paper"]) >= 4.5
+
+
+def test_each_step_of_a_row_lights_something_on_a_page_and_on_a_phone():
+    for step in diagrams.STEPS:
+        for form in ("wide", "narrow"):
+            lit = [
+                len(re.findall(r'class="[^"]*\blit\b', getattr(GALLERY[name], form))) for name in ("row", f"row {step}")
+            ]
+            assert lit[0] == 0 < lit[1], (step, form)
 
 
 def test_a_trellis_lights_the_edges_of_its_path_alone():

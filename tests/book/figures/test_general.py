@@ -79,3 +79,21 @@ def test_lengths_and_differences_have_named_axes():
     axes = figures.differences(table, "the recipe").axes[0]
     assert "the recipe" in axes.get_xlabel()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["more"]
+
+
+def test_bars_are_as_long_as_their_scores_and_say_them():
+    table = pd.DataFrame({"value": [0.5, 0.8], "low": [0.4, 0.7], "high": [0.7, 0.9]}, index=["one", "two"])
+    axes = figures.bars(table, "accuracy").axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.5, 0.8]
+    assert [bar.get_y() + bar.get_height() / 2 for bar in axes.patches] == pytest.approx([1, 0])
+    assert [text.get_text() for text in axes.texts] == ["0.500", "0.800"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]
+
+
+def test_losses_of_epochs_are_means_over_seeds_beside_the_loss_of_a_coin():
+    paths = {"2e-5": np.array([[0.7, 0.6], [0.6, 0.5]]), "1e-4": np.array([[0.5, 0.4], [0.5, 0.6]])}
+    axes = figures.epoch_losses(paths).axes[0]
+    slow, fast, coin = axes.lines
+    assert slow.get_ydata() == pytest.approx([0.65, 0.55]) and fast.get_ydata() == pytest.approx([0.5, 0.5])
+    assert set(coin.get_ydata()) == {np.log(2)}
+    assert {"2e-5", "1e-4", "log 2"} == {text.get_text() for text in axes.texts} and labelled(axes)
