@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 from datasets import Dataset, DatasetDict, concatenate_datasets
+from scipy.special import expit, logit
 from transformers import AutoModel
 
 from experiments.recording import cost, probability_counts
@@ -34,7 +35,7 @@ SAMPLE = 400  # mails of the test that the live run is judged on
 
 
 def mail_scores() -> Iterator[tuple[dict, Callable]]:
-    """The probability of spam for each mail of `judged`, by each filter; the cheapest come first."""
+    """The probability of spam for each mail of `judged` and its rank, by each filter; the cheapest come first."""
     for tokens in (WHOLE, LONG, SHORT):
         for system in CLASSICAL:
             yield _one(system, ALL, tokens, 0)
@@ -73,14 +74,17 @@ def _scores(about: dict) -> dict:
     live = about["system"] == "live"
     rows, made = judged(about["tokens"], live), {}
     if about["system"] in CLASSICAL:
-        spam = CLASSICAL[about["system"]](_taught(about), pieces("validation", about["tokens"]), rows)[:, 1]
+        odds = CLASSICAL[about["system"]](_taught(about), pieces("validation", about["tokens"]), rows)
     elif about["system"] == "frozen":
-        spam = _frozen(about)
+        odds = logit(_frozen(about))
     else:
         run = _trained(about)
-        spam, made = run.predict(rows)[:, 1], cost(run) | ({} if live else {"epoch": run.best["epoch"]})
+        odds, made = logit(run.predict(rows)[:, 1]), cost(run) | ({} if live else {"epoch": run.best["epoch"]})
+    spam = expit(odds)
     right = (spam >= 0.5) == np.array(rows["label"])
-    scores = {"n": len(spam), "counts": probability_counts(spam), "correct": right, "accuracy": float(right.mean())}
+    # Probabilities round to 16 bits, and many to 1: what ranks above what stands beside them.
+    counts = np.column_stack([probability_counts(spam), np.unique(odds, return_inverse=True)[1]])
+    scores = {"n": len(spam), "counts": counts, "correct": right, "accuracy": float(right.mean())}
     return scores | {"parts": {name: len(part) for name, part in parts(live).items()}} | made
 
 
@@ -122,10 +126,11 @@ def _taught(about: dict) -> Dataset:
     return sample(pieces("train", about["tokens"]), about["train_rows"], about["seed"])
 
 
+# From mails for training, validation and test to the log-odds of spam of the last.
 CLASSICAL = {
-    "naive bayes": baselines.naive_bayes,
-    "tf-idf": baselines.tfidf,
-    "spambayes": lambda train, _, test: baselines.spambayes(train, test),
+    "naive bayes": baselines.naive_bayes_log_odds,
+    "tf-idf": lambda *parts: logit(baselines.tfidf(*parts)[:, 1]),
+    "spambayes": lambda train, _, test: logit(baselines.spambayes(train, test)[:, 1]),
 }
 
 

@@ -41,6 +41,9 @@ def test_a_result_holds_the_score_of_each_mail_in_the_order_of_its_parts(small, 
     labels = np.array(mail.judged(32, False)["label"])
     flagged = result["counts"][:, 0] / HIGHEST >= 0.5
     assert (result["correct"] == (flagged == labels)).mean() > 0.98, "but for what is rounded"
+    shares, ranks = result["counts"].T
+    order = np.argsort(ranks)
+    assert (np.diff(shares[order]) >= 0).all() and ranks.max() < 60, "what is likelier ranks higher"
     assert result["accuracy"] == result["correct"].mean()
     assert not any(small.rglob("*.training"))
 

@@ -5,6 +5,7 @@ are chosen on validation.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from datasets import Dataset, DatasetDict
@@ -56,16 +57,32 @@ def tfidf(train: Dataset, validation: Dataset, test: Dataset, rest: Dataset | No
 
 def naive_bayes(train: Dataset, validation: Dataset, test: Dataset) -> np.ndarray:
     """Multinomial naive Bayes on the counts of words, with the smoothing that is most accurate on validation."""
+    model, counts = _naive_bayes(train, validation, test)
+    return _of_all_classes(model, counts, train)
+
+
+def naive_bayes_log_odds(train: Dataset, validation: Dataset, test: Dataset) -> np.ndarray:
+    """The log-odds of the second of two classes by `naive_bayes`, shape (N,).
+
+    Its probabilities are products over all words, so that many round to the same 0 or 1; their log-odds still differ.
+    """
+    model, counts = _naive_bayes(train, validation, test)
+    joint = model.predict_joint_log_proba(counts)  # (N, 2)
+    return joint[:, 1] - joint[:, 0]
+
+
+def _naive_bayes(train: Dataset, validation: Dataset, test: Dataset) -> tuple[MultinomialNB, Any]:
+    """The model, and the counts of words in the test rows."""
     vectorizer = CountVectorizer(token_pattern=r"(?u)\b\w+\b")
     counts = vectorizer.fit_transform(train["text"])
     candidates = [MultinomialNB(alpha=alpha).fit(counts, train["label"]) for alpha in SMOOTHING]
     chosen_on = vectorizer.transform(validation["text"])
     best = max(candidates, key=lambda model: model.score(chosen_on, validation["label"]))
-    return _of_all_classes(best, vectorizer.transform(test["text"]), train)
+    return best, vectorizer.transform(test["text"])
 
 
 def spambayes(train: Dataset, test: Dataset, *, positive: int = 1) -> np.ndarray:
-    """SpamBayes, the filter that many mail programs had: word odds after Graham, combined after Robinson and Fisher.
+    """SpamBayes, a filter for Outlook and POP3: word odds after Graham, combined after Robinson and Fisher.
 
     It knows two classes and chooses nothing; `positive` is the label id of the unwanted one.
     """

@@ -65,6 +65,17 @@ def test_naive_bayes_and_spambayes_learn_which_words_carry_the_label():
         assert accuracy(found, test) > 0.85
 
 
+def test_the_log_odds_of_naive_bayes_tell_mails_apart_whose_probabilities_round_to_the_same():
+    train = Dataset.from_dict({"text": ["aa bb", "cc dd"], "label": [0, 1]}).cast_column(
+        "label", ClassLabel(names=["h", "s"])
+    )
+    test = Dataset.from_dict({"text": ["cc", "aa cc dd", "cc " * 40, "dd " * 50]})
+    odds = baselines.naive_bayes_log_odds(train, train, test)
+    found = baselines.naive_bayes(train, train, test)[:, 1]
+    assert np.allclose(1 / (1 + np.exp(-odds)), found)
+    assert found[2] == found[3] == 1.0 and odds[3] > odds[2] > odds[0]
+
+
 def test_eq_naive_bayes_is_bayes_rule_over_counted_words():
     train = Dataset.from_dict({"text": ["aa bb", "aa aa", "bb"], "label": [0, 0, 1]}, features=tiny.rows(1).features)
     found = baselines.naive_bayes(train, train.select([0]), Dataset.from_dict({"text": ["bb cc"]}))
