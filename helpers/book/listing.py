@@ -26,6 +26,7 @@ BUGS = {
     7: "no decay, no schedule",
     8: "nobody looks",
 }
+CHOICE = "model.load_state_dict(kept)"  # what the repaired script ends with: the weights of the best epoch
 IMPORTS = {
     value.__name__: value
     for value in (

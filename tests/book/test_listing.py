@@ -69,6 +69,14 @@ def test_the_repaired_script_keeps_the_epoch_that_is_best_on_unseen_rows():
     assert after["score"] > after["best"] + 1e-3, "with so high a rate the last epoch must not be the best"
 
 
+def test_looking_changes_nothing_but_which_weights_are_kept():
+    ends = []
+    for code in (listing.script(range(1, 8)), listing.script(listing.BUGS).replace(listing.CHOICE, "")):
+        torch.manual_seed(0)
+        ends.append(listing.run(code, **names())["model"].state_dict())
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
 def test_the_rate_rises_and_falls_to_zero():
     after = listing.run(listing.script(listing.BUGS), **names())
     assert after["schedule"].get_last_lr() == [0.0, 0.0]
