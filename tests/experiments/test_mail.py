@@ -20,21 +20,31 @@ def small(monkeypatch, tmp_path):
     scored = {"validation": tiny.rows(20, 1), "test": tiny.rows(30, 2), "misspelled 0.1": tiny.rows(10, 3)}
     splits = scored | {"train": tiny.rows(64)}
     monkeypatch.setattr(mail, "parts", lambda live: {"sample": scored["test"]} if live else scored)
-    monkeypatch.setattr(mail, "judged", lambda tokens, live: concatenate_datasets(list(mail.parts(live).values())))
+    monkeypatch.setattr(
+        mail, "judged", lambda tokens, live=False: concatenate_datasets(list(mail.parts(live).values()))
+    )
     monkeypatch.setattr(mail, "pieces", lambda split, tokens: splits[split])
     monkeypatch.setattr(mail, "_task", lambda tokens: tiny.TASK)
     monkeypatch.setattr(mail.misspelling, "misspelled", lambda texts, *_, **__: ["w1"] * len(texts))
     monkeypatch.setattr(Classification, "build", lambda self, seed: tiny.model(seed))
     monkeypatch.setattr(models, "tokenizer", tiny.tokenizer)
+    monkeypatch.setattr(mail, "embed", lambda body, tokenizer, texts, **_: np.stack([_words(text) for text in texts]))
+    monkeypatch.setattr(models, "load", lambda _: None)
+    mail._features.cache_clear()
     monkeypatch.setattr(assets, "cache_dir", lambda: tmp_path)
     monkeypatch.setattr(mail, "_chosen", lambda about: tiny.recipe(epochs=1, seed=about["seed"]))
     return tmp_path
 
 
+def _words(text: str) -> np.ndarray:
+    """How often each word of the tiny vocabulary stands in a text."""
+    return np.array([text.split().count(word) for word in tiny.WORDS], float)
+
+
 ABOUT = {"system": "fine-tuned", "train_rows": 64, "tokens": 32, "seed": 0}
 
 
-@pytest.mark.parametrize("system", ["naive bayes", "tf-idf", "spambayes", "fine-tuned", "hardened"])
+@pytest.mark.parametrize("system", ["naive bayes", "tf-idf", "spambayes", "frozen", "fine-tuned", "hardened"])
 def test_a_result_holds_the_score_of_each_mail_in_the_order_of_its_parts(small, system):
     result = mail._scores(ABOUT | {"system": system})
     assert result["parts"] == {"validation": 20, "test": 30, "misspelled 0.1": 10} and result["n"] == 60
@@ -46,6 +56,14 @@ def test_a_result_holds_the_score_of_each_mail_in_the_order_of_its_parts(small, 
     assert (np.diff(shares[order]) >= 0).all() and ranks.max() < 60, "what is likelier ranks higher"
     assert result["accuracy"] == result["correct"].mean()
     assert not any(small.rglob("*.training"))
+
+
+def test_a_frozen_body_is_taught_the_mails_that_were_drawn(small, monkeypatch):
+    taught = mail._taught(ABOUT | {"train_rows": 20, "seed": 4})
+    seen = []
+    monkeypatch.setattr(mail.baselines, "regression", lambda features, *_: seen.append(features) or np.zeros((60, 2)))
+    mail._frozen(ABOUT | {"train_rows": 20, "seed": 4})
+    assert (seen[0][0] == [_words(text) for text in taught["text"]]).all()
 
 
 def test_the_live_run_scores_a_sample_and_needs_no_validation(small):
