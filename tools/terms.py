@@ -116,13 +116,33 @@ def _key(word: str) -> str:
 
 
 def previewed(page: str, known: Mapping[str, str]) -> str:
-    """A page whose links to the bibliography say the work."""
+    """A page whose links to the bibliography, such as `Wang et al. 2020`, lead to the work and say it."""
 
     def link(found: re.Match) -> str:
-        text = known.get(found[2])
-        return f'{found[1]}#{found[2]}" data-preview="{escape(text)}"' if text else found[0]
+        opening, anchor, shown = found.groups()
+        anchor = anchor or named(plain(shown), known)
+        if anchor not in known:
+            return found[0]
+        return (
+            f'{opening}#{anchor}" data-preview="{escape(known[anchor])}"{found[0][found[0].index(">", len(opening)) :]}'
+        )
 
-    return re.sub(r'(<a [^>]*href="[^"#]*bibliography\.html)#([^"]+)"', link, page)
+    return re.sub(r'(<a [^>]*href="[^"#]*bibliography\.html)(?:#([^"]+))?"[^>]*>(.*?)</a>', link, page, flags=re.DOTALL)
+
+
+def named(citation: str, known: Mapping[str, str]) -> str:
+    """The anchor of the one work of which this is author and year; empty if there is none, or more than one."""
+    year = re.search(r"\b(1[89]|20)\d\d\b", citation)
+    author = re.split(r",? et al\.| and |,? \(?\d{4}", citation.strip("( "))[0].strip(" ,")
+    if not year or not author:
+        return ""
+    firsts = {anchor: re.split(r", | and ", text)[0] for anchor, text in known.items()}
+    found = [
+        anchor
+        for anchor, first in firsts.items()
+        if re.search(rf"(^| ){re.escape(author)}(\.|$)", first) and re.search(rf"\b{year[0]}\b", known[anchor])
+    ]
+    return found[0] if len(found) == 1 else ""
 
 
 def finish(pages: Path) -> None:

@@ -22,7 +22,7 @@ COLOURS = """() => {
 
 
 def _weights():
-    """Layer 0 looks at itself, layer 1 at the first token; head 1 of both at the last."""
+    """The first layer looks at itself, the second at the first token; the second head of both at the last."""
     weights = torch.zeros(2, 2, 4, 4)
     weights[0, 0], weights[1, 0, :, 0], weights[:, 1, :, 3] = torch.eye(4), 1, 1
     return weights
@@ -62,9 +62,9 @@ def test_the_keyboard_reaches_every_token_and_every_head(page):
 
 def test_another_layer_head_and_sentence(page):
     page.get_by_role("button", name="rain").click()
-    page.get_by_label("layer").select_option("1")
+    page.get_by_label("layer").select_option("2")
     assert _shown(page) == ["100%", "0%", "0%", "0%"]
-    page.get_by_label("head").select_option("1")
+    page.get_by_label("head").select_option("2")
     assert _shown(page) == ["0%", "0%", "0%", "100%"]
     page.get_by_label("sentence").select_option(index=1)
     assert page.locator(".ap-tokens button").count() == 3

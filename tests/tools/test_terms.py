@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from pybtex.database import parse_file
+
 from tools import terms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,9 +52,36 @@ def test_a_link_to_the_bibliography_says_the_work():
     listed = f'<div class="citation" id="id3" role="doc-biblioentry">\n{label}\n<p>A. <em>B</em>.</p></div>'
     works = terms.works(listed)
     assert works == {"id3": "A. B."}
-    page = '<a class="reference internal" href="../appendix/bibliography.html#id3">'
-    assert terms.previewed(page, works) == page[:-1] + ' data-preview="A. B.">'
+    page = '<a class="reference internal" href="../appendix/bibliography.html#id3">x</a>'
+    assert terms.previewed(page, works) == page.replace('id3"', 'id3" data-preview="A. B."')
     assert terms.previewed(page.replace("id3", "id4"), works) == page.replace("id3", "id4")
+
+
+def test_author_and_year_name_one_work_or_none():
+    works = {
+        "id1": "Nils Reimers and Iryna Gurevych. Sentence-BERT. 2019.",
+        "id2": "Jacob Devlin, Ming-Wei Chang, and others. BERT. 2019.",
+        "id3": "Jacob Devlin. The code of BERT. 2018.",
+        "id4": "Sture Holm. A procedure. Journal, 6:65, 1979.",
+        "id5": "Karen Spärck Jones. A statistical interpretation. 1972.",
+        "id6": "Kevin Clark and others. What. 2019.",
+        "id7": "Christopher Clark, Kenton Lee, and others. BoolQ. 2019.",
+    }
+    cited = ["Reimers and Gurevych 2019", "Devlin et al. 2019", "Devlin 2018", "(Holm 1979)", "Spärck Jones 1972"]
+    assert [terms.named(text, works) for text in cited] == ["id1", "id2", "id3", "id4", "id5"]
+    assert [terms.named(text, works) for text in ("Clark et al. 2019", "Holm 1980", "here", "2019")] == [""] * 4
+    page = '<a class="reference internal" href="appendix/bibliography.html"><span>Holm 1979</span></a>'
+    done = terms.previewed(page, works)
+    assert 'href="appendix/bibliography.html#id4" data-preview="Sture Holm. A procedure' in done
+    assert done.endswith("<span>Holm 1979</span></a>")
+
+
+def test_every_work_can_be_found():
+    """By DOI or address, but for what was printed before there were any."""
+    entries = parse_file(ROOT / "book" / "references.bib").entries
+    without = {key for key, entry in entries.items() if not {"doi", "url"} & set(entry.fields)}
+    assert without == {"francis1979brown", "korn1998", "kish1965"}
+    assert len({entry.fields["title"].lower() for entry in entries.values()}) == len(entries)
 
 
 def test_the_glossary_has_each_term_once_in_order():

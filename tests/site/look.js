@@ -1,0 +1,103 @@
+// What the tests ask of a page of the book, in the browser that shows it.
+(() => {
+  const numbers = (text) => (text.match(/[\d.]+/g) || [0, 0, 0, 0]).map(Number);
+  const light = (rgb) =>
+    rgb.slice(0, 3)
+      .map((v) => v / 255)
+      .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+      .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const scrolls = (node) => ["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(node).overflowX);
+  const boxed = (node) => !node.matches("article") && (scrolls(node) || boxed(node.parentElement));
+  const named = (node) => `${node.tagName} ${node.className} ${node.textContent.trim().slice(0, 60)}`;
+  const shown = (query) => [...document.querySelectorAll(query)].filter((node) => node.checkVisibility());
+  const paper = () => light(numbers(getComputedStyle(document.body).backgroundColor));
+
+  // What sticks out of the window without a box of its own to scroll in.
+  const wide = () => {
+    const width = document.documentElement.clientWidth;
+    const out = [...document.querySelectorAll("article *")]
+      .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > width + 1)
+      .filter((node) => !node.closest("svg svg, svg *") && !boxed(node.parentElement) && !scrolls(node))
+      .map(named);
+    const page = document.documentElement.scrollWidth;
+    return page > width ? [`the page: ${page}`, ...out] : out;
+  };
+
+  // The colour that most letters of a figure have; labels may have the colour of their line or stand on a patch.
+  const faint = () => {
+    const ground = paper();
+    const ratio = (fill) => {
+      const ink = light(numbers(fill));
+      return (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05);
+    };
+    return shown(".book-figure").filter((figure) => {
+      const fills = [...figure.querySelectorAll("svg text")].map((node) => getComputedStyle(node).fill);
+      const counts = fills.reduce((all, fill) => all.set(fill, (all.get(fill) || 0) + 1), new Map());
+      const [most] = [...counts].sort((one, other) => other[1] - one[1])[0] || [];
+      return most && ratio(most) < 4.5;
+    }).map((figure) => figure.id);
+  };
+
+  const code = () => {
+    const open = shown(".cell_input pre");
+    const tall = open.reduce((sum, node) => sum + node.getBoundingClientRect().height, 0);
+    return {
+      cells: open.length,
+      share: tall / document.documentElement.scrollHeight,
+      cut: shown(".highlight pre").filter((node) => node.scrollWidth > node.clientWidth + 1).map(named),
+    };
+  };
+
+  const figures = () => ({
+    unfinished: [...document.querySelectorAll("figure.book-figure")]
+      .filter((figure) => !/^Figure \d+$/.test(figure.querySelector(".number")?.textContent || "")
+        || figure.querySelector("figcaption").textContent.length < 30
+        || !figure.querySelector("[role=img]")?.getAttribute("aria-label")
+        || !figure.querySelector(".answer")?.textContent)
+      .map((figure) => figure.id),
+    images: [...document.querySelectorAll(".cell_output img")].map((image) => image.alt.slice(0, 60)),
+  });
+
+  const tables = () => {
+    const isNumber = (text) => /^[-−+]?[\d.,]+\s?%?$/.test(text.trim());
+    return {
+      raw: [...document.querySelectorAll("article table.dataframe")].map((table) => table.textContent.trim().slice(0, 60)),
+      nan: [...document.querySelectorAll("article td")].filter((cell) => /^(NaN|nan|None)$/.test(cell.textContent.trim())).map(named),
+      right: [...document.querySelectorAll(".book-table tbody td")]
+        .filter((cell) => getComputedStyle(cell).textAlign === "right" && /[a-z]{4} [a-z]/i.test(cell.textContent) && !isNumber(cell.textContent))
+        .map(named),
+    };
+  };
+
+  window.bookLook = {
+    all: () => ({
+      wide: wide(),
+      faint: faint(),
+      brightness: paper(),
+      findings: document.querySelector(".findings")?.getBoundingClientRect().top + window.scrollY || 0,
+      ...code(),
+      ...figures(),
+      ...tables(),
+    }),
+    formulas: async () => {
+      if (window.MathJax?.startup) await window.MathJax.startup.promise;
+      const drawn = [...document.querySelectorAll(".math")];
+      return {
+        plain: drawn.filter((node) => !node.querySelector("mjx-container")).map((node) => node.textContent),
+        wrong: [...document.querySelectorAll("mjx-merror, [data-mjx-error]")].map((node) => node.textContent),
+      };
+    },
+    // Drawings are left out: they are hidden from those who listen, and their words stand beside them.
+    barriers: async (rules) => {
+      const found = await axe.run({ exclude: ["svg"] }, {
+        runOnly: rules,
+        preload: false, // it would ask for style sheets of its own
+        resultTypes: ["violations"],
+        elementRef: false,
+      });
+      return found.violations
+        .filter((each) => ["serious", "critical"].includes(each.impact))
+        .map((each) => `${each.id}: ${each.nodes.slice(0, 4).map((node) => node.html.slice(0, 120)).join(" | ")}`);
+    },
+  };
+})();
