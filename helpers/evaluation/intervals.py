@@ -114,7 +114,7 @@ def interval(values: np.ndarray, *, score: Score | None = None, groups: Groups =
     variance, t, units = _chance([system], groups)
     if system.shares:
         exact = np.abs(system.rows - system.rows.round()).max() < 1e-9  # each row is right or wrong
-        usual = _quantile(rows - 1 if exact else np.inf)
+        usual = quantile(rows - 1 if exact else np.inf)
         low, high = _share(value, _worth(value * (1 - value), variance, rows, units, (usual / t) ** 2))
     else:
         low, high = value + np.array([-1, 1]) * _reach(variance, t)
@@ -158,7 +158,7 @@ def paired(
         worth = _worth(squares - gain**2, variance, len(rows), units)
         centre = gain * worth / (worth + 2)
         error = np.sqrt(((squares * worth + 2 * size**2) / (worth + 2) - centre**2) / (worth + 2))
-    p = max(_tail(centre, error, t), _mcnemar(rows))
+    p = max(tail(centre, error, t), _mcnemar(rows))
     low, high = centre + np.array([-1, 1]) * _reach(error**2, t)
     low, high = (max(low, -1.0), min(high, 1.0)) if shares else (low, high)
     low, high = (min(low, 0.0), max(high, 0.0)) if p > ALPHA else (low, high)
@@ -213,10 +213,10 @@ def _chance(sides: list[System], groups: Groups) -> tuple[float, float, int]:
         return 0.0, np.inf, 1
     left_out = np.bincount(numbers, rows - rows.mean()) / (len(rows) - sizes)
     worth = max(len(rows) ** 2 / (sizes**2).sum() - 1, 1.0)
-    parts = [((units - 1) / units * (left_out**2).sum(), _quantile(worth))]
+    parts = [((units - 1) / units * (left_out**2).sum(), quantile(worth))]
     scores = [side.scores for side in sides]
     scores = [sum(scores)] if len({len(each) for each in scores}) == 1 else scores  # run by run
-    parts += [(each.var(ddof=1) / len(each), _quantile(len(each) - 1)) for each in scores if len(each) > 1]
+    parts += [(each.var(ddof=1) / len(each), quantile(len(each) - 1)) for each in scores if len(each) > 1]
     variance = sum(part for part, _ in parts)
     t = np.sqrt(sum(part * t**2 for part, t in parts) / variance) if variance > 0 and len(parts) > 1 else parts[0][1]
     return float(variance), float(t), units
@@ -262,14 +262,14 @@ def _mcnemar(rows: np.ndarray) -> float:
     return min(1.0, 2 * float(special.betainc(more, fewer + 1, 0.5)))
 
 
-def _tail(value: float, error: float, t: float) -> float:
+def tail(value: float, error: float, t: float) -> float:
     """The two-sided p of a value that is `error` uncertain, by the t distribution whose 97.5 % quantile is `t`."""
     if error == 0 or np.isinf(t):
         return 1.0 if value == 0 or np.isinf(t) else 0.0
     return 2 * float(special.stdtr(special.stdtridf(UPPER, t), -abs(value) / error))
 
 
-def _quantile(freedom: float) -> float:
+def quantile(freedom: float) -> float:
     return float(special.stdtrit(freedom, UPPER) if np.isfinite(freedom) else special.ndtri(UPPER))
 
 

@@ -5,9 +5,13 @@ score is at least the threshold.
 """
 
 import numpy as np
+import pandas as pd
 
 from helpers.errors import InputError
-from helpers.evaluation import Interval, interval
+from helpers.evaluation import Difference, Groups, Interval, interval
+from helpers.evaluation.intervals import quantile, tail
+
+DRAWS = 1000  # of rows, for an interval around a recall
 
 
 def at_false_positive_rate(scores: np.ndarray, positive: np.ndarray, rate: float) -> float:
@@ -81,3 +85,73 @@ def shifted(probabilities: np.ndarray, before: float, after: float) -> np.ndarra
 
 def _just_above(score: float) -> float:
     return float(np.nextafter(score, np.inf))
+
+
+def recall_at(
+    scores: np.ndarray, positive: np.ndarray, rate: float, *, groups: Groups = None, draws: int = DRAWS
+) -> Interval:
+    """The share of positives that are flagged where at most a share `rate` of the negatives is, with its interval.
+
+    The threshold is read off the negatives of the very rows, so that chance in them counts as well: whole groups of
+    both kinds are drawn again (the bootstrap of Efron 1979), each time with a threshold of its own. The variance over
+    runs is added, and t quantiles are taken as in `evaluation.interval`.
+
+    Args:
+        scores: shape (N,), or (S, N) for S runs on the same rows.
+        positive, groups: shape (N,).
+
+    Raises InputError as `at_false_positive_rate` does.
+    """
+    recall, again = _resampled(scores, positive, rate, groups, draws)
+    error, t = _chance(again, [recall])
+    value, reach = float(recall.mean()), t * error
+    return Interval(value, max(value - reach, 0.0), min(value + reach, 1.0), int(positive.sum()))
+
+
+def recall_gain(
+    first: np.ndarray,
+    second: np.ndarray,
+    positive: np.ndarray,
+    rate: float,
+    *,
+    groups: Groups = None,
+    draws: int = DRAWS,
+) -> Difference:
+    """`recall_at` of `first` minus that of `second` on the same rows; equally many runs are compared pair by pair."""
+    (ours, again), (theirs, others) = (_resampled(each, positive, rate, groups, draws) for each in (first, second))
+    error, t = _chance(again - others, [ours - theirs] if len(ours) == len(theirs) else [ours, theirs])
+    value, runs = float(ours.mean() - theirs.mean()), min(len(ours), len(theirs))
+    p = tail(value, error, t)
+    return Difference(value, value - t * error, value + t * error, int(positive.sum()), p, runs)
+
+
+def _resampled(scores: np.ndarray, positive: np.ndarray, rate: float, groups: Groups, draws: int) -> tuple:
+    """The recall of each run, (S,), and their mean in each draw of rows, (draws,)."""
+    scores = np.atleast_2d(np.asarray(scores, dtype=float))
+    at_false_positive_rate(scores[0], positive, rate)
+    numbers = np.arange(len(positive)) if groups is None else pd.factorize(pd.Series(list(groups), dtype=object))[0]
+    count = numbers.max() + 1
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=draws)[:, numbers]
+    weights = np.concatenate([np.ones((1, len(positive)), dtype=int), drawn])  # (1 + draws, N), the rows first
+    recalls = np.stack([_recalls(each, positive, rate, weights) for each in scores])  # (S, 1 + draws)
+    return recalls[:, 0], recalls[:, 1:].mean(0)
+
+
+def _chance(again: np.ndarray, sides: list[np.ndarray]) -> tuple[float, float]:
+    """The standard error over draws of rows and over the runs of the sides, and the t quantile that goes with it."""
+    parts = [(float(again.var(ddof=1)), quantile(np.inf))]
+    parts += [(float(runs.var(ddof=1)) / len(runs), quantile(len(runs) - 1)) for runs in sides if len(runs) > 1]
+    variance = sum(part for part, _ in parts)
+    t = np.sqrt(sum(part * t**2 for part, t in parts) / variance) if variance > 0 else parts[0][1]
+    return float(np.sqrt(variance)), float(t)
+
+
+def _recalls(scores: np.ndarray, positive: np.ndarray, rate: float, weights: np.ndarray) -> np.ndarray:
+    """The recall at a false-positive rate where row i counts weights[j, i] times, shape (J,)."""
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.diff(scores[order]) < 0, True)  # a threshold can only lie between different scores
+    ordered = weights[:, order]
+    lost, caught = (np.cumsum(ordered * kind[order], axis=1) for kind in (~positive, positive))  # (J, N)
+    allowed = np.floor(rate * lost[:, -1:] + 1e-9)
+    best = np.where(ends & (lost <= allowed), caught, 0).max(axis=1)
+    return best / np.maximum(caught[:, -1], 1)

@@ -107,3 +107,66 @@ def test_a_rate_that_binary_fractions_miss_by_a_hair_is_used_up():
 def test_of_equally_cheap_thresholds_the_highest_is_taken():
     scores, positive = np.array([0.9, 0.8, 0.7]), np.array([True, False, True])
     assert thresholds.cheapest(scores, positive, false_positive=1, false_negative=1) == 0.9
+
+
+@pytest.mark.parametrize("steps", [None, 10])  # with ties as well
+@pytest.mark.parametrize("rate", [0.0, 0.01, 0.05, 1.0])
+def test_recall_at_a_rate_is_that_of_the_threshold_which_keeps_the_rate(rate, steps):
+    scores, positive = scored(700, steps)
+    found = thresholds.recall_at(scores, positive, rate, draws=20)
+    at = thresholds.at_false_positive_rate(scores, positive, rate)
+    assert found.value == thresholds.rates(scores, positive, at)["recall"].value
+    assert found.n == positive.sum() and 0 <= found.low <= found.value <= found.high <= 1
+
+
+def drawn(random: np.random.Generator, negatives: int = 300, positives: int = 80, runs: int = 1):
+    """Scores of two normal kinds, shape (S, N), of which rows share a part and each run has its own."""
+    positive = np.arange(negatives + positives) >= negatives
+    shared = random.normal(np.where(positive, 2.0, 0.0), 1)
+    shift = random.normal(size=(runs, 1)) * 0.3 * positive  # how well a run has learnt
+    return shared + shift, positive
+
+
+@pytest.mark.parametrize("runs", [1, 5])
+def test_the_interval_of_a_recall_covers_chance_in_both_kinds_of_rows_and_in_runs(runs):
+    random = np.random.default_rng(1)
+    many, kinds = drawn(random, 50_000, 50_000, 1 if runs == 1 else 60)
+    if runs == 1:  # the score of one run, without how well it has learnt
+        many = many - many[:, kinds].mean() * kinds + 2.0 * kinds
+    truth = np.mean([thresholds.recall_at(each, kinds, 0.05, draws=2).value for each in many])
+    covered, fixed = [], []
+    for _ in range(150):
+        scores, positive = drawn(random, runs=runs)
+        if runs == 1:
+            scores = np.random.default_rng(random.integers(2**32)).normal(np.where(positive, 2.0, 0.0), 1)
+        found = thresholds.recall_at(scores, positive, 0.05, draws=200)
+        covered.append(found.low <= truth <= found.high)
+        best = np.atleast_2d(scores)[0]
+        at = thresholds.at_false_positive_rate(best, positive, 0.05)
+        narrow = thresholds.rates(best, positive, at)["recall"]
+        fixed.append(narrow.low <= truth <= narrow.high)
+    assert np.mean(covered) > 0.9
+    assert np.mean(fixed) < np.mean(covered), "a threshold that is held fixed forgets the negatives"
+
+
+def test_copies_of_rows_in_one_group_do_not_narrow_a_recall():
+    scores, positive = scored(400)
+    once = thresholds.recall_at(scores, positive, 0.05)
+    thrice = (np.repeat(values, 3) for values in (scores, positive, np.arange(400)))
+    copied, kinds, groups = thrice
+    found = thresholds.recall_at(copied, kinds, 0.05, groups=groups)
+    assert found.high - found.low == pytest.approx(once.high - once.low, rel=0.1)
+
+
+def test_the_gain_of_a_system_over_itself_is_nothing_and_over_a_worse_one_is_found():
+    random = np.random.default_rng(2)
+    positive = np.arange(2000) >= 1500
+    good, noise = random.normal(np.where(positive, 2.0, 0.0), 1, (3, 2000)), random.normal(size=(3, 2000))
+    same = thresholds.recall_gain(good, good, positive, 0.02)
+    assert (same.value, same.low, same.high, same.p) == (0, 0, 0, 1)
+    more = thresholds.recall_gain(good, noise, positive, 0.02)
+    assert more.low > 0 and more.p < 0.01 and more.runs == 3 and more.verdict() == "better than"
+    single = thresholds.recall_gain(good, noise[0], positive, 0.02)
+    assert single.runs == 1 and single.verdict() == "not judged, with one run on a side, against"
+    turned = thresholds.recall_gain(noise, good, positive, 0.02)
+    assert (turned.low, turned.high) == pytest.approx((-more.high, -more.low))
