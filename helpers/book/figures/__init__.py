@@ -1,6 +1,6 @@
 """Every plot of the book: data in, a matplotlib figure out; a drawing shows only the numbers that it gets."""
 
-from helpers.book.figures.concepts import before_and_after, pretraining_curve, two_stages, weight_change, word_map
+from helpers.book.figures.concepts import before_and_after, labels_saved, pretraining_curve, weight_change, word_map
 from helpers.book.figures.filters import operating_curve, over_misspelling
 from helpers.book.figures.general import (
     differences,
@@ -66,6 +66,7 @@ __all__ = [
     "head_blocks",
     "head_table",
     "label_bias",
+    "labels_saved",
     "learning_curve",
     "lengths",
     "likelihood",
@@ -87,7 +88,6 @@ __all__ = [
     "training_curve",
     "transitions",
     "trellis",
-    "two_stages",
     "weight_change",
     "windows",
     "word_map",

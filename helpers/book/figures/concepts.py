@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from helpers.book.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, ORANGE, PURPLE, RED
 
 SIDES = tuple(
     (x, y, across, up)
@@ -21,23 +20,39 @@ SIDES = tuple(
 GROUPS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (RED, "D"), (PURPLE, "v"), (BLACK, "P"))
 
 
-def two_stages() -> Figure:
-    """Pretraining once on much text without labels, then fine-tuning for each task on few labelled rows."""
-    figure, axes = plt.subplots(figsize=(6, 4.2))
-    _box(axes, (0, 2.2), GREY, "much text, no labels")
-    _box(axes, (0, 0), GREY, "a few hundred\nlabelled rows")
-    _box(axes, (3.2, 2.2), BLUE, "pretraining\nonce, months")
-    _box(axes, (3.2, 0), ORANGE, "fine-tuning\neach task, minutes")
-    _box(axes, (6.4, 2.2), BLUE, "pretrained\nmodel")
-    _box(axes, (6.4, 0), ORANGE, "model for\nyour task")
-    for start, end in (
-        ((2.6, 2.8), (3.2, 2.8)), ((5.8, 2.8), (6.4, 2.8)), ((2.6, 0.6), (3.2, 0.6)), ((5.8, 0.6), (6.4, 0.6)),
-        ((6.9, 2.2), (5.3, 1.2)),
-    ):  # fmt: skip
-        axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": BLACK})
-    axes.set(xlim=(-0.1, 9.1), ylim=(-0.2, 3.6))
-    axes.axis("off")
+def labels_saved(results: pd.DataFrame, rows: int, needed: float) -> Figure:
+    """Fine-tuned and counted words over the labels, and an arrow from the one to the other at equal accuracy.
+
+    Args:
+        results: columns system, train_rows and accuracy, one row per run.
+        rows: labels of the fine-tuned system where the arrow begins.
+        needed: labels with which counted words are as good; the arrow ends there.
+    """
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    _named_line(axes, results, "tf-idf", "counted words (TF-IDF)", (8, -12))
+    level = _named_line(axes, results, "fine-tuned", "fine-tuned BERT", (0, 12))[rows]
+    ends = {"arrowstyle": "-|>", "color": BLACK, "shrinkA": 8, "shrinkB": 4}
+    axes.annotate("", (needed, level), (rows, level), arrowprops=ends)
+    below = {"xytext": (0, -6), "textcoords": "offset points", "ha": "center", "va": "top"}
+    axes.annotate(f"{needed / rows:.0f} times the labels", (np.sqrt(rows * needed), level), **below)
+    sizes = sorted(results["train_rows"].unique())
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set(xlabel="labelled training rows", ylabel="accuracy", title="How many labels does pretraining save?")
+    axes.margins(y=0.12)
     return figure
+
+
+def _named_line(axes: Axes, results: pd.DataFrame, system: str, name: str, shift: tuple[int, int]) -> pd.Series:
+    """Draw the mean of a system over its training rows, with the band of its runs and a name; returns the means."""
+    runs = results[results["system"] == system]
+    by_size = runs.groupby("train_rows")["accuracy"].agg(["mean", "min", "max"])
+    axes.plot(by_size.index, by_size["mean"], marker="o", color=COLOURS[system])
+    axes.fill_between(by_size.index, by_size["min"], by_size["max"], color=COLOURS[system], alpha=0.2, linewidth=0)
+    start = (by_size.index[0], by_size["mean"].iloc[0])
+    axes.annotate(name, start, shift, textcoords="offset points", color=COLOURS[system], weight="bold")
+    return by_size["mean"]
 
 
 def word_map(groups: Mapping[str, Sequence[str]], points: Mapping[str, np.ndarray]) -> Figure:
@@ -111,9 +126,3 @@ def _write_apart(figure: Figure, words: Sequence[Annotation]) -> None:
             if not any(box.overlaps(other) for other in taken):
                 break
         taken.append(box)
-
-
-def _box(axes: Axes, corner: tuple[float, float], colour: str, text: str) -> None:
-    axes.add_patch(FancyBboxPatch(corner, 2.6, 1.2, boxstyle="round,pad=0.05", facecolor=colour, alpha=0.15))
-    axes.add_patch(FancyBboxPatch(corner, 2.6, 1.2, boxstyle="round,pad=0.05", facecolor="none", edgecolor=colour))
-    axes.text(corner[0] + 1.3, corner[1] + 0.6, text, ha="center", va="center", fontsize=11)

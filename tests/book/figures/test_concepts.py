@@ -19,9 +19,15 @@ def closed():
     plt.close("all")
 
 
-def test_the_two_stages_are_named():
-    said = " ".join(text.get_text() for text in figures.two_stages().axes[0].texts)
-    assert all(word in said for word in ("pretraining", "fine-tuning", "no labels", "labelled"))
+def test_the_arrow_of_saved_labels_leads_from_one_system_to_the_other_at_equal_accuracy():
+    runs = [("fine-tuned", 500, 0.7), ("fine-tuned", 500, 0.8), ("fine-tuned", 2000, 0.85), ("tf-idf", 500, 0.6)]
+    frame = pd.DataFrame([*runs, ("tf-idf", 8000, 0.8)], columns=["system", "train_rows", "accuracy"])
+    axes = figures.labels_saved(frame, 500, 6000).axes[0]
+    counted, tuned = (line.get_ydata().tolist() for line in axes.lines)
+    assert tuned == pytest.approx([0.75, 0.85]) and counted == pytest.approx([0.6, 0.8])
+    arrow = next(text for text in axes.texts if text.arrow_patch is not None)
+    assert (arrow.xyann, arrow.xy) == ((500, tuned[0]), (6000, tuned[0]))
+    assert "12 times the labels" in {text.get_text() for text in axes.texts}
 
 
 def test_the_word_map_writes_each_word_at_its_point():
