@@ -29,12 +29,12 @@ def labels_saved(results: pd.DataFrame, rows: int, needed: float) -> Figure:
         needed: labels with which counted words are as good; the arrow ends there.
     """
     figure, axes = plt.subplots(figsize=(7, 4.2))
-    _named_line(axes, results, "tf-idf", "counted words (TF-IDF)", (8, -12))
-    level = _named_line(axes, results, "fine-tuned", "fine-tuned BERT", (0, 12))[rows]
+    _named_line(axes, results, "tf-idf", "counted words (TF-IDF)", 0, xytext=(8, -12))
+    level = _named_line(axes, results, "fine-tuned", "fine-tuned BERT", -1, xytext=(-12, 0), ha="right")[rows]
     ends = {"arrowstyle": "-|>", "color": BLACK, "shrinkA": 8, "shrinkB": 4}
     axes.annotate("", (needed, level), (rows, level), arrowprops=ends)
-    below = {"xytext": (0, -6), "textcoords": "offset points", "ha": "center", "va": "top"}
-    axes.annotate(f"{needed / rows:.0f} times the labels", (np.sqrt(rows * needed), level), **below)
+    below = {"xytext": (8, -6), "textcoords": "offset points", "va": "top", "fontsize": 10}
+    axes.annotate(f"{needed / rows:.0f} times the labels", (rows, level), **below)
     sizes = sorted(results["train_rows"].unique())
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
@@ -44,14 +44,17 @@ def labels_saved(results: pd.DataFrame, rows: int, needed: float) -> Figure:
     return figure
 
 
-def _named_line(axes: Axes, results: pd.DataFrame, system: str, name: str, shift: tuple[int, int]) -> pd.Series:
-    """Draw the mean of a system over its training rows, with the band of its runs and a name; returns the means."""
+def _named_line(axes: Axes, results: pd.DataFrame, system: str, name: str, at: int, **place) -> pd.Series:
+    """Draw the mean of a system over its training rows, the band of its runs, and its name at a point of the line.
+
+    Returns the means by rows.
+    """
     runs = results[results["system"] == system]
     by_size = runs.groupby("train_rows")["accuracy"].agg(["mean", "min", "max"])
     axes.plot(by_size.index, by_size["mean"], marker="o", color=COLOURS[system])
     axes.fill_between(by_size.index, by_size["min"], by_size["max"], color=COLOURS[system], alpha=0.2, linewidth=0)
-    start = (by_size.index[0], by_size["mean"].iloc[0])
-    axes.annotate(name, start, shift, textcoords="offset points", color=COLOURS[system], weight="bold")
+    point = (by_size.index[at], by_size["mean"].iloc[at])
+    axes.annotate(name, point, textcoords="offset points", color=COLOURS[system], weight="bold", **place)
     return by_size["mean"]
 
 
