@@ -10,7 +10,7 @@ from experiments import recording, run
 from helpers.book import ledger
 
 
-def test_only_what_is_missing_is_computed(monkeypatch):
+def test_only_what_is_missing_is_computed_and_a_long_one_is_told(monkeypatch, capsys):
     recorded, computed = [], []
 
     def read(name):
@@ -23,14 +23,20 @@ def test_only_what_is_missing_is_computed(monkeypatch):
     def record(_folder, name, **row):
         recorded.append({"experiment": name, **row})
 
-    module = SimpleNamespace(CORPUS="reviews", MODEL="encoder", EXPERIMENTS={"mine": experiment})
+    module = SimpleNamespace(CORPUS={"mine": "reviews"}, MODEL="encoder", EXPERIMENTS={"mine": experiment})
     monkeypatch.setattr(ledger, "read", read)
     monkeypatch.setattr(recording, "record", record)
+    recorded.append({"experiment": "mine", "system": "a", "seed": 9, "cpu_seconds": 4e4})
+    assert run.missing("mine", module) == [{"system": "a", "seed": seed} for seed in range(3)]
     run.run("mine", module)
+    assert "more than the 30 that one result may take" in capsys.readouterr().out.splitlines()[0]
+    assert run.missing("mine", module) == []
+    del recorded[0]
     run.run("mine", module)
     assert computed == [0, 1, 2]
     assert [row["accuracy"] for row in recorded] == [0.5, 1.5, 2.5]
     assert all(len(row["data_sha256"]) == 12 and row["data"] == "reviews" for row in recorded)
+    assert all(row["cpu_seconds"] >= 0 for row in recorded)
 
 
 @pytest.fixture
