@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tools import book
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("book", "appendix", "equations.md")
 LABEL = re.compile(r"\$\$[ \n]*\(([\w-]+)\)")
@@ -34,7 +36,7 @@ class Equation(NamedTuple):
 
 
 def equations(root: Path = ROOT) -> list[Equation]:
-    """The numbered equations in the order of the chapters' paths; raises ValueError if two have the same label."""
+    """The numbered equations in the order of the contents; raises ValueError if two have the same label."""
     pairs = [(label, chapter) for chapter, text in _texts(root) for label in LABEL.findall(text)]
     labels = [label for label, _ in pairs]
     twice = {label for label in labels if labels.count(label) > 1}
@@ -60,8 +62,11 @@ def page(root: Path = ROOT) -> str:
 
 
 def _texts(root: Path) -> Iterator[tuple[str, str]]:
-    """The Markdown of each notebook, with its path."""
-    for path in sorted((root / "book").rglob("*.ipynb")):
+    """The Markdown of each notebook, with its path, in the order of the contents."""
+    order = book.documents(root) if (root / "_toc.yml").exists() else []
+    place = {name: number for number, name in enumerate(order)}
+    paths = sorted((root / "book").rglob("*.ipynb"))
+    for path in sorted(paths, key=lambda path: place.get(path.relative_to(root).with_suffix("").as_posix(), -1)):
         if ".ipynb_checkpoints" not in path.parts:
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
             text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")

@@ -135,8 +135,8 @@ def multi_head_attention(
 ) -> Tensor:
     """Attention in several subspaces at once, put side by side and mixed (eq-multi-head): (B, T, D) to (B, T, D).
 
-    Where key and value have fewer heads than the query (G < H), each of theirs serves H/G of the query's: grouped
-    heads, Ainslie et al. 2023. `place` writes positions into queries and keys, for example `rotate`.
+    Where key and value have fewer heads than the query (G < H), each of theirs serves H/G of the query's
+    (eq-grouped-heads, Ainslie et al. 2023). `place` writes positions into queries and keys, for example `rotate`.
     """
     query, key, value = (split_heads(linear(x), head_width) for linear in maps[:3])  # (B, H, T, K), (B, G, T, K)
     if place:
@@ -182,6 +182,19 @@ def encoder_layer(x: Tensor, layer: EncoderLayer, head_width: int, mask: Tensor 
     return layer.output_norm(x + layer.outer(gelu(layer.inner(x))))
 
 
+def rms_norm(x: Tensor, scale: Tensor, epsilon: float) -> Tensor:
+    """Divide by the root of the mean square and multiply by a learned scale (eq-rms-norm): (..., D) to same.
+
+    Zhang and Sennrich 2019.
+    """
+    return scale * x / (x.square().mean(-1, keepdim=True) + epsilon).sqrt()
+
+
+def gated_unit(x: Tensor, gate: Map, up: Map, down: Map) -> Tensor:
+    """A feed-forward network one half of which switches the other (eq-gated-unit): (..., D) to same. Shazeer 2020."""
+    return down(silu(gate(x)) * up(x))
+
+
 def decoder_layer(x: Tensor, layer: DecoderLayer, head_width: int, base: float) -> Tensor:
     """A layer of Llama: normalise, then add; causal, rotary positions (eq-decoder-layer): (B, T, D) to (B, T, D).
 
@@ -190,8 +203,7 @@ def decoder_layer(x: Tensor, layer: DecoderLayer, head_width: int, base: float) 
     mask = causal_mask(x.shape[1]).to(x.device)
     normed = layer.input_norm(x)
     x = x + multi_head_attention(normed, layer.attention, head_width, mask, lambda heads: rotate(heads, base))
-    normed = layer.network_norm(x)
-    return x + layer.down(silu(layer.gate(normed)) * layer.up(normed))
+    return x + gated_unit(layer.network_norm(x), layer.gate, layer.up, layer.down)
 
 
 def attention_flops(length: int, width: int) -> int:
@@ -200,3 +212,8 @@ def attention_flops(length: int, width: int) -> int:
     A multiplication and an addition count as two; the softmax, a small share, is left out.
     """
     return 8 * length * width**2 + 4 * length**2 * width
+
+
+def layer_flops(length: int, width: int) -> int:
+    """The same of a whole layer of BERT, whose network widens to 4D (eq-layer-cost)."""
+    return attention_flops(length, width) + 16 * length * width**2

@@ -37,25 +37,6 @@ def picked(log_probs: Tensor, labels: Tensor) -> Tensor:
     return log_probs.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
 
 
-def source_loss_literal(log_probs: Tensor, labels: Tensor) -> Tensor:
-    """The source's double sum read literally: the token's number times its log-probability.
-
-    A number in a vocabulary is a name, not a quantity, so this is no loss: renumbering the words changes it.
-    """
-    return -(labels * picked(log_probs, labels)).sum()
-
-
-def source_loss_one_hot(log_probs: Tensor, labels: Tensor) -> Tensor:
-    """The source's double sum with the third sum over classes that its y_ij needs (eq-source-loss-one-hot)."""
-    indicators = one_hot(labels, log_probs.shape[-1]).to(log_probs.dtype)  # (..., C)
-    return expected_surprise(indicators, log_probs).sum()
-
-
-def source_loss_picked(log_probs: Tensor, labels: Tensor) -> Tensor:
-    """The double sum without any factor, which is the same number (eq-source-loss)."""
-    return -picked(log_probs, labels).sum()
-
-
 def cross_entropy(
     logits: Tensor,
     labels: Tensor,
@@ -123,7 +104,10 @@ def token_losses(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def sequence_negative_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
-    """Minus the log-probability of each row's supervised tokens, each given its past: (B,) (eq-chain-rule)."""
+    """Minus the log-probability of each row's supervised tokens, each given its past: (B,) (eq-chain-rule).
+
+    Their sum is the loss of all rows (eq-sequence-loss).
+    """
     return token_losses(logits, labels)[0].sum(1)
 
 

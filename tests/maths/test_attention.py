@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
+from transformers import LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaMLP
 
 from helpers.errors import InputError
 from helpers.maths import attention
@@ -164,7 +166,7 @@ def test_without_positions_attention_does_not_see_the_order_of_words():
     assert not torch.allclose(shuffled, placed[:, order])
 
 
-def test_grouped_heads_equal_full_heads_with_repeated_keys_and_values():
+def test_eq_grouped_heads_equal_full_heads_with_repeated_keys_and_values():
     grouped = attention.Projections(nn.Linear(12, 12), nn.Linear(12, 4), nn.Linear(12, 4), nn.Linear(12, 12))
     full = _maps()._replace(query=grouped.query, output=grouped.output)
     for wide, narrow in zip(full[1:3], grouped[1:3], strict=True):
@@ -198,6 +200,35 @@ def test_eq_attention_cost_counts_what_torch_counts(length, width):
     with FlopCounterMode(display=False) as counter:
         attention.multi_head_attention(x, maps, 4)
     assert counter.get_total_flops() == attention.attention_flops(length, width)
+
+
+@pytest.mark.parametrize(("length", "width"), [(7, 12), (16, 8)])
+def test_eq_layer_cost_counts_what_torch_counts(length, width):
+    norms = nn.LayerNorm(width), nn.LayerNorm(width)
+    network = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+    layer = attention.EncoderLayer(_maps(width, width), norms[0], *network, norms[1])
+    with FlopCounterMode(display=False) as counter:
+        attention.encoder_layer(torch.randn(1, length, width), layer, 4)
+    assert counter.get_total_flops() == attention.layer_flops(length, width)
+
+
+@pytest.mark.parametrize("width", [12, 384])
+def test_half_of_the_operations_grow_with_the_square_of_the_length_from_twice_and_six_times_the_width(width):
+    for times, count in ((2, attention.attention_flops), (6, attention.layer_flops)):
+        assert 4 * (times * width) ** 2 * width / count(times * width, width) == pytest.approx(0.5)
+
+
+def test_eq_rms_norm_equals_torch():
+    norm, x = nn.RMSNorm(12, eps=1e-3), torch.randn(2, 7, 12)
+    nn.init.normal_(norm.weight)
+    torch.testing.assert_close(attention.rms_norm(x, norm.weight, 1e-3), norm(x), **EXACT)
+
+
+def test_eq_gated_unit_equals_the_network_of_llama():
+    network = LlamaMLP(LlamaConfig(hidden_size=12, intermediate_size=20, num_attention_heads=3))
+    x = torch.randn(2, 7, 12)
+    ours = attention.gated_unit(x, network.gate_proj, network.up_proj, network.down_proj)
+    torch.testing.assert_close(ours, network(x), **EXACT)
 
 
 def test_a_head_width_that_does_not_fit_is_named():

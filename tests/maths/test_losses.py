@@ -57,28 +57,24 @@ def test_entropy_is_largest_for_equal_chances_and_zero_for_certainty():
     assert losses.entropy(torch.tensor([0.0, 1.0, 0.0])) == 0
 
 
-def test_eq_source_loss_and_eq_source_loss_one_hot_are_one_number(logits, labels):
+def test_eq_sequence_loss_is_the_sum_over_rows_and_over_the_tokens_that_count(logits, labels):
+    log_probs = losses.log_softmax(logits)
+    total = -sum(
+        log_probs[i, j - 1, labels[i, j]] for i in range(4) for j in range(1, 6) if labels[i, j] != losses.IGNORE
+    )
+    torch.testing.assert_close(losses.sequence_negative_log_likelihood(logits, labels).sum(), total, **EXACT)
+
+
+def test_the_factor_of_the_errata_is_an_indicator_and_not_the_number_of_a_word(logits, labels):
+    """As the errata say: with an indicator and a third sum it is the loss; with the number it is not."""
     log_probs, labels = losses.log_softmax(logits), labels.clamp(min=0)
-    ours = losses.source_loss_picked(log_probs, labels)
-    torch.testing.assert_close(ours, losses.source_loss_one_hot(log_probs, labels), **EXACT)
-    torch.testing.assert_close(ours, functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum"))
-
-
-def test_eq_source_loss_one_hot_equals_the_three_sums_written_out(logits, labels):
-    log_probs, labels = losses.log_softmax(logits), labels.clamp(min=0)
-    total = -sum((labels[i, j] == c) * log_probs[i, j, c] for i in range(4) for j in range(6) for c in range(5))
-    torch.testing.assert_close(losses.source_loss_one_hot(log_probs, labels), total, **EXACT)
-
-
-def test_the_literal_reading_changes_when_the_words_are_numbered_anew(logits, labels):
-    log_probs, labels = losses.log_softmax(logits), labels.clamp(min=0)
+    picked = -losses.picked(log_probs, labels).sum()
+    torch.testing.assert_close(-(functional.one_hot(labels, 5) * log_probs).sum(), picked, **EXACT)
     order = torch.tensor([3, 1, 4, 0, 2])  # new number -> old number
-    renumbered = log_probs[..., order], order.argsort()[labels]
-    same = losses.source_loss_picked(*renumbered), losses.source_loss_picked(log_probs, labels)
-    torch.testing.assert_close(*same, **EXACT)
-    literal = losses.source_loss_literal(log_probs, labels)
-    assert abs(losses.source_loss_literal(*renumbered) - literal) > 1
-    assert losses.source_loss_literal(log_probs, torch.zeros_like(labels)) == 0
+    renamed, numbers = log_probs[..., order], order.argsort()[labels]
+    torch.testing.assert_close(-losses.picked(renamed, numbers).sum(), picked, **EXACT)
+    once, again = (-(n * losses.picked(p, n)).sum() for p, n in ((log_probs, labels), (renamed, numbers)))
+    assert abs(once - again) > 1
 
 
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])

@@ -11,7 +11,7 @@ from helpers.errors import InputError
 
 _PAGE = """\
 <div class="attention-picture" id="ID" role="group" aria-label="Attention of a model, token by token">
-<p class="ap-off">This picture needs JavaScript; the figures below show two of the heads.</p>
+<p class="ap-off">This picture needs JavaScript.</p>
 <style>
 .attention-picture {--paper:#fff;--ink:#111;--line:#888;--fill:0,114,178;--most:.75;background:var(--paper);
  color:var(--ink);border:1px solid var(--line);border-radius:6px;padding:.8em;font:16px/1.4 sans-serif;max-width:46em}
@@ -57,7 +57,7 @@ body[data-jp-theme-light=false] .attention-picture {--paper:#1b1b1b;--ink:#f2f2f
   const said = make("p", root);
   said.className = "ap-said";
   said.setAttribute("aria-live", "polite");
-  const number = (count) => Array.from({length: count}, (_, i) => String(i));
+  const number = (count) => Array.from({length: count}, (_, i) => String(i + 1));
   let buttons = [];
   const paint = () => {
     const {tokens, weights} = sentences[state.sentence];
@@ -110,7 +110,8 @@ def attention_picture(
         sentences: tokens (T) and attention weights (layers, H, T, T) of each, rows that sum to one.
         layer, head, token: what is shown first, of the first sentence.
 
-    Layers, heads and tokens count from 0. Raises InputError where tokens and weights do not fit each other.
+    Layers, heads and tokens count from 0 here, layers and heads from 1 on the page. Raises InputError where tokens and
+    weights do not fit each other.
     """
     for tokens, weights in sentences:
         if weights.shape[-2:] != (len(tokens), len(tokens)):
