@@ -108,7 +108,10 @@ def test_nothing_sticks_out_of_the_window_and_the_page_has_its_colours(visit, si
     assert seen["wide"] == []
     assert (seen["brightness"] > 0.5) == (sight[1] == "light")
     assert seen["faint"] == [], "letters of a figure stand out from the page"
-    held(visit, "contrast", seen["pale"])
+
+
+def test_text_stands_out_from_its_ground(visit):
+    held(visit, "contrast", [(sight, seen["pale"]) for sight, seen in visit.seen.items() if seen["pale"]])
 
 
 def test_no_barrier_keeps_anybody_from_reading(visit):
