@@ -11,7 +11,7 @@ from helpers.errors import InputError
 from helpers.evaluation import Difference, Groups, Interval, interval
 from helpers.evaluation.intervals import quantile, tail
 
-DRAWS = 1000  # of rows, for an interval around a recall
+DRAWS = 400  # of rows, for an interval around a recall
 
 
 def at_false_positive_rate(scores: np.ndarray, positive: np.ndarray, rate: float) -> float:
