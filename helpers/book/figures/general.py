@@ -88,12 +88,12 @@ def bars(table: pd.DataFrame, score: str) -> Figure:
 
 
 def epoch_losses(paths: Mapping[str, np.ndarray]) -> Figure:
-    """Validation loss after each epoch for several learning rates, (S, epochs) each, and the loss of a coin.
+    """Validation loss after each epoch for one or two runs, (S, epochs) each, and the loss of a coin.
 
-    Lines are means over the seeds, bands reach from the worst to the best of them; the rate stands at its line.
+    Lines are means over the seeds, bands reach from the worst to the best of them; the name stands at its end.
     """
     figure, axes = plt.subplots(figsize=(7, 3.6))
-    for (name, values), colour in zip(paths.items(), (ORANGE, BLUE), strict=True):
+    for (name, values), colour in zip(paths.items(), (BLUE, ORANGE), strict=False):
         epochs = np.arange(1, values.shape[1] + 1)
         axes.plot(epochs, values.mean(0), marker="o", color=colour)
         axes.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
