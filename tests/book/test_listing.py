@@ -61,12 +61,13 @@ def test_the_repaired_script_trains_with_dropout_and_the_broken_one_without():
 
 def test_the_repaired_script_keeps_the_epoch_that_is_best_on_unseen_rows():
     given = names()
+    given["labels"] = [1 - label for label in given["labels"]]  # the longer it learns these, the worse it gets
     torch.manual_seed(0)
     after = listing.run(repaired(lr="3e-2"), **given)
     with torch.no_grad():
         loss = cross_entropy(given["model"].eval()(**after["unseen"]).logits, after["truth"]).item()
     assert loss == pytest.approx(after["best"], abs=1e-6)
-    assert after["score"] > after["best"] + 1e-3, "with so high a rate the last epoch must not be the best"
+    assert after["score"] > after["best"] + 1e-3, "the last epoch must not be the best"
 
 
 def test_looking_changes_nothing_but_which_weights_are_kept():

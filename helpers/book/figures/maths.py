@@ -51,7 +51,7 @@ def quadratic_share(lengths: np.ndarray, shares: Mapping[str, np.ndarray], width
 def memory(lengths: np.ndarray, megabytes: Mapping[str, np.ndarray]) -> Figure:
     """Peak memory (L,) of several kernels over L sequence lengths, with slopes T and T² to compare."""
     figure, axes = plt.subplots(figsize=(6, 4))
-    for (name, values), marker, colour in zip(megabytes.items(), "os^", (RED, BLUE, GREEN), strict=True):
+    for (name, values), marker, colour in zip(megabytes.items(), "os^", (RED, BLUE, GREEN), strict=False):
         axes.plot(lengths, values, marker=marker, color=colour, label=name)
     last, growth = next(iter(megabytes.values()))[-1], lengths / lengths[-1]
     axes.plot(lengths, last * growth**2, color=BLACK, linewidth=1, linestyle="--", label="grows as $T^2$")
