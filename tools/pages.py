@@ -53,6 +53,7 @@ def finish(pages: Path) -> None:
         try:
             finished = tabs.tabbed(ICON_SCRIPT.sub("", text))  # the fonts draw the icons as well, without 540 kB
             finished = marked(numbered(finished))
+            finished = finished.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
             finished = described(COLAB.sub(rf"\g<1>{address.BRANCH}/", finished))
         except (PageError, tabs.TabError) as error:
             raise PageError(f"{page.relative_to(pages)}: {error}") from None

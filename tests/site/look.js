@@ -7,7 +7,7 @@
       .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
       .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const scrolls = (node) => ["auto", "scroll", "hidden", "clip"].includes(getComputedStyle(node).overflowX);
-  const boxed = (node) => !node.matches("article") && (scrolls(node) || boxed(node.parentElement));
+  const boxed = (node) => !node.matches("article, main") && (scrolls(node) || boxed(node.parentElement));
   const named = (node) => `${node.tagName} ${node.className} ${node.textContent.trim().slice(0, 60)}`;
   const shown = (query) => [...document.querySelectorAll(query)].filter((node) => node.checkVisibility());
   const paper = () => light(numbers(getComputedStyle(document.body).backgroundColor));
@@ -24,7 +24,7 @@
   // What sticks out of the window without a box of its own to scroll in.
   const wide = () => {
     const width = document.documentElement.clientWidth;
-    const out = laidOut(document.querySelector("article"))
+    const out = laidOut(document.querySelector("article") || document.querySelector("main"))
       .filter((node) => node.getBoundingClientRect().right > width + 1 && node.checkVisibility())
       .filter((node) => !boxed(node.parentElement) && !scrolls(node))
       .map(named);
@@ -96,7 +96,7 @@
   const tables = () => {
     const isNumber = (text) => /^[-−+]?[\d.,]+\s?%?$/.test(text.trim());
     return {
-      raw: [...document.querySelectorAll("article table.dataframe")].map((table) => table.textContent.trim().slice(0, 60)),
+      raw: [...document.querySelectorAll("article table.dataframe:has(td ~ td)")].map((table) => table.textContent.trim().slice(0, 60)),
       nan: [...document.querySelectorAll("article td")].filter((cell) => /^(NaN|nan|None)$/.test(cell.textContent.trim())).map(named),
       right: [...document.querySelectorAll(".book-table tbody td")]
         .filter((cell) => getComputedStyle(cell).textAlign === "right" && /[a-z]{4} [a-z]/i.test(cell.textContent) && !isNumber(cell.textContent))
