@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import models
-from helpers.data.batching import on_device
+from helpers.data.batching import on_device, rows_at
 from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.models.inference import BATCH_TOKENS, by_length, evaluating
@@ -133,8 +133,7 @@ class Task(ABC):
         pad_id = model.config.pad_token_id or 0
 
         def compute(batch: list[int]) -> Sequence:
-            rows = encoded.select(batch).to_list()
-            return self.outputs(model, on_device(self.collate(rows, pad_id), model.device))
+            return self.outputs(model, on_device(self.collate(rows_at(encoded, batch), pad_id), model.device))
 
         with evaluating(model), self.fast_path(model):
             return by_length(compute, [len(ids) for ids in encoded["input_ids"]], batch_tokens=batch_tokens)

@@ -13,7 +13,7 @@ from datasets import Dataset
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers.data.batching import length_batches, on_device, pieces, split_evenly
+from helpers.data.batching import length_batches, on_device, pieces, rows_at, split_evenly
 from helpers.errors import InputError, TrainingError
 from helpers.models.fast import RandomBits, cheap_dropout, check_dropout, dropout_rates
 from helpers.tasks.base import Task, labelled_references
@@ -254,9 +254,8 @@ def backward(job: Job, rows: list[int]) -> float:
 
 def collated(job: Job, rows: list[int]) -> dict[str, Tensor]:
     """Some of the rows as one batch on the device."""
-    return on_device(
-        job.task.collate(job.rows.select(rows).to_list(), job.tokenizer.pad_token_id), job.accelerator.device
-    )
+    batch = job.task.collate(rows_at(job.rows, rows), job.tokenizer.pad_token_id)
+    return on_device(batch, job.accelerator.device)
 
 
 def check_finite(job: Job, step: int, rows: list[int], loss: float, norm: float) -> None:

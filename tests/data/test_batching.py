@@ -3,8 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 
-from helpers.data.batching import length_batches, on_device, pack, padded_inputs, padding_share, pieces, split_evenly
+from helpers.data.batching import (
+    length_batches,
+    on_device,
+    pack,
+    padded_inputs,
+    padding_share,
+    pieces,
+    rows_at,
+    split_evenly,
+)
 
 LENGTHS = np.random.default_rng(0).integers(3, 200, size=1000).tolist()
 
@@ -19,6 +29,18 @@ def test_pieces_hold_every_row_once_in_order_and_no_more_tokens_than_allowed(see
     for part, after in zip(parts, [*parts[1:], None], strict=True):
         assert part and (len(part) == 1 or len(part) * lengths[part].max() <= most)
         assert after is None or (len(part) + 1) * lengths[after[0]] > most, "and no piece more than needed"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_at_some_places_are_those_that_select_gives(seed):
+    random = np.random.default_rng(seed)
+    columns = {
+        "ids": [random.integers(99, size=n).tolist() for n in random.integers(9, size=50)],
+        "start": [*range(49), None],
+    }
+    rows = Dataset.from_dict(columns).select(random.permutation(50)[:40])
+    places = random.integers(40, size=random.integers(1, 12))
+    assert rows_at(rows, places) == rows.select(places).to_list()
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
