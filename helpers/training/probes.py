@@ -7,8 +7,9 @@ states, modes of modules, gradients and buffers are afterwards what they were.
 
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from helpers.data.batching import on_device
 from helpers.errors import InputError
 from helpers.models.fast import RandomBits, cheap_dropout, dropout_rates, family, nothing_reached
 from helpers.tasks.base import Task
-from helpers.training.device import accelerator
+from helpers.training.device import accelerator, give_back_memory
 from helpers.training.recipe import Recipe
 
 EQUAL = 1e-5  # relative difference of sums in fp32 that differ in their order alone
@@ -38,6 +39,22 @@ class _CountedBits(RandomBits):
     def draw(self, shape: torch.Size) -> Tensor:
         self.draws += 1
         return super().draw(shape)
+
+
+class _Sums:
+    """Sums over all weights that say how like the gradients of two passes are; those of the second are not kept."""
+
+    def __init__(self, expected: Gradients):
+        self._first, self.names = expected, set()
+        self.apart = self.product = self.expected = self.found = 0.0
+
+    def add(self, name: str, gradient: Tensor) -> None:
+        self.names.add(name)
+        if (first := self._first.get(name)) is not None:
+            self.apart += (gradient - first).square().sum().item()
+            self.product += (gradient * first).sum().item()
+            self.expected += first.square().sum().item()
+            self.found += gradient.square().sum().item()
 
 
 class Trial:
@@ -59,14 +76,27 @@ class Trial:
 
     def gradients(self) -> tuple[float, Gradients]:
         """The loss, and the gradient of each parameter that has one, by name; in evaluation mode nothing is random."""
-        loss = self.loss()
-        loss.backward()
-        return loss.item(), self._taken()
+        found = {}
+        return self.backward(self.loss(), found.__setitem__), found
 
-    def _taken(self) -> Gradients:
-        found = {name: p.grad for name, p in self.model.named_parameters() if p.grad is not None}
-        self.model.zero_grad()
-        return found
+    def backward(self, loss: Tensor, take: Callable[[str, Tensor], None]) -> float:
+        """The loss as a number; `take` gets the gradient of each parameter as soon as it is there, and it is dropped.
+
+        So no more is held than what `take` keeps: the gradients of a large model are as large as the model.
+        """
+
+        def taken(name: str, parameter: nn.Parameter) -> None:
+            take(name, parameter.grad)
+            parameter.grad = None
+
+        trained = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        hooks = [p.register_post_accumulate_grad_hook(partial(taken, name)) for name, p in trained]
+        try:
+            loss.backward()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return loss.item()
 
     def check_rows_apart(self) -> None:
         """InputError if rows see each other or later tokens; a warning if padding that is masked changes a row."""
@@ -117,37 +147,35 @@ class Trial:
 
     def same_on_fast_path(self, expected: tuple[float, Gradients]) -> bool:
         """Whether the task's fast path gives the same loss and the same gradients."""
+        sums = _Sums(expected[1])
         with self.task.fast_path(self.model):
-            loss, found = self.gradients()
-        if found.keys() != expected[1].keys():
+            loss = self.backward(self.loss(), sums.add)
+        if sums.names != expected[1].keys():
             return False
-        apart = sum((found[name] - gradient).square().sum().item() for name, gradient in expected[1].items())
-        whole = sum(gradient.square().sum().item() for gradient in expected[1].values())
-        return _equal(loss, expected[0]) and not apart**0.5 > 10 * EQUAL * whole**0.5
+        return _equal(loss, expected[0]) and not sums.apart**0.5 > 10 * EQUAL * sums.expected**0.5
 
     def same_in_bf16(self, expected: tuple[float, Gradients]) -> bool:
         """Whether bf16 computes the same loss and gradients up to its rounding, and computes at all."""
+        sums = _Sums(expected[1])
         try:
             with _forward_in_bf16(self.model, self.device):
-                loss, found = self.gradients()
+                loss = self.backward(self.loss(), sums.add)
         except (RuntimeError, NotImplementedError):  # some models mix types that a product does not take together
             return False
-        both = [(gradient, found[name]) for name, gradient in expected[1].items() if name in found]
-        product, plain, rounded = (sum((p * q).sum().item() for p, q in of) for of in _pairs(both))
         near = abs(loss - expected[0]) <= ROUNDED * max(abs(expected[0]), 1.0)
-        return near and np.isfinite(rounded) and product >= ALONG * (plain * rounded) ** 0.5
+        return near and np.isfinite(sums.found) and sums.product >= ALONG * (sums.expected * sums.found) ** 0.5
 
-    def drawn_once(self, recipe: Recipe) -> tuple[bool, Gradients]:
-        """Whether backward repeats no dropout, whose cheap bits would be others; and the gradients of training mode."""
-        bits = _CountedBits()
+    def drawn_once(self, recipe: Recipe) -> tuple[bool, set[str]]:
+        """Whether backward repeats no dropout, whose cheap bits would be others; and what training mode reaches."""
+        bits, reached = _CountedBits(), set()
         with (
             dropout_rates(self.model, recipe.dropout, recipe.attention_dropout),
             cheap_dropout(self.model, bits),
             self.task.fast_path(self.model),
         ):
             loss, draws = self.loss(), bits.draws
-            loss.backward()
-        return bits.draws == draws, self._taken()
+            self.backward(loss, lambda name, gradient: reached.add(name))
+        return bits.draws == draws, reached
 
 
 def prove(
@@ -179,6 +207,7 @@ def prove(
         model.train()
         model.left_out = frozenset(left_out)
         once, found = trial.drawn_once(recipe)
+    give_back_memory()
     left_out |= set() if once else {"cheap dropout"}
     (model.left_out,) = broadcast_object_list([frozenset(left_out)])
     _tell(model, recipe)
@@ -244,10 +273,6 @@ def _forward_in_bf16(model: nn.Module, device: torch.device) -> Iterator[None]:
 def _equal(found: float, expected: float) -> bool:
     """Whether two losses are equal up to the order of sums; one that is not finite is left to the loop, which tells."""
     return not np.isfinite(expected) or abs(found - expected) <= EQUAL * max(abs(expected), 1.0)
-
-
-def _pairs(both: list[tuple[Tensor, Tensor]]) -> tuple[list, list, list]:
-    return both, [(a, a) for a, _ in both], [(b, b) for _, b in both]
 
 
 def _tell(model: nn.Module, recipe: Recipe) -> None:
