@@ -21,6 +21,7 @@ QUESTION_FEATURES = {
     "answers": {"text": List(Value("string")), "answer_start": List(Value("int32"))},
     "group": Value("string"),
     "source": Value("string"),
+    "row": Value("int64"),
 }
 
 Frames = Mapping[str, pd.DataFrame]  # by split
@@ -157,23 +158,24 @@ def question_corpus(frames: Frames, **about) -> Corpus:
 
 
 def text_rows(frame: pd.DataFrame, labels: Sequence[str]) -> Dataset:
-    """The rows of a frame of labelled texts, with the ids of their labels."""
+    """The rows of a frame of labelled texts, with the ids of their labels; `row` is their number in a file."""
     ids = {label: index for index, label in enumerate(labels)}
     columns = {"text": frame["text"].tolist(), "label": [ids[label] for label in frame["label"]]}
     features = {"text": Value("string"), "label": ClassLabel(names=list(labels))}
-    for name in ("group", "date"):
+    for name, kind in {"group": "string", "date": "string", "row": "int64"}.items():
         if name in frame:
-            columns[name], features[name] = frame[name].tolist(), Value("string")
+            columns[name], features[name] = frame[name].tolist(), Value(kind)
     return Dataset.from_dict(columns, features=Features(features))
 
 
 def tag_rows(frame: pd.DataFrame, tags: Sequence[str]) -> Dataset:
-    """The rows of a frame of tagged sentences, with the ids of their tags and, if the frame has it, their group."""
+    """The rows of a frame of tagged sentences, with the ids of their tags and, if the frame has them, group and row."""
     ids = {tag: index for index, tag in enumerate(tags)}
     columns = {"tokens": frame["tokens"].tolist(), "tags": [[ids[tag] for tag in row] for row in frame["tags"]]}
     features = {"tokens": List(Value("string")), "tags": List(ClassLabel(names=list(tags)))}
-    if "group" in frame:
-        columns["group"], features["group"] = frame["group"].tolist(), Value("string")
+    for name, kind in {"group": "string", "row": "int64"}.items():
+        if name in frame:
+            columns[name], features[name] = frame[name].tolist(), Value(kind)
     return Dataset.from_dict(columns, features=Features(features))
 
 

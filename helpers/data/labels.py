@@ -2,18 +2,39 @@
 
 import re
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import regex
 
+from helpers.data.splits import normalised
 from helpers.errors import InputError
 
 SEPARATORS = (";", "|", ",")
 MOST = 10  # names in a sentence
 _WHOLE = re.compile(r"(-?\d+)\.0+")  # 1.0 and 1.00, which a program made of 1
 _HIDDEN = regex.compile(r"\p{Cf}+")  # characters without width
+
+
+def tell_contradictory(rows: pd.DataFrame, path: object) -> None:
+    """Warn, with an example, of rows that have the text of another row and another label.
+
+    Args:
+        rows: all of a file, numbered as there, with columns `text` and `label` (strings).
+    """
+    key = normalised(rows["text"])
+    found = rows[rows.groupby(key)["label"].transform("nunique") > 1]
+    if found.empty:
+        return
+    first = found.iloc[0]
+    other = found[(key[found.index] == key[found.index[0]]) & (found["label"] != first["label"])].iloc[0]
+    warnings.warn(
+        f"{len(found):,} rows of '{path}' have the text of another row and another label, and are left out: row "
+        f"{first.name} is '{first['label']}', row {other.name} is '{other['label']}' ('{first['text'][:40]}')",
+        stacklevel=2,
+    )
 
 
 def near_equal(counts: Mapping[str, int]) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import time
 
 import numpy as np
@@ -162,6 +163,21 @@ def test_rows_that_all_contradict_each_other_are_told(tmp_path):
     path = write(tmp_path / "a.csv", "text,label\n" + "".join(f"w{i},{label}\n" for i in range(9) for label in "ab"))
     with pytest.raises(InputError, match="holds each text with different labels, so that no row is left; correct"):
         labelled.corpus(path)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_that_contradict_each_other_are_told_with_an_example(tmp_path, seed):
+    random = np.random.default_rng(seed)
+    rows = [(f"w{random.integers(25)}{random.choice(['', '!'])}", random.choice(["a", "b"])) for _ in range(60)]
+    path = write(tmp_path / "a.csv", "text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    with pytest.warns(UserWarning, match="have the text of another row and another label, and are left out") as told:
+        corpus = labelled.corpus(path)
+    count, first, one, other, two, text = re.fullmatch(
+        r"(\d+) rows of .*: row (\d+) is '(.)', row (\d+) is '(.)' \('(.*)'\)", str(told[0].message)
+    ).groups()
+    assert int(count) == corpus.card.removed["same text, other label"]
+    assert rows[int(first) - 1] == (text, one) and rows[int(other) - 1][1] == two != one
+    assert rows[int(other) - 1][0].strip("!") == text.strip("!")
 
 
 def test_a_file_that_is_badly_packed_is_one_sentence(tmp_path):

@@ -8,7 +8,7 @@ from datasets import Dataset
 
 from helpers.data import files
 from helpers.data.corpus import SPLITS, Corpus, text_corpus, text_rows
-from helpers.data.labels import check_known, check_single, check_spelling, without_rare
+from helpers.data.labels import check_known, check_single, check_spelling, tell_contradictory, without_rare
 from helpers.data.splits import deduplicated, split
 from helpers.errors import InputError
 
@@ -43,6 +43,7 @@ def corpus(
 
     def cut(rows: pd.DataFrame) -> tuple[dict, dict, str]:
         unique, removed = deduplicated(rows)
+        tell_contradictory(rows, data)
         if not len(unique):
             raise InputError(
                 f"'{data}' holds each text with different labels, so that no row is left; correct the labels, or name "
@@ -68,7 +69,7 @@ def corpus(
 def read(
     path: str | Path, text: str = "text", label: str = "label", group: str | None = None, format: str | None = None
 ) -> pd.DataFrame:
-    """The rows of a file with string columns `text`, `label` and, if asked for, `group`, numbered as in the file.
+    """The rows of a file with string columns `text`, `label` and, if asked for, `group`, and their number `row`.
 
     Raises InputError if labels differ in spelling alone, or seem to be several in a cell.
     """
@@ -77,7 +78,7 @@ def read(
     frame = pd.DataFrame({name: files.texts(rows, column, path) for name, column in columns.items()})
     check_spelling(frame["label"], path)
     check_single(frame["label"], path)
-    return frame
+    return frame.assign(row=frame.index)
 
 
 def labelled(path: str | Path, task, **columns: str | None) -> Dataset:

@@ -64,7 +64,7 @@ def read(
     answer: str = "answers",
     format: str | None = None,
 ) -> pd.DataFrame:
-    """The rows of a file with `question`, `context` and `answers`, numbered as in the file.
+    """The rows of a file with `question`, `context` and `answers`, and their number `row`.
 
     An answer is a text that stands in the context, an empty one for none, or what SQuAD has: lists `text` and
     `answer_start`, or a list of objects with one of each. Of a text that stands in several places the first is taken,
@@ -85,7 +85,7 @@ def read(
     if note := places.choice_note(chosen, rows["context"]):
         warnings.warn(f"'{path}': {note}", stacklevel=2)
     rows.attrs["format"] = table.attrs["format"]
-    return rows
+    return rows.assign(row=rows.index)
 
 
 def labelled(path: str | Path, task, **columns: str | None) -> Dataset:

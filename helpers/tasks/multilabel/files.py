@@ -11,7 +11,7 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from helpers.data import files
 from helpers.data.corpus import SPLITS, Corpus, build, count_labels
 from helpers.data.formats import Number
-from helpers.data.labels import check_known, check_spelling
+from helpers.data.labels import check_known, check_spelling, tell_contradictory
 from helpers.data.splits import deduplicated, split_groups
 from helpers.errors import InputError
 
@@ -46,6 +46,7 @@ def corpus(
 
     def cut(rows: pd.DataFrame) -> tuple[dict, dict, str]:
         unique, removed = deduplicated(rows)
+        tell_contradictory(rows.assign(label=rows["label"].str.replace(_BETWEEN, ", ")), data)
         own = unique if group else unique.assign(group=[str(row) for row in range(len(unique))])
         frames = split_groups(own, seed=seed)
         frames = frames if group else {name: frame.drop(columns="group") for name, frame in frames.items()}
@@ -70,7 +71,8 @@ def read(
     group: str | None = None,
     format: str | None = None,
 ) -> pd.DataFrame:
-    """The rows of a file: text and group as strings, `labels` as lists, and `label`, all of a row's labels as one.
+    """The rows of a file: text and group as strings, `labels` as lists, `label`, all of a row's labels as one,
+    and their number `row`.
 
     Raises InputError if labels differ in spelling alone.
     """
@@ -81,7 +83,7 @@ def read(
     frame["labels"] = [_cell(value, separator, row, path) for row, value in cells.items()]
     check_spelling((label for own in frame["labels"] for label in own), path)
     frame["label"] = frame["labels"].str.join(_BETWEEN)
-    return frame
+    return frame.assign(row=frame.index)
 
 
 def labelled(path: str | Path, task, **columns: str | None) -> Dataset:
@@ -136,10 +138,11 @@ def _check_splits(frames: files.Frames, paths: files.Paths) -> None:
 
 
 def _rows(frame: pd.DataFrame, labels: Sequence[str]) -> Dataset:
-    """The rows of a frame with the ids of their labels, and their group where there is one."""
+    """The rows of a frame with their number, the ids of their labels, and their group where there is one."""
     ids = {label: index for index, label in enumerate(labels)}
     columns = {"text": frame["text"].tolist(), "labels": [[ids[label] for label in own] for own in frame["labels"]]}
-    features = {"text": Value("string"), "labels": List(ClassLabel(names=list(labels)))}
+    columns["row"] = frame["row"].tolist()
+    features = {"text": Value("string"), "labels": List(ClassLabel(names=list(labels))), "row": Value("int64")}
     if "group" in frame:
         columns["group"], features["group"] = frame["group"].tolist(), Value("string")
     return Dataset.from_dict(columns, features=Features(features))

@@ -97,8 +97,8 @@ def read(
 ) -> pd.DataFrame:
     """The sentences of a file: columns `tokens` and `tags`, lists of strings, and `group` where documents are marked.
 
-    Sentences are numbered as in the file. Tags of the schemes IOB1, IOBES and BILOU become BIO; tags that mark no spans
-    stay as they are.
+    Sentences are numbered as in the file, in `row` as well. Tags of the schemes IOB1, IOBES and BILOU become BIO; tags
+    that mark no spans stay as they are.
 
     Raises InputError for words without a tag, tags that are ids without names, near-equal tags, and tags like B_LOC.
     """
@@ -119,7 +119,7 @@ def read(
     if others and all(re.match(r"[BIESULM]_", tag) for tag in others):
         raise InputError(f"tag '{others[0]}' of '{path}' marks no span; write {others[0].replace('_', '-', 1)}")
     rows["tags"] = [bio(row) for row in rows["tags"]]
-    return rows
+    return rows.assign(row=rows.index)
 
 
 def labelled(path: str | Path, task, **columns: str | None) -> Dataset:

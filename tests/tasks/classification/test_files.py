@@ -72,7 +72,7 @@ CASES = {
 def test_a_csv_file_with_other_marks_between_columns_is_read(tmp_path, mark):
     path = tmp_path / "mine.csv"
     write(path, f"text{mark}label\n" + f'"a, b; c\n d"{mark}x\r\n')
-    assert files.read(path).to_dict("records") == [{"text": "a, b; c\n d", "label": "x"}]
+    assert files.read(path).to_dict("records") == [{"text": "a, b; c\n d", "label": "x", "row": 1}]
 
 
 @pytest.mark.parametrize("case", CASES)
