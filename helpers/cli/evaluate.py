@@ -47,6 +47,8 @@ def run(options: argparse.Namespace) -> None:
     last, metric = table.loc[FINE_TUNED], task.reported_task(predictor.tokenizer).selection_metric
     print(f"{metric} {last[metric]:.3f} [{last['low']:.3f}, {last['high']:.3f}] n={last['n']:.0f}")
     for name, value in scores.items():
+        if name == metric:
+            continue  # stands above, with its interval
         print(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}")
     if analysis.classes is not None:
         print(analysis.classes.round(3).to_string())

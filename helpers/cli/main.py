@@ -15,6 +15,7 @@ examples:
   helpers fetch
   helpers assets
   helpers corpora mail
+  helpers results list
   helpers check mail.csv --task classification --text body --label folder
   helpers train --task classification --data mail.csv --text body --label folder --output model/
   helpers train --task tagging --data names.conll --output model/

@@ -27,6 +27,7 @@ HOST = "127.0.0.1"
 MOST_BYTES = 250_000  # of a request; the characters that it may hold, however JSON escapes them
 MOST_CHARACTERS = 20_000  # of a request; a laptop's encoder reads them in about four seconds, while others wait
 MOST_ROWS = 64  # of a request
+WAYS = "POST rows to /predict, or open / in a browser"
 MOST_WAITING = 16  # requests; the model works on one at a time
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -62,8 +63,10 @@ def app(predictor: Predictor, name: str) -> FastAPI:
             return predictor.answers(rows)
 
     @server.exception_handler(HTTPException)
-    async def refused(_request: Request, error: HTTPException) -> JSONResponse:
-        return _answer({"error": str(error.detail)}, error.status_code)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        unknown = error.status_code in (404, 405)  # which the router raises, without a remedy
+        told = f"{request.method} {request.url.path} is not served; {WAYS}" if unknown else str(error.detail)
+        return _answer({"error": told}, error.status_code)
 
     @server.get("/", response_class=HTMLResponse)
     async def front() -> HTMLResponse:

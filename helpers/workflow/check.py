@@ -66,7 +66,7 @@ class Ledger:
     def short(self) -> list[str]:
         """The ledger without tokens and examples, a line each."""
         lines = [
-            f"{path}: {_sum(one.bytes)} = {one.size:,} bytes; {one.rows:,} {'rows' if one.columns else 'sentences'}"
+            f"{path}: {one.rows:,} {'rows' if one.columns else 'sentences'}; {_sum(one.bytes, ' of ')} = {one.size:,} bytes"
             for path, one in self.accounts.items()
         ]
         lines += [f"rows: {_sum(self.rows)} = {sum(self.rows.values()):,}"] if self.rows else []
@@ -92,8 +92,8 @@ class Ledger:
         return "\n".join([*lines, "", *verdict])
 
 
-def _sum(parts: Mapping[str, int]) -> str:
-    return " + ".join(f"{count:,} {name}" for name, count in parts.items())
+def _sum(parts: Mapping[str, int], of: str = " ") -> str:
+    return " + ".join(f"{count:,}{of}{name}" for name, count in parts.items())
 
 
 def read(

@@ -1,6 +1,7 @@
 """Answers for rows without end: read, answered and handed on in windows, so that nothing is held for long."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -33,32 +34,34 @@ def outcomes(
     Raises ColumnError if the first rows lack a column: then no row is answered.
     """
     size = window or (WRITING_WINDOW if isinstance(predictor.task, WritingTask) else WINDOW)
-    rows, checked = iter(rows), False
+    rows, checked, names = iter(rows), False, {}
     while part := list(islice(rows, size)):
         good = [row for row in part if row.error is None]
+        names |= dict.fromkeys(chain.from_iterable(row.cells for row in good))
+        read_all = partial(_read, read, names)
         if good and not checked:
-            _check_columns(good, read)
+            _check_columns(good, read_all)
             checked = True
-        answered = iter(_answered(predictor, good, read))
+        answered = iter(_answered(predictor, good, read_all))
         yield [next(answered) if row.error is None else (row, None) for row in part]
 
 
-def _check_columns(rows: list[Row], read: Callable[[pd.DataFrame], Dataset]) -> None:
+def _check_columns(rows: list[Row], read: Callable[[list[Row]], Dataset]) -> None:
     """ColumnError if all rows together lack a column; what is wrong with one of them is told beside it."""
     try:
-        read(_table(rows))
+        read(rows)
     except ColumnError:
         raise
     except InputError:
         pass
 
 
-def _answered(predictor: Predictor, rows: list[Row], read: Callable[[pd.DataFrame], Dataset]) -> list[Outcome]:
+def _answered(predictor: Predictor, rows: list[Row], read: Callable[[list[Row]], Dataset]) -> list[Outcome]:
     """Rows with their answers. Where one of them is refused, halves are tried, down to the row that is bad."""
     if not rows:
         return []
     try:
-        return list(zip(rows, _answers(predictor, read(_table(rows))), strict=True))
+        return list(zip(rows, _answers(predictor, read(rows)), strict=True))
     except InputError as error:
         if len(rows) == 1:
             return [(Row(rows[0].number, rows[0].cells, str(error)), None)]
@@ -75,10 +78,10 @@ def _answers(predictor: Predictor, rows: Dataset) -> list[dict]:
     return [task.answer(prediction, row) for prediction, row in zip(predictions, rows, strict=True)]
 
 
-def _table(rows: list[Row]) -> pd.DataFrame:
-    names = list(dict.fromkeys(chain.from_iterable(row.cells for row in rows)))
+def _read(read: Callable[[pd.DataFrame], Dataset], names: Iterable[str], rows: list[Row]) -> Dataset:
+    """Rows as the task takes them. What a row lacks and any row so far has is empty there, and is the row's fault."""
     cells = {name: [row.cells.get(name) for row in rows] for name in names}
-    return pd.DataFrame(cells, index=[row.number for row in rows], dtype=object)
+    return read(pd.DataFrame(cells, index=[row.number for row in rows], dtype=object))
 
 
 def reader(wing, source: str | Path, columns: dict) -> Callable[[pd.DataFrame], Dataset]:

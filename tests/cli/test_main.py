@@ -59,7 +59,7 @@ def test_training_prints_the_baselines_beside_the_score(body, tmp_path, capsys):
     printed = capsys.readouterr()
     for system in ("majority", "tf-idf", "fine-tuned"):
         assert system in printed.out
-    assert "removed" in printed.err and "rows/s" in printed.err
+    assert re.search(r"rows: \d+ train \+ \d+ validation", printed.err) and "rows/s" in printed.err
     assert "it/s]" not in printed.err, "no bar where no terminal is"
     ladder = json.loads((tmp_path / "model" / "scores.json").read_text(encoding="utf-8"))["ladder"]
     assert [row["system"] for row in ladder] == ["majority", "tf-idf", "fine-tuned"]
@@ -143,7 +143,7 @@ def test_corpora_and_assets_are_listed(capsys):
     assert "Apache-2.0" in capsys.readouterr().out
 
 
-VERBS = ("fetch", "assets", "corpora", "check", "train", "evaluate", "predict", "card", "serve")
+VERBS = tuple("fetch assets corpora results check train tune evaluate predict card serve".split())
 
 
 def test_the_help_names_every_command_in_a_line():
@@ -156,7 +156,9 @@ def test_every_command_helps_with_examples(verb, capsys):
         parser().parse_args([verb, "--help"])
     assert end.value.code == 0
     shown = capsys.readouterr().out
-    assert shown.startswith(f"usage: helpers {verb} ") and "helpers train --task classification --data" in shown
+    examples = shown.partition("\nexamples:\n")[2].splitlines()
+    assert shown.startswith(f"usage: helpers {verb} ") and examples
+    assert all(f"helpers {verb}" in line for line in examples), "a verb shows its own and no other's"
 
 
 def test_rows_of_a_large_file_are_drawn_for_training_alone(body, tmp_path, capsys):

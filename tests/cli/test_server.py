@@ -120,8 +120,10 @@ def test_a_client_that_leaves_in_the_middle_is_no_fault_of_the_server():
 
 def test_other_types_paths_and_methods_are_refused(client):
     assert post(client, b'{"text": "a"}', "text/plain").status_code == 415
-    assert client.get("/nothing").json() == {"error": "Not Found"}
-    assert client.get("/predict").status_code == 405
+    assert client.get("/nothing").json()["error"].startswith("GET /nothing is not served; POST rows to /predict")
+    wrong = client.get("/predict")
+    assert wrong.status_code == 405 and "POST rows to /predict, or open / in a browser" in wrong.json()["error"]
+    assert client.post("/").json()["error"].startswith("POST / is not served")
     assert client.get("/docs").status_code == client.get("/openapi.json").status_code == 404
 
 

@@ -46,6 +46,7 @@ def test_each_row_has_an_answer_or_a_reason_in_order(predictor, seed, window):
     assert [row.number for row, _ in outcomes] == [row.number for row in rows]
     assert [answer is not None for _, answer in outcomes] == [is_good(row) for row in rows]
     assert all(row.error for row, answer in outcomes if answer is None)
+    assert not any("has no column" in row.error for row, _ in outcomes if row.error), "the file is not at fault"
     good = [row.cells["text"] for row in rows if is_good(row)]
     expected = predictor.answers(Dataset.from_dict({"text": good}))
     for (_, answer), wanted in zip([pair for pair in outcomes if pair[1]], expected, strict=True):
