@@ -80,7 +80,7 @@ def query_key_value(tokens: Sequence[str], x: np.ndarray, weights: Sequence[np.n
         _shares(canvas, left, top, tokens, scores, shares, query)
         y = max(y, top + 34 * len(tokens)) + 26
         canvas.text(8, y, f"new vector of “{tokens[query]}”", "strong")
-        left, y = (8, y + 22) if canvas.upright else (174 + 8 * len(tokens[query]), y)
+        left, y = (8, y + 22) if canvas.upright else (158 + 8 * len(tokens[query]), y)
         canvas.text(left, y, f"= sum of share · v = {_numbers(out)}", "strong")
 
     return drawing(

@@ -60,7 +60,7 @@ def memory(lengths: np.ndarray, megabytes: Mapping[str, np.ndarray]) -> Figure:
     axes.set_xticks(lengths, [f"{length:,}" for length in lengths])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.legend(fontsize=10)
+    figure.legend(loc="outside lower center", ncol=2, fontsize=10)
     return figure
 
 
@@ -68,7 +68,7 @@ def attention_map(tokens: Sequence[str], weights: np.ndarray) -> Figure:
     """The weights (T, T) of one head: row = the token that takes, column = the token that is taken from."""
     figure, axes = plt.subplots(figsize=(6, 6))
     _shades(axes, weights, 1)
-    axes.set(xticks=range(len(tokens)), yticks=range(len(tokens)), xlabel="takes from", ylabel="token")
+    axes.set(xticks=range(len(tokens)), yticks=range(len(tokens)), xlabel="takes from", ylabel="token", aspect="auto")
     axes.set_xticklabels(tokens, rotation=90)
     axes.set_yticklabels(tokens)
     return figure
@@ -92,7 +92,7 @@ def by_layer(rows: np.ndarray, label: str) -> Figure:
     mean, low, high = rows.T
     axes.axhline(0, color=BLACK, linewidth=1)
     axes.errorbar(range(1, len(rows) + 1), mean, yerr=[mean - low, high - mean], fmt="o", color=BLUE, capsize=5)
-    axes.set(xlabel="layer", ylabel=label, ylim=(-1, 1))
+    axes.set(xlabel="layer", ylabel=label, ylim=(min(0, low.min()) - 0.1, 1))
     axes.xaxis.set_major_locator(MultipleLocator(1))
     return figure
 

@@ -11,7 +11,7 @@ from helpers.errors import InputError
 _SOFTMAX = """
   data.labels.forEach((name, i) => slider("z" + i, "score of " + name, -4, 4, 0.1, data.scores[i], v => v.toFixed(1)));
   choose("right", "the right label", data.labels, data.right);
-  const heads = ["probability p (softmax)", "gradient p - y: which way the scores move in a step"];
+  const heads = ["probability p (softmax)", "how a step moves each score: -(p - y)"];
   const places = heads.map(text => { make("h4", body, text); return make("div", body); });
   const paint = () => {
     const scores = data.labels.map((_, i) => state["z" + i]);
@@ -23,7 +23,7 @@ _SOFTMAX = """
     // A step goes against the gradient, so the bar of a score that rises leads to the right.
     bars(places[1], data.labels.map((name, i) => ({
       name: (gradient[i] < 0 ? "↑ " : "↓ ") + name, from: 0.5, to: 0.5 - gradient[i] / 2,
-      text: gradient[i].toFixed(3), kind: gradient[i] < 0 ? "right" : "warm"})));
+      text: (gradient[i] < 0 ? "+" : "") + (-gradient[i]).toFixed(3), kind: gradient[i] < 0 ? "right" : "warm"})));
     show({p, gradient, loss}, "The loss is -log " + p[state.right].toFixed(3) + " = " + loss.toFixed(3) +
       " nats. A step raises the score of " + data.labels[state.right] + " and lowers the others.");
   };
