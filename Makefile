@@ -1,6 +1,9 @@
 # Everything runs in one environment, .venv, made from requirements.lock.
 PYTHON ?= python3
 RUN := .venv/bin/python
+# The unit tests run in so many processes of one thread each; their models are too small to use more.
+WORKERS ?= 2
+UNIT := OMP_NUM_THREADS=1 $(RUN) -m pytest tests --ignore=tests/site -n $(WORKERS) --dist worksteal --durations=25
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 # Modules are compiled when they are first imported and then kept, also where the machine's settings say otherwise: the
@@ -20,14 +23,14 @@ book: environment ## execute the notebooks that changed and build the HTML book
 test: fetch ## check everything: style, unit tests, notebooks, links, the book in a browser
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m pytest tests --ignore=tests/site
+	$(UNIT)
 	$(RUN) -m tools.book
 	@$(RUN) -m tools.chromium
 	$(RUN) -m pytest tests/site
 	@$(RUN) -m tools.chromium --report
 
 test-fast: fetch ## run the unit tests that take seconds
-	$(RUN) -m pytest tests --ignore=tests/site -m "not slow"
+	$(UNIT) -m "not slow"
 
 lab: environment ## open the notebooks in JupyterLab
 	$(RUN) -m jupyterlab book
