@@ -66,7 +66,7 @@ class Ledger:
     def short(self) -> list[str]:
         """The ledger without tokens and examples, a line each."""
         lines = [
-            f"{path}: {one.rows:,} {'rows' if one.columns else 'sentences'}; {_sum(one.bytes, ' of ')} = {one.size:,} bytes"
+            f"{path}: {one.rows:,} {_unit(one)}; {_sum(one.bytes, ' of ')} = {one.size:,} bytes"
             for path, one in self.accounts.items()
         ]
         lines += [f"rows: {_sum(self.rows)} = {sum(self.rows.values()):,}"] if self.rows else []
@@ -90,6 +90,10 @@ class Ledger:
         ready = f"ready, with {len(self.cautions)} of caution above" if self.cautions else "ready"
         verdict = [f"to change: {problem}" for problem in self.problems] or [ready]
         return "\n".join([*lines, "", *verdict])
+
+
+def _unit(one: Account) -> str:
+    return "rows" if one.columns else "sentences"
 
 
 def _sum(parts: Mapping[str, int], of: str = " ") -> str:
