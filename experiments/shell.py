@@ -1,0 +1,140 @@
+"""The shell on files in the shapes in which others publish rows: what is printed is kept, for chapters to show.
+
+Each file holds rows of one of the book's corpora, written as the shape says; the commands are those of a reader who has
+such a file, with no setting but what the file needs.
+"""
+
+import gzip
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from datasets import Dataset
+
+from helpers import corpora, sample
+
+CORPUS = {
+    "shell-dotted": "reviews",
+    "shell-doccano": "brown",
+    "shell-squad": "questions",
+    "shell-sharegpt": "parameters",
+}
+MODEL = {name: "decoder" if name == "shell-sharegpt" else "encoder" for name in CORPUS}
+ROWS = {"shell-dotted": 600, "shell-doccano": 600, "shell-squad": 800, "shell-sharegpt": 100}
+_CLOCK = re.compile(r"(?<=about )\d+ (?:s|min)|[\d.,]+ (?:rows|tokens)/s|\d+ s\b")  # other on every machine
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def transcripts(name: str) -> Iterator[tuple[dict, Callable[[], dict]]]:
+    """What the commands of one shape print, in the order in which a reader runs them."""
+    yield {"seed": 0}, lambda: _printed(name)
+
+
+EXPERIMENTS = {name: lambda name=name: transcripts(name) for name in CORPUS}
+
+
+def dotted(folder: Path, rows: Dataset) -> list[str]:
+    """Reviews as an export of a labelling tool nests them, with integers for labels and their names beside the file."""
+    names = rows.features["label"].names
+    lines = [
+        {"id": f"r{place}", "data": {"review": row["text"]}, "verdict": row["label"]} for place, row in enumerate(rows)
+    ]
+    _lines(folder / "reviews.jsonl", lines)
+    information = {"features": {"verdict": {"names": names, "_type": "ClassLabel"}}}
+    (folder / "dataset_info.json").write_text(json.dumps(information), encoding="utf-8")
+    columns = "--text data.review --label verdict"
+    return [
+        f"helpers check reviews.jsonl --task classification {columns}",
+        f"helpers train --task classification --data reviews.jsonl {columns} --output critic/",
+        "echo 'A slick, engrossing melodrama.' | helpers predict critic/",
+    ]
+
+
+def doccano(folder: Path, rows: Dataset) -> list[str]:
+    """Sentences with the characters at which names begin and end."""
+    names = rows.features["tags"].feature.names
+    lines = []
+    for row in rows:
+        text, spans = "", []
+        for word, tag in zip(row["tokens"], (names[tag] for tag in row["tags"]), strict=True):
+            begin = len(text) + bool(text)
+            text = f"{text} {word}" if text else word
+            if tag.startswith("I-") and spans:
+                spans[-1][1] = len(text)
+            elif tag != "O":
+                spans.append([begin, len(text), tag[2:]])
+        lines.append({"text": text, "label": spans})
+    _lines(folder / "names.jsonl", lines)
+    return [
+        "helpers check names.jsonl --task tagging",
+        "helpers train --task tagging --data names.jsonl --output names/",
+        "echo 'Yesterday Mary Cassatt wrote to Mr. Degas in Paris.' | helpers predict names/",
+    ]
+
+
+def squad(folder: Path, rows: Dataset) -> list[str]:
+    """Questions in the nested form of SQuAD's own files, several on one paragraph."""
+    paragraphs: dict[str, list[dict]] = {}
+    for place, row in enumerate(rows):
+        pairs = zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
+        answers = [{"text": text, "answer_start": start} for text, start in pairs]
+        paragraphs.setdefault(row["context"], []).append(
+            {"id": f"q{place}", "question": row["question"], "answers": answers, "is_impossible": not answers}
+        )
+    held = [{"context": context, "qas": asked} for context, asked in paragraphs.items()]
+    articles = [{"title": f"part {place}", "paragraphs": [part]} for place, part in enumerate(held)]
+    text = json.dumps({"version": "v2.0", "data": articles}, ensure_ascii=False)
+    (folder / "train-v2.0.json").write_text(text, encoding="utf-8")
+    return [
+        "helpers check train-v2.0.json --task extraction",
+        "helpers train --task extraction --data train-v2.0.json --output finder/",
+    ]
+
+
+def sharegpt(folder: Path, rows: Dataset) -> list[str]:
+    """Chats of a person and an assistant, packed."""
+    chats = [
+        {"conversations": [{"from": "human", "value": row["prompt"]}, {"from": "gpt", "value": row["completion"]}]}
+        for row in rows
+    ]
+    with gzip.open(folder / "chats.json.gz", "wt", encoding="utf-8") as stream:
+        json.dump(chats, stream, ensure_ascii=False)
+    return [
+        "helpers check chats.json.gz --task generation",
+        "helpers train --task generation --data chats.json.gz --lora-rank 8 --output assistant/",
+    ]
+
+
+WRITERS = {
+    "shell-dotted": dotted,
+    "shell-doccano": doccano,
+    "shell-squad": squad,
+    "shell-sharegpt": sharegpt,
+}
+
+
+def _printed(name: str) -> dict:
+    """Each command with what it printed; raises CalledProcessError if one fails."""
+    rows = sample(corpora.load(CORPUS[name]).data["train"], ROWS[name], 0)
+    with tempfile.TemporaryDirectory() as folder:
+        commands = WRITERS[name](Path(folder), rows)
+        return {"n": len(rows), "texts": [text for command in commands for text in (command, run(command, folder))]}
+
+
+def run(command: str, folder: str | Path) -> str:
+    """What a command of the shell prints in a folder, warnings and all, without what depends on the clock."""
+    said, _, command = command.rpartition(" | ")
+    words = [sys.executable, "-m", *shlex.split(command)]
+    given = f"{shlex.split(said)[1]}\n" if said else ""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "input": given, "encoding": "utf-8"}
+    done = subprocess.run(words, cwd=folder, check=True, **streams)
+    return _CLOCK.sub("...", _COLOUR.sub("", done.stdout)).strip()
+
+
+def _lines(path: Path, rows: list[dict]) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
