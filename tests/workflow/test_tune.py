@@ -203,7 +203,7 @@ def shell(body, folder, verb, output, *more) -> int:
 
 
 def test_the_shell_prints_the_trials_and_the_options_of_the_best(body, tmp_path, capsys):
-    assert shell(body, tmp_path, "tune", "search", "--rates", "1e-5,1e-2", "--lengths", "1,10") == 0
+    assert shell(body, tmp_path, "tune", "search", "--rates", "1e-5,1e-2", "--lengths", "10,20") == 0
     printed = capsys.readouterr()
     assert "learning_rate" in printed.out and printed.out.count("\n") == 4
     assert "train with --learning-rate 0.01 --epochs " in printed.err
