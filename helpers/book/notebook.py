@@ -13,7 +13,7 @@ import transformers
 from IPython.display import HTML, Markdown, display
 
 from helpers import scales
-from helpers.book import figures
+from helpers.book import figures, ledger
 from helpers.errors import InputError
 
 
@@ -87,6 +87,15 @@ def predict(question: str, options: Mapping[str, str], right: str) -> None:
         for option, why in options.items()
     )
     display(HTML(f'<div class="predict"><p><strong>Predict first.</strong> {escape(question)}</p>{shown}</div>'))
+
+
+def transcript(experiment: str) -> None:
+    """Show commands of the shell and what each printed, as `make results` ran them and the ledger keeps them."""
+    kept = ledger.read(experiment).texts()[-1]
+    pairs = zip(kept[::2], kept[1::2], strict=True)
+    parts = "\n\n".join(f"<b>$ {escape(command)}</b>\n{escape(printed)}" for command, printed in pairs)
+    style = "white-space:pre-wrap;max-height:32em;overflow-y:auto"
+    display(HTML(f'<pre class="transcript" tabindex="0" style="{style}">{parts}</pre>'))
 
 
 def glue(name: str, content: object) -> None:
