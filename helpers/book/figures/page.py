@@ -70,8 +70,8 @@ def show(figure: Figure, answer: str, caption: str, *, name: str, alt: str, hold
     """Put a plot on the page.
 
     Args:
-        figure: of one of the functions of `helpers.book.figures`; the question in the title of a single panel gives
-            way to the answer.
+        figure: of one of the functions of `helpers.book.figures`; the title of a single panel, and a question in
+            the title of any, give way to the answer.
         answer: what the plot shows, in a sentence.
         caption: what was measured, and on how many rows.
         name: by which the text refers to it.
@@ -87,10 +87,10 @@ def show(figure: Figure, answer: str, caption: str, *, name: str, alt: str, hold
             raise InputError(f"the figure '{name}' has no {what}; write one")
     if not re.fullmatch("[a-z][a-z0-9-]*", name):
         raise InputError(f"the figure's name is '{name}'; take small letters, digits and hyphens")
-    if len(figure.axes) == 1:
-        figure.axes[0].set_title("", loc="left")
     for axes in figure.axes:
         axes.set_facecolor("none")
+        if len(figure.axes) == 1 or axes.get_title(loc="left").endswith("?"):
+            axes.set_title("", loc="left")
     wide = vector(figure, "wide", name)
     _narrowed(figure)
     narrow = vector(figure, "narrow", name)

@@ -91,3 +91,11 @@ def test_a_missing_text_is_one_sentence(change, said):
 
 def test_a_text_cannot_become_markup():
     assert "<b>" not in page.show(a_plot(), **(TEXTS | {"answer": "<b>"}))._repr_html_()
+
+
+def test_the_answer_takes_the_place_of_the_question_and_names_of_panels_stay():
+    figure, (above, below) = plt.subplots(2)
+    above.set_title("Does it fall?", loc="left")
+    below.set_title("validation", loc="left")
+    shown = page.show(figure, "It falls.", "Ten steps.", name="two", alt="A falling line.")._repr_html_()
+    assert "Does it fall" not in shown and "It falls." in shown and ">validation<" in shown
