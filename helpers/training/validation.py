@@ -7,6 +7,7 @@ from accelerate.utils import broadcast_object_list
 from helpers.errors import TrainingError
 from helpers.training import checkpoints
 from helpers.training.checkpoints import State
+from helpers.training.device import give_back_memory
 from helpers.training.job import Job
 
 
@@ -42,9 +43,14 @@ def out_of_patience(job: Job, state: State) -> bool:
 
 
 def load_best(job: Job, state: State) -> None:
-    """Give the model the weights of the best evaluation, if there was one."""
+    """Give the model the weights of the best evaluation, if there was one; after the last step.
+
+    The moments of the optimiser are given up first: they are twice as large as the weights that come.
+    """
     if state.best is None:
         return
+    job.optimizer.state.clear()
+    give_back_memory()
     if job.work is None:
         job.load_weights(state.best_weights)
         return

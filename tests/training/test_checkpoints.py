@@ -11,7 +11,7 @@ import tiny
 from helpers import fit
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
-from helpers.training import checkpoints
+from helpers.training import checkpoints, job, loop
 
 CARD = DataCard("made", "here", "none", "one row", "none", {"train": 8}, {})
 HOLDS = """\
@@ -83,3 +83,19 @@ def test_two_runs_into_one_output_exclude_each_other(tmp_path):
         other.kill()
     time.sleep(0.1)
     assert run(tmp_path / "model").history["step"].iloc[-1] == 1  # a killed run holds nothing
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_the_moments_of_the_optimiser_are_gone_before_the_best_weights_come(tmp_path, monkeypatch, beside):
+    held = []
+
+    def watched(run, weights):
+        held.append(len(run.optimizer.state))
+        return load(run, weights)
+
+    load = job.Job.load_weights
+    monkeypatch.setattr(job.Job, "load_weights", watched)
+    work = tmp_path / "m.training" if beside else None
+    prepared = job.prepare(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(32), tiny.rows(16), tiny.recipe(), work)
+    loop.carry_out(prepared)
+    assert held == [0]
