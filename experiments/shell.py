@@ -26,7 +26,7 @@ CORPUS = {
 }
 MODEL = {name: "decoder" if name == "shell-sharegpt" else "encoder" for name in CORPUS}
 ROWS = {"shell-dotted": 600, "shell-doccano": 600, "shell-squad": 800, "shell-sharegpt": 100}
-_CLOCK = re.compile(r"(?<=about )\d+ (?:s|min)|[\d.,]+ (?:rows|tokens)/s|\d+ s\b")  # other on every machine
+_CLOCK = re.compile(r"(?<=about )\d+ (?:s|min|minutes)\b|[\d.,]+ (?:rows|tokens)/s|\d+ s\b")  # other on every machine
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

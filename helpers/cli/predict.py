@@ -102,4 +102,5 @@ def _write(text: str) -> None:
 def _progress(done: int, total: int | None, seconds: float) -> str:
     speed = done / max(seconds, 1e-9)
     left = f", {(total - done) / speed:.0f} s left" if total and total > done else ""
-    return f"{done:,}{f' of {total:,}' if total and total > done else ''} rows, {speed:.0f} rows/s{left}"
+    of = f" of {total:,}" if total and total > done else ""
+    return f"{done:,}{of} {'row' if done == 1 and not of else 'rows'}, {speed:.0f} rows/s{left}"
