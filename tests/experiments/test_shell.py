@@ -68,4 +68,4 @@ def test_what_depends_on_the_clock_or_on_colours_is_left_out(tmp_path, monkeypat
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     shown = shell.run("helpers say", tmp_path)
     assert "\x1b" not in shown and "41 s" not in shown and "12.5" not in shown
-    assert "about ... and a peak; about ... are left" in shown
+    assert "about ... and a peak; about ... left" in shown
