@@ -144,7 +144,7 @@ def test_systems_can_be_compared_seed_by_seed(experiment):
     named = [name for name in IDENTIFY if name in frame]
     keys = frame[[*named, "seed"]].astype(str)
     assert not keys.duplicated().any()
-    seeds = frame.assign(**keys[named]).groupby(named)["seed"]
+    seeds = frame.assign(**keys[named]).groupby(named)["seed"] if named else [(experiment, frame["seed"])]
     assert all(group.dropna().is_monotonic_increasing for _, group in seeds)
 
 

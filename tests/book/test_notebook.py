@@ -63,17 +63,6 @@ def test_a_transcript_shows_each_command_and_what_it_printed(shown, monkeypatch)
     assert "old" not in shown[0], "the newest record counts"
 
 
-def test_a_transcript_shows_each_command_and_what_it_printed(shown, monkeypatch):
-    class Kept:
-        def texts(self):
-            return [["old", "old"], ["helpers check a.csv", "1 < 2\nready", "helpers card m/", "m/README.md"]]
-
-    monkeypatch.setattr(notebook.ledger, "read", lambda name: Kept())
-    notebook.transcript("shell-a")
-    assert "<b>$ helpers check a.csv</b>\n1 &lt; 2\nready\n\n<b>$ helpers card m/</b>\nm/README.md" in shown[0]
-    assert "old" not in shown[0], "the newest record counts"
-
-
 def test_start_tells_the_scale_and_seeds(monkeypatch):
     monkeypatch.setenv("SFT_SCALE", "laptop")
     assert notebook.start(3) == "laptop"
