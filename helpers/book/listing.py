@@ -86,7 +86,7 @@ unseen = tokenizer(  # bug 8
     truncation=True, return_tensors="pt",
 ).to(device)
 truth = torch.tensor(unseen_labels).to(device)
-best = float("inf")""",
+best = -1.0""",
     },
     {
         (): """\
@@ -153,8 +153,11 @@ schedule = get_linear_schedule_with_warmup(  # bug 7
     model.eval()
     with torch.no_grad():  # bug 8
         logits = model(**unseen).logits
-    score = cross_entropy(logits, truth).item()
-    if score < best:
+    loss = cross_entropy(logits, truth).item()
+    right = logits.argmax(-1) == truth
+    score = right.float().mean().item()
+    print(epoch, loss, score)  # bug 8
+    if score > best:
         best = score
         kept = deepcopy(model.state_dict())
 model.load_state_dict(kept)  # bug 8""",

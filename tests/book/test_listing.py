@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
 
 from helpers.book import listing
 from tests import tiny
@@ -65,9 +64,9 @@ def test_the_repaired_script_keeps_the_epoch_that_is_best_on_unseen_rows():
     torch.manual_seed(0)
     after = listing.run(repaired(lr="3e-2"), **given)
     with torch.no_grad():
-        loss = cross_entropy(given["model"].eval()(**after["unseen"]).logits, after["truth"]).item()
-    assert loss == pytest.approx(after["best"], abs=1e-6)
-    assert after["score"] > after["best"] + 1e-3, "the last epoch must not be the best"
+        answers = given["model"].eval()(**after["unseen"]).logits.argmax(-1)
+    assert (answers == after["truth"]).float().mean().item() == after["best"]
+    assert after["score"] < after["best"], "the last epoch must not be the best"
 
 
 def test_looking_changes_nothing_but_which_weights_are_kept():
