@@ -13,7 +13,8 @@ LISTING = list(zip(listing.parts(), listing.parts(listing.BUGS), strict=True))
 
 
 def soup(page) -> BeautifulSoup:
-    return BeautifulSoup(page.data, "html.parser")
+    # Beautiful Soup keeps spaces between tags in <pre> alone.
+    return BeautifulSoup(f"<pre>{page.data}</pre>", "html.parser")
 
 
 @pytest.mark.parametrize("side", [0, 1])
