@@ -84,6 +84,14 @@ def test_the_rate_rises_and_falls_to_zero():
     assert set(decay[0.0]) == {1} and set(decay[0.01]) == {2}
 
 
+def test_a_shortened_script_makes_fewer_steps_and_its_rate_still_falls_to_zero():
+    given, seen = names(), []
+    code = listing.shortened(listing.script(listing.BUGS), 3)
+    after = listing.run(code, **given, print=lambda *what: seen.append(what))
+    assert [epoch for epoch, _, _ in seen] == [0, 1, 2]
+    assert after["schedule"].get_last_lr() == [0.0, 0.0]
+
+
 def test_every_bug_is_marked_in_both_scripts():
     for repairs in ((), listing.BUGS):
         found = re.findall(r"# bugs? ([\d, ]+)$", listing.script(repairs), re.MULTILINE)
