@@ -42,7 +42,7 @@ EXPERIMENTS = {"eight-bugs": eight_bugs}
 def names(seed: int) -> dict:
     """What the script takes for granted: a tokenizer, a model, and texts with labels to learn from and to look at."""
     train, unseen = sample(_rows("train"), TRAIN_ROWS, seed), _unseen()
-    model = models.load(AutoModelForSequenceClassification, MODEL, seed=seed, num_labels=2, num_hidden_layers=LAYERS)
+    model = models.load(AutoModelForSequenceClassification, MODEL, seed=seed, num_labels=2)
     learned = {"texts": train["text"][:], "labels": train["label"][:]}
     looked_at = {"unseen_texts": unseen["text"][:], "unseen_labels": unseen["label"][:]}
     return learned | looked_at | {"tokenizer": models.tokenizer(MODEL), "model": model}
