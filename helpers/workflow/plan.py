@@ -1,7 +1,7 @@
 """What a run is expected to take, told before its first step: steps, minutes, and the peak of memory.
 
-Time and activations are measured, by two steps that change nothing, and what comes later is added: AdamW's two moments
-of each weight that trains, and the copy of the best weights where it is kept in memory.
+Time and activations are measured, by a few steps that change nothing, and what comes later is added: AdamW's two
+moments of each weight that trains, and the copy of the best weights where it is kept in memory.
 """
 
 import time
@@ -17,6 +17,7 @@ from helpers.training.job import Job, backward, memory_errors, training_mode
 
 # Of the time of a training step, what a forward pass without gradients takes.
 FORWARD = 1 / 3
+SHARES = (0.9, 0.7, 0.3, 0.1)  # of the steps by size: which ones lend a piece to the estimate of memory
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,11 @@ class Plan:
 def expected(job: Job) -> Plan:
     """What a prepared run is expected to take; all processes of a run call this together.
 
-    Two steps are computed and their gradients dropped: the one with the largest piece, whose memory counts, and then
-    one of median size, whose time does.
+    What is computed for it changes nothing: gradients are dropped, and random states are as before.
     """
     sizes = [sum(len(part) * job.lengths[part].max() for part in _parts(job, rows)) for _, rows in job.plan]  # tokens
-    largest = max(job.plan, key=lambda step: max(len(part) * job.lengths[part].max() for part in _parts(job, step[1])))
-    median = sorted(range(len(sizes)), key=sizes.__getitem__)[len(sizes) // 2]
     with memory_errors(job, State()), training_mode(job), torch.random.fork_rng():
-        backward(job, largest[1])
-        held = _held_gb(job)
-        began = time.perf_counter()
-        backward(job, job.plan[median][1])
-        per_token = (time.perf_counter() - began) / sizes[median]
+        held, per_token = _rehearsed(job, sizes)
         job.optimizer.zero_grad()
     trained = sum(weight.nbytes for weight in job.body.parameters() if weight.requires_grad) / GB
     more = (2 + (job.work is None and job.validation is not None)) * trained
@@ -78,6 +72,27 @@ def expected(job: Job) -> Plan:
         memory_gb=max(held + more, peak_memory_gb(job.accelerator.device)),
         missing_gb=more - _free_gb(job),
     )
+
+
+def _rehearsed(job: Job, sizes: list[int]) -> tuple[float, float]:
+    """Memory that is held after a few steps, in 1e9 bytes, and the seconds that a token takes.
+
+    The step with the largest piece comes first. The C library keeps the blocks of each size that was ever asked for, so
+    pieces of other sizes follow it. A step of median size gives the time.
+
+    Args:
+        sizes: tokens of each step of the plan, padding included.
+    """
+    largest = max(job.plan, key=lambda step: max(len(part) * job.lengths[part].max() for part in _parts(job, step[1])))
+    order = sorted(range(len(sizes)), key=sizes.__getitem__)
+    backward(job, largest[1])
+    for share in SHARES:
+        backward(job, _parts(job, job.plan[order[int(share * (len(order) - 1))]][1])[-1])
+    median = order[len(order) // 2]
+    began = time.perf_counter()
+    backward(job, job.plan[median][1])
+    seconds = time.perf_counter() - began
+    return _held_gb(job), seconds / sizes[median]
 
 
 def _parts(job: Job, rows: list[int]) -> list[list[int]]:
