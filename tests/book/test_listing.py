@@ -4,10 +4,10 @@ import re
 
 import numpy as np
 import pytest
+import tiny
 import torch
 
 from helpers.book import listing
-from tests import tiny
 
 STOPS = {1: "NameError: name 'dataset'", 2: "AttributeError: 'dict' object", 3: "AttributeError: 'NoneType' object"}
 
