@@ -28,7 +28,7 @@ def test_the_code_on_the_page_is_the_code_that_runs_without_its_marks(side):
 
 def test_a_mark_stands_in_the_margin_and_is_read_aloud():
     shown = soup(code.pair(("a", "b"), [("x = 1  # bugs 2, 5\ny = 2", "x = 3")]))
-    marks = [(mark.get_text(), mark.get("aria-label")) for mark in shown.select(".mark")]
+    marks = [(mark.get_text(), mark.get("aria-label")) for mark in shown.select(".bug")]
     assert marks == [("2,5", "bug 2,5"), ("", None), ("", None)]
 
 

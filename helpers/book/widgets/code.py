@@ -20,12 +20,12 @@ body[data-jp-theme-light=false] :is(.code-pair,.code-quiz){--bad:#fca5a5;--badfi
 --goodfill:#064e3b66;--edge:#748296}
 .code-pair .sides{display:grid;grid-template-columns:minmax(0,auto) minmax(0,1fr);border:1px solid var(--edge);
 border-radius:8px;overflow-x:auto}
-.code-pair .part{padding:0 .5em;min-width:0}.code-pair .part.right{border-left:1px solid var(--edge)}
+.code-pair .part{padding:0 .3em;min-width:0}.code-pair .part.right{border-left:1px solid var(--edge)}
 .code-pair .head{font:600 14px system-ui,sans-serif;padding:.4em .6em;border-bottom:1px solid var(--edge)}
-.code-pair .line{display:grid;grid-template-columns:2.6em max-content;white-space:pre;min-height:1.5em}
+.code-pair .line{display:grid;grid-template-columns:2.2em max-content;white-space:pre;min-height:1.5em}
 .code-pair .line.marked{background:var(--badfill)}.code-pair .right .line.marked{background:var(--goodfill)}
-.code-pair .mark{color:var(--bad);font-weight:700;text-align:right;padding-right:.7em;user-select:none}
-.code-pair .right .mark{color:var(--good)}
+.code-pair .bug{color:var(--bad);font-weight:700;text-align:right;padding-right:.6em;user-select:none}
+.code-pair .right .bug{color:var(--good)}
 @container code (max-width:600px){.code-pair .sides{grid-template-columns:minmax(100%,max-content)}
 .code-pair .part{order:1}.code-pair .part.right{order:2;border-left:0}.code-pair .part.empty{display:none}}
 .code-quiz{border:1px solid var(--edge);border-radius:8px;padding:.3em .6em}
@@ -80,7 +80,7 @@ def _line(text: str) -> str:
     number = found[1].replace(" ", "") if found else ""
     said = f' aria-label="bug {number}"' if found else ""
     return (
-        f'<div class="line{" marked" if found else ""}"><span class="mark"{said}>{number}</span>'
+        f'<div class="line{" marked" if found else ""}"><span class="bug"{said}>{number}</span>'
         f"<span>{_coloured(_MARK.sub('', text))}</span></div>"
     )
 
