@@ -164,6 +164,13 @@ def windows(tokens: int, window: int, stride: int, answer: tuple[int, int]) -> D
     )
 
 
+def check_tags(words: Sequence[str], rows: Mapping[str, Sequence[str]]) -> None:
+    """InputError if a row of tags has another length than the words."""
+    for title, tags in rows.items():
+        if len(tags) != len(words):
+            raise InputError(f"'{title}' has {len(tags)} tags for {len(words)} words; give one tag a word")
+
+
 def spans(words: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Drawing:
     """Words with their spans coloured, once for each of some taggings in BIO, such as gold and predicted.
 
@@ -173,9 +180,7 @@ def spans(words: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Drawing:
 
     Raises InputError for another number of tags than words.
     """
-    for title, tags in rows.items():
-        if len(tags) != len(words):
-            raise InputError(f"'{title}' has {len(tags)} tags for {len(words)} words; give one tag a word")
+    check_tags(words, rows)
     kinds = sorted({tag[2:] for tags in rows.values() for tag in tags if tag != "O"})
     colour = {kind: SPAN_KINDS[i % len(SPAN_KINDS)] for i, kind in enumerate(kinds)}
 

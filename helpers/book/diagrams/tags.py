@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from helpers.book.diagrams.canvas import SMALL, Canvas, Drawing, drawing, span
+from helpers.book.diagrams.strips import check_tags
 from helpers.errors import InputError
 
 CHAINS = {
@@ -57,9 +58,7 @@ def tagged(words: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Drawing:
 
     Raises InputError for another number of tags than words.
     """
-    for title, tags in rows.items():
-        if len(tags) != len(words):
-            raise InputError(f"'{title}' has {len(tags)} tags for {len(words)} words; give one tag a word")
+    check_tags(words, rows)
     right = next(iter(rows.values()))
     room = [max(1.1 * span(word), *(span(tags[t], SMALL, mono=True) + 12 for tags in rows.values())) + 8
             for t, word in enumerate(words)]  # fmt: skip
