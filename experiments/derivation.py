@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments import questions
+from experiments import bugs, questions
 from helpers import corpora, evaluation, metrics
 from helpers.book.ledger import ROUGE, Results
 from helpers.metrics import json_fields
@@ -17,7 +17,7 @@ from helpers.tasks.extraction.spans import Span
 # What a run took and how it was made; all other fractions of a record are scores.
 MEASURED = ("cpu_seconds", "generation_seconds", "others_used", "peak_memory_gb", "rows_per_second", "seconds")
 MEASURED += ("tokens_per_second", "trained_share")
-SETTINGS = ("misspelled", "threshold")
+SETTINGS = ("misspelled", "rate", "threshold")
 
 
 class Kept(NamedTuple):
@@ -60,6 +60,12 @@ def _none(value: object) -> bool:
 
 def _accuracy(result: Results, row: dict) -> dict[str, Kept]:
     return {"accuracy": Kept(result.correct()[0].astype(float))} if "correct" in row else {}
+
+
+def _loss(result: Results, row: dict) -> dict[str, Kept]:
+    if "loss" not in row:
+        return {}
+    return {"loss": Kept(result.counts()[0][:, 0] / bugs.LOSS_STEPS, rounded=0.5 / bugs.LOSS_STEPS)}
 
 
 def _rouge(result: Results, row: dict) -> dict[str, Kept]:
@@ -114,7 +120,7 @@ def _spans(result: Results, row: dict) -> dict[str, Kept]:
     return scores
 
 
-RULES = (_accuracy, _rouge, _translation, _fields, _tags, _spans)
+RULES = (_accuracy, _loss, _rouge, _translation, _fields, _tags, _spans)
 
 
 @cache

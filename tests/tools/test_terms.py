@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-from pybtex.database import parse_file
-
 from tools import terms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,10 +76,13 @@ def test_author_and_year_name_one_work_or_none():
 
 def test_every_work_can_be_found():
     """By DOI or address, but for what was printed before there were any."""
-    entries = parse_file(ROOT / "book" / "references.bib").entries
-    without = {key for key, entry in entries.items() if not {"doi", "url"} & set(entry.fields)}
+    text = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+    entries = dict(re.findall(r"^@\w+\{(\S+),$(.*?)^\}$", text, re.M | re.S))
+    assert len(entries) == text.count("@")
+    without = {key for key, fields in entries.items() if not re.search(r"^\s*(doi|url)\s*=", fields, re.M)}
     assert without == {"francis1979brown", "korn1998", "kish1965"}
-    assert len({entry.fields["title"].lower() for entry in entries.values()}) == len(entries)
+    titles = {re.search(r"^\s*title\s*=\s*[{\"](.+)", fields, re.M).group(1).lower() for fields in entries.values()}
+    assert len(titles) == len(entries)
 
 
 def test_the_glossary_has_each_term_once_in_order():
