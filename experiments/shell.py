@@ -26,6 +26,13 @@ CORPUS = {
 }
 MODEL = {name: "decoder" if name == "shell-sharegpt" else "encoder" for name in CORPUS}
 ROWS = {"shell-dotted": 600, "shell-doccano": 600, "shell-squad": 800, "shell-sharegpt": 100}
+# What the models of two shapes are asked at the end; the second question has no answer in its context.
+LIBRARY = "The library opens at nine. On Fridays Ms Ito reads to children in the garden, if it does not rain."
+ASKED = [
+    {"question": "Who reads to the children?", "context": LIBRARY},
+    {"question": "What does a ticket cost?", "context": LIBRARY},
+]
+UNSEEN = "max_rows (`int`, default `100`): How many rows of a table are shown."
 _CLOCK = re.compile(r"(?<=about )\d+ (?:s|min|minutes)\b|[\d.,]+ (?:rows|tokens)/s|\d+ s\b")  # other on every machine
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -90,9 +97,11 @@ def squad(folder: Path, rows: Dataset) -> list[str]:
     articles = [{"title": f"part {place}", "paragraphs": [part]} for place, part in enumerate(held)]
     text = json.dumps({"version": "v2.0", "data": articles}, ensure_ascii=False)
     (folder / "train-v2.0.json").write_text(text, encoding="utf-8")
+    _lines(folder / "asked.jsonl", ASKED)
     return [
         "helpers check train-v2.0.json --task extraction",
         "helpers train --task extraction --data train-v2.0.json --output finder/",
+        "helpers predict finder/ --data asked.jsonl",
     ]
 
 
@@ -107,6 +116,7 @@ def sharegpt(folder: Path, rows: Dataset) -> list[str]:
     return [
         "helpers check chats.json.gz --task generation",
         "helpers train --task generation --data chats.json.gz --lora-rank 8 --output assistant/",
+        f"echo {shlex.quote(UNSEEN)} | helpers predict assistant/",
     ]
 
 
