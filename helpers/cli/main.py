@@ -7,6 +7,7 @@ from pathlib import Path
 
 from helpers import __version__
 from helpers.cli import check, evaluate, predict, results, train, tune
+from helpers.cli.config import Parser
 from helpers.errors import AssetError, InputError, TrainingError
 
 SERVE = "fastapi uvicorn"  # the optional extra `serve` of pyproject.toml
@@ -21,6 +22,7 @@ examples:
   helpers train --task tagging --data names.conll --output model/
   helpers train --task generation --data pairs.jsonl --prompt source --completion target --output model/
   helpers train --data reviews.jsonl --group film --output model/ --epochs 4 --learning-rate 5e-5
+  helpers train --config model/run.toml --output again/
   helpers evaluate model/ --data new.csv --text body --label folder
   helpers tune --data mail.csv --text body --label folder --output search/
   helpers predict model/ --data unseen.csv --text body --id number > predictions.jsonl
@@ -37,8 +39,8 @@ exit codes: 0 done, 1 failed (network, disk, a diverged or interrupted run), 2 s
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code. A user's mistake is one sentence on standard error."""
-    options = parser().parse_args(arguments)
     try:
+        options = parser().parse_args(arguments)
         return options.run(options) or 0
     except InputError as error:
         return _fail(error, 2)
@@ -57,18 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail("memory ran out; close other programs, shorten the longest rows, or take a smaller model", 1)
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that reports a wrong command line in one sentence, without the usage."""
-
-    def error(self, message: str):
-        self.exit(2, f"helpers: {message}; see '{self.prog} --help'\n")
-
-
 def parser() -> argparse.ArgumentParser:
     """The command line, one sub-command per verb."""
-    root = _Parser(
-        "helpers", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    root = Parser("helpers", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("--version", action="version", version=f"helpers {__version__}")
     verbs = root.add_subparsers(metavar="command", required=True)
     _verb(verbs, "fetch", _fetch, "download and verify all models and texts")

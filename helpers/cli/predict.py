@@ -30,6 +30,7 @@ def add(verb: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write one line of JSON a row; returns the exit code, which tells whether a row has no answer."""
     from helpers import saving
+    from helpers.models.inference import half_precision
     from helpers.workflow import predict
 
     predictor = saving.load(options.model)
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     read = predict.reader(registry.wing(task.name, "files"), options.data or "standard input", columns)
     began = told = time.monotonic()
     done = failed = 0
-    with predict.half_precision(predictor.model.device):
+    with half_precision(predictor.model.device):
         for window in predict.outcomes(predictor, rows, read):
             _check_id(options, window if not done else [])
             _write("".join(_line(row, answer, options) for row, answer in window))

@@ -31,6 +31,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", required=True, help="new folder for the trained model")
     verb.add_argument("--no-texts", action="store_true", help="leave texts of the test rows out of the error analysis")
     verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
+    verb.add_argument("--config", metavar="FILE", help="TOML with any of these options, such as a model's run.toml")
     verb.add_argument("--tune", action="store_true", help="search rate and epochs first, as 'helpers tune' does")
     add_recipe(verb)
 
@@ -109,12 +110,22 @@ def _trained(options: argparse.Namespace, task, corpus, recipe: Recipe):
             if options.tune:
                 found = tune.tune(task, corpus, recipe, searched, model=options.model, note=note)
                 recipe, how["trials"] = found.recipe, found.rows()
+            how["asked"] = _asked(options, task)
             run = finetune(task, corpus, recipe, options.output, model=options.model, note=note, **how)
     except KeyboardInterrupt:
         raise TrainingError(_interrupted(options.output)) from None
     if options.tune and is_main_process():
         tune.discard(searched)
     return run
+
+
+def _asked(options: argparse.Namespace, task) -> dict:
+    """What makes the model again beside its recipe: rows, model and the task's settings, without the output."""
+    rows = ("task", "data", "validation", "test", "model", "rows", "no_texts")
+    own = task_options.values(options, options.task, "COLUMNS", "SPLITTING", "SETTINGS")
+    stated = {name: value for name, value in own.items() if hasattr(options, name)}
+    chosen = {"scale": scales.current(), "max_length": task.max_length}
+    return {name: getattr(options, name) for name in rows} | chosen | stated
 
 
 def _interrupted(output: str) -> str:

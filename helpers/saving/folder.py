@@ -1,7 +1,7 @@
 """A trained model on disk: what plain `from_pretrained` reads, and beside it how the model was made.
 
 The folder holds config.json (label names inside), model.safetensors, the tokenizer, task.json, recipe.json,
-data_card.json, scores.json and history.csv. It appears in one move, complete.
+data_card.json, scores.json and history.csv. It appears in one move, complete; `helpers train` adds run.toml (`run_file`).
 """
 
 import glob

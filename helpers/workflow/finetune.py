@@ -13,6 +13,7 @@ from helpers.data.corpus import Corpus
 from helpers.errors import TrainingError
 from helpers.models import lora
 from helpers.progress import is_main_process
+from helpers.saving import run_file
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
 from helpers.training import checkpoints, job
@@ -36,6 +37,7 @@ def finetune(
     resume: bool = False,
     texts: bool = True,
     trials: Sequence[Mapping] = (),
+    asked: Mapping | None = None,
     note: Note = lambda sentence: None,
 ) -> Run:
     """Train on a corpus, save the model, and score it once on the test rows beside its baselines.
@@ -47,6 +49,7 @@ def finetune(
         resume: go on with a run into `output` that was interrupted.
         texts: whether the error analysis in `output` may hold texts of the test rows.
         trials: of the search that chose the recipe (`Tuned.rows`), for the card of the model.
+        asked: options of the shell that say rows, model and task; with the recipe they become `run.toml`.
 
     Returns the run, with `ladder`, `scores` and `signs`. In all but the first of several processes it is not scored.
 
@@ -67,7 +70,7 @@ def finetune(
         del prepared  # and with it the optimiser's memory
         if not is_main_process():
             return run
-        run = _saved(replace(run, signs=unreadable), corpus, output, note)
+        run = _saved(replace(run, signs=unreadable), corpus, output, asked, note)
     try:
         run, analysis = _scored(run, corpus, note)
     except KeyboardInterrupt:
@@ -122,11 +125,13 @@ def _trained(prepared: Job, resume: bool, note: Note) -> Run:
     return carry_out(prepared, resume=resume, note=note)
 
 
-def _saved(run: Run, corpus: Corpus, output: str | Path | None, note: Note) -> Run:
+def _saved(run: Run, corpus: Corpus, output: str | Path | None, asked: Mapping | None, note: Note) -> Run:
     """The run with a plain model, which is saved before it is scored, so that nothing can lose it."""
     run = replace(run, model=lora.merged(run.model))
     if output is not None:
         run.save(output, corpus.card)
+        if asked is not None:
+            run_file.write(output, {**asked, **run.recipe.to_dict()})
     destination = f"; model in {output}" if output is not None else ""
     speed = f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}"
     note(f"{speed}, at most {run.peak_memory_gb:.1f} GB{destination}")

@@ -1,0 +1,75 @@
+"""`--config FILE`: the options of a command from a TOML file, such as the `run.toml` that every trained model holds.
+
+    task = "classification"
+    data = "mail.csv"
+    label = "folder"
+    learning_rate = 1e-4
+
+Each key is an option of the command, with `_` or `-` between its words. What is written on the command line counts
+more than what the file says.
+"""
+
+import argparse
+import tomllib
+from pathlib import Path
+
+from helpers.errors import InputError
+
+FLAG = "--config"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that reports a wrong command line in one sentence, without the usage, and that reads `--config`."""
+
+    def error(self, message: str):
+        self.exit(2, f"helpers: {message}; see '{self.prog} --help'\n")
+
+    def parse_known_args(self, args=None, namespace=None):
+        """What argparse reads, with the options of a file put before those of the command line."""
+        if (action := self._option_string_actions.get(FLAG)) is not None:
+            first = argparse.ArgumentParser(add_help=False)
+            first.add_argument(FLAG, dest=action.dest)
+            found, _ = first.parse_known_args(args)
+            if (path := getattr(found, action.dest)) is not None:
+                args = [*flags(path, self._option_string_actions), *args]
+        return super().parse_known_args(args, namespace)
+
+
+def flags(path: str | Path, known: dict[str, argparse.Action]) -> list[str]:
+    """The options of a TOML file as they are written on a command line.
+
+    Args:
+        known: what the command takes, by the option as it is written.
+
+    Raises InputError for a file that cannot be read, an unknown key, or a value that no option can hold.
+    """
+    written = []
+    for key, value in _read(path).items():
+        flag = "--" + key.replace("_", "-")
+        if (action := known.get(flag)) is None or flag == FLAG or isinstance(action, argparse._HelpAction):
+            raise InputError(f"'{path}' has the key '{key}', and the command has no option {flag}; leave it out")
+        if action.nargs == 0:
+            written += [flag] * _switch(path, key, value)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            written.append(f"{flag}={value}")
+        else:
+            raise InputError(f"'{path}' gives {key} as {_named(value)}; write one text or number")
+    return written
+
+
+def _read(path: str | Path) -> dict:
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"'{path}' cannot be read as TOML ({error}); write lines such as epochs = 3") from error
+
+
+def _switch(path: str | Path, key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"'{path}' gives {key} as {_named(value)}; it is a switch, so write true or false")
+    return value
+
+
+def _named(value: object) -> str:
+    kinds = {dict: "a table", list: "a list", bool: "true or false"}
+    return kinds.get(type(value), repr(value))
