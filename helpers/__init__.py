@@ -11,11 +11,16 @@ two ways in. A room imports only what stands below it (`tests/test_layers.py`).
     print(load("model").answers(["A slick, engrossing melodrama."]))
 """
 
+import os
 import warnings
 from importlib import import_module
 
 # The book shows plain progress lines; tqdm would complain in every notebook that it cannot draw widgets.
 warnings.filterwarnings("ignore", message="IProgress not found")
+
+# Threads that wait for each other sleep. By default they keep a core busy meanwhile, which is a little faster alone,
+# and beside one other busy program more than ten times slower. It holds if PyTorch is imported afterwards.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 _DOOR = {

@@ -122,6 +122,7 @@ def run(notebook: Path) -> str:
     environment = {**os.environ, "HELPERS_PROGRESS": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
     # The kernel itself chooses the backend that puts figures into the page.
     environment.pop("MPLBACKEND", None)
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for kernels that import torch before helpers
     options = ["--nbmake", "--overwrite", f"--nbmake-timeout={CELL_SECONDS}", "--quiet", "--no-header"]
     location = ["-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={notebook.parent}"]
     command = [sys.executable, "-m", "pytest", *options, *location, str(notebook)]
