@@ -1,4 +1,7 @@
-"""What the experiments on pairs share: fine-tune a decoder, let it write, and score the texts."""
+"""What the experiments on pairs share: fine-tune a decoder, let it write, and score the texts.
+
+Texts are written in bf16 where the processor has it: they are judged by scores, and a record says in what it was.
+"""
 
 from collections.abc import Sequence
 
@@ -7,6 +10,7 @@ from datasets import Dataset
 
 from experiments import recording
 from helpers import Generation, Recipe, Run, fit, models
+from helpers.models.inference import half_precision
 
 
 def scored(scores: Sequence, texts: list[str], test: Dataset) -> dict:
@@ -23,9 +27,11 @@ def scored(scores: Sequence, texts: list[str], test: Dataset) -> dict:
 def asked(task: Generation, test: Dataset, scores: Sequence, model: str = "decoder") -> dict:
     """What the pretrained decoder answers when it is told what to do."""
     tokenizer = models.tokenizer(model)
-    with recording.Watch() as watch:
-        answers = task.generate(task.build(model), tokenizer, task.encode(tokenizer, test))
-    return scored(scores, answers.texts, test) | watch.times(generation_seconds=answers.seconds)
+    built = task.build(model)
+    with recording.Watch() as watch, half_precision(built.device):
+        answers = task.generate(built, tokenizer, task.encode(tokenizer, test))
+    made = {"written_in": answers.precision} | watch.times(generation_seconds=answers.seconds)
+    return scored(scores, answers.texts, test) | made
 
 
 def tuned(task: Generation, train: Dataset, test: Dataset, scores: Sequence, recipe: Recipe) -> dict:
@@ -42,7 +48,7 @@ def trained(task: Generation, train: Dataset, recipe: Recipe) -> tuple[Run, reco
 
 def answered(task: Generation, run: Run, watch: recording.Watch, test: Dataset, scores: Sequence) -> dict:
     """What the decoder of a run answers, and what the run took."""
-    with watch:
+    with watch, half_precision(run.model.device):
         answers = task.generate(run.model, run.tokenizer, run.encode(test))
-    cost = recording.cost(run, watch) | watch.times(generation_seconds=answers.seconds)
-    return scored(scores, answers.texts, test) | cost
+    made = {"written_in": answers.precision} | watch.times(generation_seconds=answers.seconds)
+    return scored(scores, answers.texts, test) | recording.cost(run, watch) | made

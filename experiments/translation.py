@@ -1,50 +1,119 @@
-"""Interface strings into French: chrF and BLEU over the number of translated strings that there are to learn from."""
+"""Interface strings into French: chrF and BLEU over the number of translated strings that there are to learn from.
 
-from collections.abc import Iterator
+Rows and steps are told apart: each number of strings is learnt in four passes, and fewer strings also in as many steps
+as four passes over 1,000 take. What a product would run is a system of its own: the translation memory where it knows a
+similar string, the decoder elsewhere.
+"""
 
-from experiments.pairs import asked, scored, tuned
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+from datasets import Dataset
+
+from experiments.pairs import answered, asked, scored, trained, tuned
 from helpers import Generation, Recipe, corpora, metrics, sample
 from helpers.corpora.strings import FRAME, INSTRUCTION
 from helpers.data import framed
+from helpers.models.inference import half_precision
 from helpers.tasks.generation import baselines
 
 CORPUS, MODEL = "strings", "decoder"
-TEST_ROWS = 120
-MEMORIES = (48, 64, 300, 1000, 10_000)
-# Training rows and seed; 0 rows is zero-shot, and 48 are what the chapter trains on live.
-TUNED = ((64, 0), (64, 1), (0, 0), (64, 2), (300, 0), (1000, 0), (48, 0), (48, 1), (48, 2))
+MEMORIES = (64, 300, 1000, 2823)
+FEW, MANY = (64, 300), (1000, 2823)  # training rows
+PASSES, STEPS_OF_1000 = 4, {64: 62, 300: 13}  # 496 and 494 steps of eight rows, where 1,000 rows take 500
+SEEDS = range(3)
 RECIPE = {"learning_rate": 2e-4, "epochs": 1, "batch_rows": 8}
+CHOOSE_ON = 200  # validation rows that choose from which similarity on the memory answers
+THRESHOLDS = (*np.arange(0.3, 1.0, 0.05).round(2).tolist(), 1.01)  # the last leaves all to the decoder
+ABLATION_ROWS = 120
+TASK = Generation(template="plain", max_new_tokens=40)
+SCORES = (metrics.Chrf(), metrics.Bleu())
 
 
-def french() -> Iterator[tuple[dict, callable]]:
-    """Copying, translation memories, the pretrained decoder, and fine-tuned ones."""
-    data, scores = corpora.load(CORPUS).data, (metrics.Chrf(), metrics.Bleu())
-    test = sample(data["test"], TEST_ROWS, 0)
-    about = {"system": "copy", "train_rows": 0, "seed": 0}
-    yield about, lambda: scored(scores, baselines.copied_prompt(test), test)
+def french() -> Iterator[tuple[dict, Callable]]:
+    """Copying, translation memories, the pretrained decoder, fine-tuned ones, and these beside a memory."""
+    test = corpora.load(CORPUS).data["test"]
+    yield _about("copy", 0), lambda: scored(SCORES, baselines.copied_prompt(test), test)
     for rows in MEMORIES:
-        train = sample(data["train"], rows, 0)
-        about = {"system": "memory", "train_rows": len(train), "seed": 0}
-        yield about, lambda train=train: scored(scores, baselines.translation_memory(train, test), test)
-    task = Generation(template="plain", max_new_tokens=40)
-    for rows, seed in TUNED:
-        if rows == 0:
-            about = {"system": "zero-shot", "train_rows": 0, "seed": 0}
-            yield about, lambda: asked(Generation(system=INSTRUCTION, max_new_tokens=40), test, scores)
-            continue
-        train, recipe = framed(sample(data["train"], rows, seed), FRAME), Recipe(**RECIPE, seed=seed)
-        about = {"system": "fine-tuned", "train_rows": rows, "seed": seed}
-        yield about, lambda train=train, recipe=recipe: tuned(task, train, framed(test, FRAME), scores, recipe)
+        yield _about("memory", rows), lambda rows=rows: scored(SCORES, _memory(rows, 0, test)[0], test)
+    yield _about("zero-shot", 0), lambda: asked(Generation(system=INSTRUCTION, max_new_tokens=40), test, SCORES)
+    for rows in FEW:
+        for seed in SEEDS:
+            yield from _decoder(rows, seed, PASSES)
+    for seed in SEEDS:
+        yield from _decoder(MANY[0], seed, PASSES)
+        for rows, epochs in STEPS_OF_1000.items():
+            yield from _decoder(rows, seed, epochs)
+    for seed in SEEDS:
+        yield from _decoder(MANY[1], seed, PASSES)
 
 
-def french_ablations() -> Iterator[tuple[dict, callable]]:
+def _about(system: str, rows: int) -> dict:
+    return {"system": system, "train_rows": rows, "seed": 0}
+
+
+def _decoder(rows: int, seed: int, epochs: int) -> Iterator[tuple[dict, Callable]]:
+    """A fine-tuned decoder alone, and beside the memory of the strings that it has learnt."""
+    about = {"train_rows": rows, "seed": seed, "change": {"epochs": epochs}}
+    yield {"system": "fine-tuned", **about}, lambda: _written(rows, seed, epochs)[0]
+    yield {"system": "combined", **about}, lambda: _combined(rows, seed, epochs)
+
+
+def _taught(rows: int, seed: int) -> Dataset:
+    return sample(corpora.load(CORPUS).data["train"], rows, seed)
+
+
+def _memory(rows: int, seed: int, asked_for: Dataset) -> tuple[list[str], np.ndarray]:
+    return baselines.remembered(_taught(rows, seed), asked_for)
+
+
+def _choosing() -> Dataset:
+    return sample(corpora.load(CORPUS).data["validation"], CHOOSE_ON)
+
+
+@lru_cache(maxsize=1)
+def _written(rows: int, seed: int, epochs: int) -> tuple[dict, list[str]]:
+    """The result of a fine-tuned decoder, and what it writes for the validation rows; kept for the combined system."""
+    train, recipe = framed(_taught(rows, seed), FRAME), Recipe(**RECIPE | {"epochs": epochs}, seed=seed)
+    run, watch = trained(TASK, train, recipe)
+    result = answered(TASK, run, watch, framed(corpora.load(CORPUS).data["test"], FRAME), SCORES)
+    with half_precision(run.model.device):
+        chosen = TASK.generate(run.model, run.tokenizer, run.encode(framed(_choosing(), FRAME)))
+    return result, chosen.texts
+
+
+def _combined(rows: int, seed: int, epochs: int) -> dict:
+    """The memory from a similarity on, which validation rows choose, and the decoder below it."""
+    result, chosen = _written(rows, seed, epochs)
+    choose, test = _choosing(), corpora.load(CORPUS).data["test"]
+    memory = _memory(rows, seed, choose)
+    chrf = [_chrf(either(*memory, chosen, threshold), choose) for threshold in THRESHOLDS]
+    threshold = THRESHOLDS[int(np.argmax(chrf))]
+    texts, similarities = _memory(rows, seed, test)
+    kept = {"threshold": threshold, "from_memory": int((similarities >= threshold).sum())}
+    return scored(SCORES, either(texts, similarities, result["texts"], threshold), test) | kept
+
+
+def either(memory: list[str], similarities: np.ndarray, decoder: list[str], threshold: float) -> list[str]:
+    """The text of the memory where its string is similar enough, and that of the decoder elsewhere."""
+    rows = zip(memory, similarities, decoder, strict=True)
+    return [known if similarity >= threshold else written for known, similarity, written in rows]
+
+
+def _chrf(texts: list[str], rows: Dataset) -> float:
+    return SCORES[0].compute(predictions=texts, references=list(rows["completion"]))["chrf"]
+
+
+def french_ablations() -> Iterator[tuple[dict, Callable]]:
     """Validation chrF after 64 strings when one setting of the recipe changes, one seed."""
-    data, scores = corpora.load(CORPUS).data, (metrics.Chrf(), metrics.Bleu())
-    train, test = framed(sample(data["train"], 64, 0), FRAME), framed(sample(data["validation"], TEST_ROWS, 0), FRAME)
-    task = Generation(template="plain", max_new_tokens=40)
+    data = corpora.load(CORPUS).data
+    train = framed(sample(data["train"], 64, 0), FRAME)
+    test = framed(sample(data["validation"], ABLATION_ROWS, 0), FRAME)
     for change in ({}, {"learning_rate": 5e-5}, {"learning_rate": 8e-4}, {"epochs": 4}):
         about = {"system": "fine-tuned", "train_rows": 64, "seed": 0, "change": change}
-        yield about, lambda change=change: tuned(task, train, test, scores, Recipe(**RECIPE | change, seed=0))
+        recipe = Recipe(**RECIPE | change, seed=0)
+        yield about, lambda recipe=recipe: tuned(TASK, train, test, SCORES, recipe)
 
 
 EXPERIMENTS = {"strings-french": french, "strings-ablations": french_ablations}

@@ -6,7 +6,7 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers.training.device import native_bf16
+from helpers.models.inference import half_precision
 from helpers.training.recipe import Recipe
 
 ROWS = 32  # of a step, if there are so many; all their pairs count
@@ -37,7 +37,7 @@ def contrast(
     for step in range(steps):
         chosen = draw.permutation(len(ids))[:ROWS].tolist()
         batch = tokenizer.pad({"input_ids": [ids[i] for i in chosen]}, return_tensors="pt").to(body.device)
-        with torch.autocast(body.device.type, torch.bfloat16, enabled=native_bf16(body.device)):
+        with half_precision(body.device):
             hidden = body(**batch).last_hidden_state  # (B, T, D)
         loss = pair_loss(hidden.float(), batch["attention_mask"], labels[chosen])
         loss.backward()

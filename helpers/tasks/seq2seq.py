@@ -28,7 +28,7 @@ from transformers import AutoModelForSeq2SeqLM, GenerationConfig, PreTrainedMode
 
 from helpers.data.batching import on_device, padded, padded_inputs
 from helpers.errors import InputError
-from helpers.models.inference import BATCH_TOKENS, by_length, evaluating
+from helpers.models.inference import BATCH_TOKENS, by_length, computed_in, evaluating
 from helpers.progress import watched
 from helpers.tasks.base import IGNORE
 from helpers.tasks.writing import Generated, WritingTask, row_numbers, until_end, warn_of_cuts, without_own_settings
@@ -157,6 +157,7 @@ class Seq2Seq(WritingTask):
             tokens=np.array([len(ids) for ids in answers]),
             finished=np.array([ids[-1] == end for ids in answers]),
             seconds=time.perf_counter() - began,
+            precision=computed_in(model),
         )
 
     def _settings(self, model, tokenizer, side: "TokenizerSide", beams: int) -> GenerationConfig:

@@ -46,12 +46,14 @@ class Generated:
     Attributes:
         tokens: of each answer, its end included, shape (N,).
         finished: whether the model ended the answer itself, shape (N,); the others ran into max_new_tokens.
+        precision: what the model computed in: fp32, or bf16 inside `models.inference.half_precision`.
     """
 
     texts: list[str]
     tokens: np.ndarray
     finished: np.ndarray
     seconds: float
+    precision: str
 
     @property
     def tokens_per_second(self) -> float:

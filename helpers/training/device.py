@@ -17,19 +17,10 @@ from accelerate.state import AcceleratorState, GradientState
 from accelerate.utils import GradientAccumulationPlugin
 
 from helpers.errors import InputError
+from helpers.models.inference import native_bf16
 from helpers.training.recipe import Recipe
 
 GB = 1e9
-
-
-def native_bf16(device: torch.device) -> bool:
-    """Whether the processor multiplies bf16 matrices itself; where it does not, bf16 is slower than fp32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu" or sys.platform == "darwin":  # Apple's matrix unit is reached through fp32
-        return False
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch do not tell
-    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def peak_memory_gb(device: torch.device) -> float:

@@ -6,7 +6,6 @@ from itertools import chain, islice
 from pathlib import Path
 
 import pandas as pd
-import torch
 from datasets import Dataset
 
 from helpers.data.streams import Row
@@ -14,7 +13,6 @@ from helpers.errors import ColumnError, InputError
 from helpers.models.inference import BATCH_TOKENS
 from helpers.tasks.base import Predictor
 from helpers.tasks.writing import WritingTask
-from helpers.training.device import native_bf16
 
 WINDOW, WRITING_WINDOW = 2048, 32  # rows that are sorted by length together, and handed on together
 CPU_TOKENS = 2048  # of one forward pass on a processor: larger ones take more memory, and no less time
@@ -87,11 +85,3 @@ def _read(read: Callable[[pd.DataFrame], Dataset], names: Iterable[str], rows: l
 def reader(wing, source: str | Path, columns: dict) -> Callable[[pd.DataFrame], Dataset]:
     """From tables of cells to rows of a task, by the function `unlabelled` of its wing's files."""
     return lambda table: wing.unlabelled(table, source, **columns)
-
-
-def half_precision(device: torch.device) -> torch.autocast:
-    """A context in which a model computes in bf16 where the processor does so itself, and in fp32 where not.
-
-    Probabilities then agree with those of fp32 in about two digits.
-    """
-    return torch.autocast(device.type, torch.bfloat16, enabled=native_bf16(device))

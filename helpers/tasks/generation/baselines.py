@@ -23,16 +23,21 @@ def copied_prompt(test: Dataset) -> list[str]:
 
 
 def translation_memory(train: Dataset, test: Dataset) -> list[str]:
-    """A translation memory: the completion of the training prompt that is most similar.
+    """A translation memory: the completion of the training prompt that is most similar (see `remembered`)."""
+    return remembered(train, test)[0]
 
-    Similarity is the cosine of TF-IDF vectors over n-grams of 2 to 5 characters within words; of equally similar
-    prompts the first is taken.
+
+def remembered(train: Dataset, test: Dataset) -> tuple[list[str], np.ndarray]:
+    """What a translation memory holds for each prompt, and how similar the prompt is that it holds this for, (N,).
+
+    Similarity, from 0 to 1, is the cosine of TF-IDF vectors over n-grams of 2 to 5 characters within words; of equally
+    similar prompts the first is taken.
     """
     vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
     known = vectorizer.fit_transform(train["prompt"])  # (N, features), rows of length one
-    nearest = np.asarray((vectorizer.transform(test["prompt"]) @ known.T).argmax(-1)).ravel()
-    completions = list(train["completion"])
-    return [completions[i] for i in nearest]
+    similarities = vectorizer.transform(test["prompt"]) @ known.T  # (rows of test, rows of train)
+    nearest, completions = np.asarray(similarities.argmax(-1)).ravel(), list(train["completion"])
+    return [completions[i] for i in nearest], np.asarray(similarities.max(-1).todense()).ravel()
 
 
 def lead(test: Dataset) -> list[str]:

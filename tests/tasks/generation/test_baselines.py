@@ -1,5 +1,6 @@
 """The baselines of pairs look texts up and invent nothing."""
 
+import pytest
 from datasets import Dataset
 
 from helpers.tasks.generation import baselines
@@ -42,3 +43,11 @@ def test_the_central_sentence_shares_most_with_the_others():
         "The file is read line by line, and the lines of the file are kept.",
         "Only one sentence.",
     ]
+
+
+def test_a_memory_says_how_similar_the_string_is_that_it_answers_with():
+    train = Dataset.from_dict({"prompt": ["Restart the server", "Open the door"], "completion": ["a", "b"]})
+    asked = Dataset.from_dict({"prompt": ["Open the doors", "Restart the server", "Zyx"]})
+    texts, similarities = baselines.remembered(train, asked)
+    assert texts == baselines.translation_memory(train, asked) == ["b", "a", "a"]
+    assert similarities[1] == pytest.approx(1) and 0.5 < similarities[0] < 1 and similarities[2] == 0

@@ -201,5 +201,5 @@ def test_a_model_that_sees_padding_answers_prompts_of_one_length_together(monkey
     rows = asked(tiny.PLAIN, prompts)
     alone = [tiny.PLAIN.generate(model, words(), asked(tiny.PLAIN, [prompt])).texts[0] for prompt in prompts]
     assert tiny.PLAIN.generate(model, words(), rows).texts == alone
-    monkeypatch.setattr(decoding, "_sees_no_padding", lambda *_: True)
+    monkeypatch.setattr(decoding, "_manner", lambda *_: (True, True))
     assert tiny.PLAIN.generate(model, words(), rows).texts != alone, "a model that sees no padding tests nothing"
