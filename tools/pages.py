@@ -23,6 +23,12 @@ REFERENCE = re.compile(r'(<a [^>]*href="#fig-([a-z0-9-]+)"[^>]*>)(.*?)(</a>)', r
 CHECK = re.compile(
     r'(<div class="cell [^"]*tag_claim[^"]*">\s*<details[^>]*>\s*<summary)[^>]*>.*?(</summary>)', re.DOTALL
 )
+FOLDED = '<div class="cell tag_hide-input docutils container">'
+# A folded cell without output, and how the folded cell that follows it begins.
+NEIGHBOURS = re.compile(
+    rf"({FOLDED}(?:(?!</details>).)*?)</details>\s*</div>\s*{FOLDED}\s*<details[^>]*>\s*<summary.*?</summary>",
+    re.DOTALL,
+)
 COLAB = re.compile(r"(https://colab\.research\.google\.com/github/[^\"]+/blob/)main/")
 # What a page is for: its first bold sentence, or else its first paragraph.
 PURPOSE = re.compile(r"</h1>.*?<p><strong>(.*?)</strong>", re.DOTALL), re.compile(r"</h1>.*?<p>(.*?)</p>", re.DOTALL)
@@ -52,7 +58,7 @@ def finish(pages: Path) -> None:
         text = page.read_text(encoding="utf-8")
         try:
             finished = tabs.tabbed(ICON_SCRIPT.sub("", text))  # the fonts draw the icons as well, without 540 kB
-            finished = marked(numbered(finished))
+            finished = joined(marked(numbered(finished)))
             finished = finished.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
             finished = described(COLAB.sub(rf"\g<1>{address.BRANCH}/", finished))
         except (PageError, tabs.TabError) as error:
@@ -147,3 +153,10 @@ def numbered(text: str) -> str:
 def marked(text: str) -> str:
     """A page on which the folded code of a sentence is a small mark, "checked", that opens it."""
     return CHECK.sub(r'\1 aria-label="Show how this sentence is checked">checked\2', text)
+
+
+def joined(text: str) -> str:
+    """A page on which folded cells that follow one another, with nothing shown between them, open as one."""
+    while NEIGHBOURS.search(text):
+        text = NEIGHBOURS.sub(r"\1", text)
+    return text

@@ -1,5 +1,6 @@
 """What is done to the built pages: numbers of figures, links to them, marks of checked sentences, icons."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -48,6 +49,23 @@ def test_the_code_of_a_sentence_folds_behind_a_mark_and_other_code_behind_its_ow
     done = pages.marked(CLAIM + other)
     assert done.count(">checked</summary>") == 1 and done.count("Show the code") == 1
     assert 'aria-label="Show how this sentence is checked"' in done
+
+
+def test_folded_cells_in_a_row_open_as_one_up_to_the_first_that_shows_something():
+    begin = '<div class="cell tag_hide-input docutils container">\n<details class="hide">\n<summary>code</summary>\n'
+    silent = begin + '<div class="cell_input">{}</div>\n</details>\n</div>\n'
+    loud = begin + '<div class="cell_input">{}</div>\n</details>\n<div class="cell_output">shown</div>\n</div>\n'
+    answer = silent.replace("tag_hide-input", "tag_hide-cell")
+    said = silent.replace("tag_hide-input", "tag_hide-input tag_claim")
+
+    def opened(*cells: str) -> list[list[str]]:
+        text = pages.joined("".join(cell.format(number) for number, cell in enumerate(cells)))
+        assert text.count("<div") == text.count("</div>")
+        return [re.findall(r'_input">(\d)', part) for part in re.findall(r"<details.*?</details>", text, re.DOTALL)]
+
+    assert opened(silent, silent, silent, loud, silent, loud) == [["0", "1", "2", "3"], ["4", "5"]]
+    assert opened(silent, "<p>words</p>", silent) == [["0"], ["2"]]
+    assert opened(answer, silent, said, silent) == [["0"], ["1"], ["2"], ["3"]]
 
 
 def test_icons_come_from_the_fonts_alone(tmp_path):
