@@ -35,7 +35,7 @@ test-fast: fetch ## run the unit tests that take seconds
 lab: environment ## open the notebooks in JupyterLab
 	$(RUN) -m jupyterlab book
 
-bench: environment ## measure speed and memory against transformers.Trainer and TRL, and speed against pytorch-crf
+bench: environment ## measure speed and memory against transformers, its Trainer and TRL, and speed against pytorch-crf
 	@for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
 
 results: environment ## compute the results that are missing and take longer than a notebook may, after a plan of the minutes
