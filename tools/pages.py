@@ -23,10 +23,10 @@ REFERENCE = re.compile(r'(<a [^>]*href="#fig-([a-z0-9-]+)"[^>]*>)(.*?)(</a>)', r
 CHECK = re.compile(
     r'(<div class="cell [^"]*tag_claim[^"]*">\s*<details[^>]*>\s*<summary)[^>]*>.*?(</summary>)', re.DOTALL
 )
-FOLDED = '<div class="cell tag_hide-input docutils container">'
-# A folded cell without output, and how the folded cell that follows it begins.
+# A folded cell that shows nothing outside its fold, and how the folded cell of the same kind that follows it begins.
 NEIGHBOURS = re.compile(
-    rf"({FOLDED}(?:(?!</details>).)*?)</details>\s*</div>\s*{FOLDED}\s*<details[^>]*>\s*<summary.*?</summary>",
+    r'(<div class="(cell tag_hide-(?:input|cell) docutils container)">(?:(?!</details>).)*?)</details>\s*</div>\s*'
+    r'<div class="\2">\s*<details[^>]*>\s*<summary.*?</summary>',
     re.DOTALL,
 )
 COLAB = re.compile(r"(https://colab\.research\.google\.com/github/[^\"]+/blob/)main/")

@@ -66,6 +66,7 @@ def test_folded_cells_in_a_row_open_as_one_up_to_the_first_that_shows_something(
     assert opened(silent, silent, silent, loud, silent, loud) == [["0", "1", "2", "3"], ["4", "5"]]
     assert opened(silent, "<p>words</p>", silent) == [["0"], ["2"]]
     assert opened(answer, silent, said, silent) == [["0"], ["1"], ["2"], ["3"]]
+    assert opened(answer, answer, silent) == [["0", "1"], ["2"]]
 
 
 def test_icons_come_from_the_fonts_alone(tmp_path):
