@@ -19,6 +19,7 @@ FLOORS = (
     {"saving"},
     {"training"},
     {"workflow"},
+    {"export"},
     {"book", "cli"},
     {"__main__"},
 )

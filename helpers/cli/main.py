@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from helpers import __version__
-from helpers.cli import check, evaluate, predict, results, train, tune
+from helpers.cli import check, evaluate, export, predict, results, train, tune
 from helpers.cli.config import Parser
 from helpers.errors import AssetError, InputError, TrainingError
 
@@ -29,6 +29,9 @@ examples:
   echo "A slick, engrossing melodrama." | helpers predict model/
   helpers train --task extraction --data questions.jsonl --answer answers --output finder/
   helpers card model/
+  helpers export model/ --to onnx --data new.csv --text body --label folder --output exported/
+  helpers export model/ --to onnx-int8 --data new.csv --text body --label folder --output small/
+  helpers export writer/ --to gguf --data pairs.jsonl --prompt source --completion target --output llama/
   helpers serve model/ --port 8000
   helpers results show reviews-curve
 
@@ -77,6 +80,8 @@ def parser() -> argparse.ArgumentParser:
     about = "predict for the rows of a file or of standard input; writes JSONL"
     predict.add(_verb(verbs, "predict", predict.run, about, model=True))
     _verb(verbs, "card", _card, "write a model card, README.md, into the folder of a trained model", model=True)
+    about = "write a trained model as a file for other programs, after a trial beside PyTorch"
+    export.add(_verb(verbs, "export", export.run, about, model=True))
     serve = _verb(
         verbs, "serve", _serve, "try a trained model on a page of this computer, or by JSON requests", model=True
     )

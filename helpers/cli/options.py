@@ -15,6 +15,7 @@ TABLES = {
     "check": ("COLUMNS", "SPLITTING", "SETTINGS"),
     "evaluate": ("COLUMNS",),
     "predict": ("INPUT",),
+    "export": ("COLUMNS",),
 }
 
 

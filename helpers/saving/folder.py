@@ -1,7 +1,7 @@
 """A trained model on disk: what plain `from_pretrained` reads, and beside it how the model was made.
 
 The folder holds config.json (label names inside), model.safetensors, the tokenizer, task.json, recipe.json,
-data_card.json, scores.json and history.csv. It appears in one move, complete; `helpers train` adds run.toml (`run_file`).
+data_card.json, scores.json and history.csv. It appears in one move; `helpers train` adds run.toml (`run_file`).
 """
 
 import glob
@@ -60,15 +60,15 @@ def save(
     output = Path(output)
     check_free(output)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with _scratch(output) as scratch:
+    with scratch_folder(output) as scratch:
         with models.quiet(slow=False), full_disk_named(output):
             lora.merged(predictor.model).save_pretrained(scratch)
             predictor.tokenizer.save_pretrained(scratch)
         for weights in scratch.glob("*.safetensors"):
             weights.chmod((scratch / "config.json").stat().st_mode)  # safetensors lets the owner alone read them
-        _write(scratch / "task.json", predictor.task.to_dict())
-        _write(scratch / "recipe.json", recipe)
-        _write(scratch / "scores.json", scores or {})
+        write_json(scratch / "task.json", predictor.task.to_dict())
+        write_json(scratch / "recipe.json", recipe)
+        write_json(scratch / "scores.json", scores or {})
         (scratch / "data_card.json").write_text(card.to_json(), encoding="utf-8")
         history.to_csv(scratch / "history.csv", index=False, lineterminator="\n")
         check_free(output)
@@ -80,7 +80,7 @@ def add_scores(output: str | Path, task: Task, scores: dict) -> None:
     """Write the scores of a saved model, and the task's settings again, which may hold a threshold chosen since."""
     for name, content in (("task", task.to_dict()), ("scores", scores)):
         scratch = Path(output) / f"{name}.writing"
-        _write(scratch, content)
+        write_json(scratch, content)
         scratch.replace(Path(output) / f"{name}.json")
 
 
@@ -120,8 +120,8 @@ def full_disk_named(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _scratch(output: Path) -> Iterator[Path]:
-    """Where a model is written before it appears at `output`; what a killed process left there is removed first.
+def scratch_folder(output: Path) -> Iterator[Path]:
+    """Where a folder is made before it appears at `output`; what a killed process left there is removed first.
 
     A folder counts as left if it has our name, holds nothing else than ours, and nobody holds its lock.
     """
@@ -137,7 +137,8 @@ def _scratch(output: Path) -> Iterator[Path]:
         lock.release()
 
 
-def _write(path: Path, content: dict) -> None:
+def write_json(path: Path, content: dict) -> None:
+    """Write what JSON can hold, and numbers that are not finite by their names."""
     text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 

@@ -145,7 +145,7 @@ def test_corpora_and_assets_are_listed(capsys):
 
 VERBS = (
     *("fetch", "assets", "corpora", "results", "check", "train"),
-    *("tune", "evaluate", "predict", "card", "serve"),
+    *("tune", "evaluate", "predict", "card", "export", "serve"),
 )
 
 

@@ -94,7 +94,7 @@ KILLED = """
 import os, sys, signal
 from pathlib import Path
 from helpers.saving import folder
-with folder._scratch(Path(sys.argv[1])) as scratch:
+with folder.scratch_folder(Path(sys.argv[1])) as scratch:
     scratch.mkdir()
     (scratch / "model.safetensors").write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -108,7 +108,7 @@ def test_what_a_killed_save_left_goes_with_the_next_and_nothing_else_does(tmp_pa
     for name in kept:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    with folder._scratch(tmp_path / "model") as other:  # a save that goes on elsewhere
+    with folder.scratch_folder(tmp_path / "model") as other:  # a save that goes on elsewhere
         run.save(tmp_path / "model", CARD)
         assert other.parent.is_dir() and not left.exists()
     files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*.saving-*/**/*") if path.is_file()}

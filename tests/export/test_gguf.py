@@ -1,0 +1,160 @@
+"""A decoder in GGUF writes in llama.cpp what PyTorch writes, its template and stop tokens included, or is refused."""
+
+import json
+import re
+
+import gguf
+import pytest
+import tiny
+import tiny_decoder
+import torch
+from tiny_export import exported
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from helpers import Generation, fit
+from helpers.errors import InputError
+from helpers.export import gguf_file, ollama
+from helpers.export.formats import FORMATS
+from helpers.tasks.base import Predictor
+from helpers.tasks.generation.chat import ChatTemplate
+
+STOP = "<|finish|>"  # a name that llama.cpp does not take for a stop token by itself
+TEMPLATE = tiny_decoder.TEMPLATE.replace(tiny_decoder.END, STOP)
+TASKS = {"chat": Generation(max_new_tokens=8), "plain": Generation(template="plain", max_new_tokens=8)}
+
+
+def tokenizer(template: str | None = TEMPLATE) -> PreTrainedTokenizerFast:
+    """A token a byte, one merge, and three special ones."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    special = [tiny_decoder.PAD, tiny_decoder.START, STOP]
+    inside = Tokenizer(models.BPE({token: i for i, token in enumerate([*special, *letters, "ab"])}, [("a", "b")]))
+    inside.pre_tokenizer, inside.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    inside.add_special_tokens(special)
+    names = {"pad_token": special[0], "eos_token": STOP, "chat_template": template}
+    return PreTrainedTokenizerFast(tokenizer_object=inside, model_max_length=128, **names)
+
+
+def model(**changes) -> LlamaForCausalLM:
+    """Two layers of width 32 with two heads, which share their keys and values."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    special = {"pad_token_id": 0, "bos_token_id": None, "eos_token_id": 2, "vocab_size": 260}
+    settings = {"intermediate_size": 64, "max_position_embeddings": 128, "tie_word_embeddings": True}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return LlamaForCausalLM(LlamaConfig(**sizes, **special, **settings, **changes)).eval()
+
+
+@pytest.fixture(scope="module")
+def trained() -> dict[str, Predictor]:
+    """For each template a decoder that has learnt to answer, and to stop."""
+    recipe, made = tiny_decoder.recipe(epochs=40), {}
+    for name, task in TASKS.items():
+        run = fit(task, model(), tokenizer(), tiny_decoder.rows(), None, recipe)
+        made[name] = Predictor(task, run.model.cpu().eval(), tokenizer())
+    return made
+
+
+@pytest.mark.parametrize("template", TASKS)
+def test_llama_cpp_writes_what_pytorch_writes(template, trained, tmp_path):
+    certificate = exported(tmp_path, trained[template], "gguf", tiny_decoder.rows())
+    assert certificate.largest < 0.05 and certificate.equal > 0.9 and certificate.n == 24
+    written = gguf.GGUFReader(tmp_path / "out" / "model.gguf").fields
+    assert written["tokenizer.ggml.eos_token_id"].contents() == 2
+    assert ("tokenizer.chat_template" in written) == (template == "chat")
+    told = json.loads((tmp_path / "out" / "certificate.json").read_text(encoding="utf-8"))
+    assert told["format"] == "gguf" and told["metric"] == "chrf" and "llama.cpp" in told["runtime"]
+
+
+def test_eight_bits_are_judged_by_the_texts(trained, tmp_path):
+    certificate = exported(tmp_path, trained["chat"], "gguf-q8", tiny_decoder.rows())
+    assert certificate.difference.low > -2  # of 100
+    kinds = {tensor.tensor_type for tensor in gguf.GGUFReader(tmp_path / "out" / "model.gguf").tensors}
+    assert kinds == {gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.F32}
+
+
+def lost_names(tokenizer, size):
+    """A vocabulary that has forgotten its last tokens, but not how many there were."""
+    known = VOCABULARY(tokenizer, size)
+    return [*known[:-10], *(f"[UNUSED{i}]" for i in range(10))]
+
+
+VOCABULARY = gguf_file.vocabulary
+SABOTAGE = {
+    "rows of queries and keys in the order of transformers": ("rope_order", lambda rows, heads: rows, "nats off"),
+    "no stop token": ("stop_tokens", lambda template: [], "go on after a token that ends answers"),
+    "another template": (
+        "chat_template",
+        lambda template: TEMPLATE.replace("assistant", "machine"),
+        "24 of 24 prompts as other tokens",
+    ),
+    "a vocabulary that is cut": (
+        "vocabulary",
+        lambda tokenizer, size: VOCABULARY(tokenizer, size)[:-5],
+        "does not load",
+    ),
+    "a vocabulary without names": ("vocabulary", lost_names, "prompts as other tokens"),
+}
+
+
+@pytest.mark.parametrize("fault", SABOTAGE)
+@pytest.mark.parametrize("to", ["gguf", "gguf-q8"])
+def test_a_file_with_a_fault_is_refused_and_leaves_nothing(fault, to, trained, tmp_path, monkeypatch):
+    name, replacement, sentence = SABOTAGE[fault]
+    monkeypatch.setattr(gguf_file, name, replacement)
+    with pytest.raises(InputError, match=sentence if to == "gguf" or "nats" not in sentence else "chrf"):
+        exported(tmp_path, trained["chat"], to, tiny_decoder.rows())
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def shown(template: str, system: str, prompt: str) -> str:
+    """What Go makes of a template of our form."""
+    form = re.fullmatch(r"\{\{ if \.System \}\}(.*)\{\{ else \}\}(.*)\{\{ end \}\}(.*)", template, flags=re.DOTALL)
+    text = (form[1] if system else form[2]) + form[3]
+    return text.replace("{{ .System }}", system).replace("{{ .Prompt }}", prompt)
+
+
+@pytest.mark.parametrize("system", ["", "Be brief."])
+def test_ollama_frames_a_prompt_as_the_template_does(system):
+    turns = [{"role": "system", "content": system}] * bool(system) + [{"role": "user", "content": "abc"}]
+    expected = tokenizer().apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    assert shown(ollama.frames(ChatTemplate(tokenizer(), "chat")), system, "abc") == expected
+
+
+def test_the_modelfile_names_the_file_the_system_turn_and_the_stop_tokens():
+    task = Generation(system="Be brief.", max_new_tokens=9)
+    text = ollama.modelfile(task, ChatTemplate(tokenizer(), "chat"), "model.gguf")
+    for line in ("FROM ./model.gguf", 'SYSTEM """Be brief."""', "PARAMETER num_predict 9", f'PARAMETER stop "{STOP}"'):
+        assert line in text.splitlines()
+
+
+def unknown_cut() -> PreTrainedTokenizerFast:
+    made = tokenizer()
+    made.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    return made
+
+
+MISTAKES = {
+    "a vocabulary without a name": (lambda: Predictor(TASKS["chat"], model(), unknown_cut()), "GGUF has no name here"),
+    "another family": (
+        lambda: Predictor(TASKS["chat"], model(attention_bias=True), tokenizer()),
+        "a Llama with biases",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_gguf_has_no_name_for_is_one_sentence(mistake, tmp_path):
+    make, sentence = MISTAKES[mistake]
+    with pytest.raises(InputError, match=sentence):
+        exported(tmp_path, make(), "gguf", tiny_decoder.rows(6))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_classifier_is_not_for_gguf(tmp_path):
+    words = Predictor(tiny.TASK, tiny.model().eval(), tiny.tokenizer())
+    with pytest.raises(InputError, match="'gguf' holds no models for classification; choose onnx or onnx-int8"):
+        exported(tmp_path, words, "gguf", tiny.rows(6))
+    assert FORMATS["gguf"].tasks == ("generation",)
