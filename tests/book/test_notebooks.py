@@ -1,13 +1,31 @@
 """The committed notebooks: clean, alike at their beginning, and all in the table of contents."""
 
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tools import book, notebook
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = book.notebooks(ROOT)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = [each for extra in PROJECT["optional-dependencies"].values() for each in extra]
+DISTRIBUTIONS = packages_distributions()
+
+
+def imported(code: str) -> set[str]:
+    """The packages whose modules a cell imports."""
+    nodes = list(ast.walk(ast.parse(code)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+    modules = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"helpers"}
+    return {DISTRIBUTIONS[name][0].lower() for name in modules}
 
 
 def test_table_of_contents_names_every_page_once_and_no_other():
@@ -36,3 +54,14 @@ def test_notebook_begins_with_the_common_cell_and_a_title(name):
 def test_notebook_holds_no_output(name):
     code = [cell for cell in notebook.read(ROOT / name).cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_page_that_needs_an_extra_installs_it_before_it_imports_it(name):
+    there = {Requirement(each).name for each in PROJECT["dependencies"]}
+    for cell in notebook.read(ROOT / name).cells[1:]:
+        if cell.cell_type == "code":
+            installed = re.findall(r"\"install -q '([^']+)'\"", cell.source)
+            assert set(installed) <= set(EXTRAS), "the versions are those of pyproject.toml"
+            there |= {Requirement(each).name for each in installed}
+            assert imported(cell.source) <= there
