@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+FOLLOWED = ("step", "loss", "learning_rate", "gradient_norm", "tokens")  # numbers of a step that curves are drawn of
 ASKED_AFTER, LONG = 20.0, 600.0  # seconds of training before its length is judged; more than this is told
 
 
@@ -29,14 +30,23 @@ def hide_progress() -> bool:
 class Progress:
     """A tqdm bar over the rows of a training run, and one sentence on a long run, also where no bar is shown.
 
-    `told`, if given, is called with a line for each evaluation, so that a log has the scores of every epoch.
+    `told`, if given, is called with a line for each evaluation, so that a log has the scores of every epoch; `followed`
+    with the numbers of each step, and with the scores of each evaluation.
     """
 
-    def __init__(self, rows: int, done: int, *, shown: bool, told: Callable[[str], None] | None = None):
+    def __init__(
+        self,
+        rows: int,
+        done: int,
+        *,
+        shown: bool,
+        told: Callable[[str], None] | None = None,
+        followed: Callable[[dict], None] | None = None,
+    ):
         self.enabled = shown and watched()
         self.announced = not shown
         self.rows, self.done, self.scores, self.losses = rows, done, {}, []
-        self.told = told if shown else None
+        self.told, self.followed = (told, followed) if shown else (None, None)
 
     def __enter__(self) -> "Progress":
         self.bar = tqdm(total=self.rows, initial=self.done, unit="row", disable=not self.enabled, leave=False)
@@ -53,6 +63,8 @@ class Progress:
         self.losses.append(entry["loss"])
         self.seen += entry["rows"]
         self._announce()
+        if self.followed:
+            self.followed({name: entry[name] for name in FOLLOWED})
         elapsed = self.bar.format_dict["elapsed"] if self.enabled else 0
         speed = {"tokens/s": f"{self.tokens / elapsed:.0f}"} if elapsed else {}
         self.bar.set_postfix({"epoch": entry["epoch"], "loss": f"{entry['loss']:.3f}", **speed, **self.scores})
@@ -75,6 +87,9 @@ class Progress:
     def note(self, scores: dict[str, float]) -> None:
         """Show the newest validation scores from now on, and tell them with the mean loss since those before."""
         self.scores = {name: f"{value:.3f}" for name, value in scores.items()}
+        if self.followed:
+            named = {f"validation_{name}": value for name, value in scores.items()}
+            self.followed({"step": self.entry["step"]} | named)
         loss, self.losses = sum(self.losses) / len(self.losses), []
         if self.told:
             shown = ", ".join(f"{name} {value}" for name, value in self.scores.items())

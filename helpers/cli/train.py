@@ -1,6 +1,7 @@
 """`helpers train`: fine-tune a model on labelled rows."""
 
 import argparse
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--no-texts", action="store_true", help="leave texts of the test rows out of the error analysis")
     verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     verb.add_argument("--config", metavar="FILE", help="TOML with any of these options, such as a model's run.toml")
+    verb.add_argument("--track", choices=("tensorboard",), help="write curves while it trains, into OUTPUT.tensorboard")
     verb.add_argument("--tune", action="store_true", help="search rate and epochs first, as 'helpers tune' does")
     add_recipe(verb)
 
@@ -106,7 +108,7 @@ def _trained(options: argparse.Namespace, task, corpus, recipe: Recipe):
 
     searched, how = tune.search_folder(options.output), {"resume": options.resume, "texts": not options.no_texts}
     try:
-        with scales.chosen(options.scale):
+        with scales.chosen(options.scale), _followed(options) as how["follow"]:
             if options.tune:
                 found = tune.tune(task, corpus, recipe, searched, model=options.model, note=note)
                 recipe, how["trials"] = found.recipe, found.rows()
@@ -117,6 +119,17 @@ def _trained(options: argparse.Namespace, task, corpus, recipe: Recipe):
     if options.tune and is_main_process():
         tune.discard(searched)
     return run
+
+
+def _followed(options: argparse.Namespace) -> AbstractContextManager:
+    """What is given the numbers of each step: None, unless the run is tracked."""
+    from helpers.training import tracking
+
+    if options.track is None:
+        return nullcontext()
+    folder = tracking.folder_of(options.output)
+    note(f"curves: tensorboard --logdir {folder}")
+    return tracking.tensorboard(folder, resume=options.resume)
 
 
 def _asked(options: argparse.Namespace, task) -> dict:

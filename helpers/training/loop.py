@@ -119,13 +119,22 @@ def fit(
         return carry_out(run, resume=resume)
 
 
-def carry_out(run: Job, *, resume: bool = False, note: Callable[[str], None] | None = None) -> Run:
-    """Train as `job.prepare` has prepared it, and as `fit` says; `note` is told the scores of each evaluation."""
+def carry_out(
+    run: Job,
+    *,
+    resume: bool = False,
+    note: Callable[[str], None] | None = None,
+    follow: Callable[[dict], None] | None = None,
+) -> Run:
+    """Train as `job.prepare` has prepared it, and as `fit` says.
+
+    `note` is told the scores of each evaluation; `follow` is given the numbers of each step and these scores.
+    """
     try:
         with _only_one(), checkpoints.alone(run.work), torch.random.fork_rng(), interruptible() as interrupt:
             state = job.opened(run, resume)
             with job.memory_errors(run, state):
-                _train(run, state, interrupt, note)
+                _train(run, state, interrupt, _progress(run, state, note, follow))
     finally:
         run.restore_trainable()
     return _result(run, state)
@@ -142,11 +151,14 @@ def _only_one() -> Iterator[None]:
         _RUNNING.release()
 
 
-def _train(run: Job, state: State, interrupt: threading.Event, note: Callable[[str], None] | None) -> None:
+def _progress(run: Job, state: State, note: Callable | None, follow: Callable | None) -> Progress:
+    rows_of, shown = [len(rows) for _, rows in run.plan], run.accelerator.is_main_process
+    return Progress(sum(rows_of), sum(rows_of[: state.step]), shown=shown, told=note, followed=follow)
+
+
+def _train(run: Job, state: State, interrupt: threading.Event, progress: Progress) -> None:
     """The loop: move `state` from where it stands to the end of the plan, and the model with it."""
     steps, recipe, machine = len(run.plan), run.recipe, run.accelerator
-    rows_of = [len(rows) for _, rows in run.plan]
-    progress = Progress(sum(rows_of), sum(rows_of[: state.step]), shown=machine.is_main_process, told=note)
     with job.training_mode(run), progress:
         while state.step < steps and not out_of_patience(run, state):
             began = time.perf_counter()

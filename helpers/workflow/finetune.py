@@ -20,6 +20,7 @@ from helpers.training import checkpoints, job
 from helpers.training.job import Job
 from helpers.training.loop import Run, carry_out, ladder_rows
 from helpers.training.recipe import Recipe
+from helpers.training.tracking import Follow
 from helpers.workflow import plan, report, signs
 from helpers.workflow.analysis import Analysis, analyse
 
@@ -39,6 +40,7 @@ def finetune(
     trials: Sequence[Mapping] = (),
     asked: Mapping | None = None,
     note: Note = lambda sentence: None,
+    follow: Follow | None = None,
 ) -> Run:
     """Train on a corpus, save the model, and score it once on the test rows beside its baselines.
 
@@ -49,6 +51,7 @@ def finetune(
         resume: go on with a run into `output` that was interrupted.
         texts: whether the error analysis in `output` may hold texts of the test rows.
         trials: of the search that chose the recipe (`Tuned.rows`), for the card of the model.
+        follow: is given the numbers of each step and the scores of each evaluation (`training.tracking`).
         asked: options of the shell that say rows, model and task; with the recipe they become `run.toml`.
 
     Returns the run, with `ladder`, `scores` and `signs`. In all but the first of several processes it is not scored.
@@ -66,7 +69,7 @@ def finetune(
     built = task.build(name, seed=recipe.seed)
     prepared = job.prepare(task, built, tokenizer, data["train"], data["validation"], recipe, work)
     with checkpoints.alone(work):
-        run = _trained(prepared, resume, note)
+        run = _trained(prepared, resume, note, follow)
         del prepared  # and with it the optimiser's memory
         if not is_main_process():
             return run
@@ -118,11 +121,11 @@ def one_group_warning(test: Dataset) -> str | None:
     return f"all {len(groups)} test rows are of the group '{groups[0][:40]}'; the intervals hold for it alone"
 
 
-def _trained(prepared: Job, resume: bool, note: Note) -> Run:
+def _trained(prepared: Job, resume: bool, note: Note, follow: Follow | None) -> Run:
     """The run, with what it is expected to take told before."""
     where = [f"checkpoints are in {prepared.work}"] if prepared.work is not None else []
     _noted(plan.expected(prepared).sentences() + where, note)
-    return carry_out(prepared, resume=resume, note=note)
+    return carry_out(prepared, resume=resume, note=note, follow=follow)
 
 
 def _saved(run: Run, corpus: Corpus, output: str | Path | None, asked: Mapping | None, note: Note) -> Run:
