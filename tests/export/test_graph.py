@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -132,6 +135,13 @@ def test_a_missing_module_is_named_with_its_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(InputError, match=r"'onnxscript' is missing; .* needs pip install onnx onnxruntime onnxscript"):
         exported(tmp_path, of_case("classification"), "onnx", tiny.rows(8))
+
+
+def test_onnxruntime_keeps_no_id_of_the_machine_and_sends_nothing(tmp_path):
+    places = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+    quiet = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"} | places
+    subprocess.run([sys.executable, "-c", "import helpers.export, onnxruntime"], env=quiet, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rows_are_drawn():
