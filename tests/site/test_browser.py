@@ -26,7 +26,6 @@ OLD: dict[str, set[str]] = {
     "book/06-applications/question-answering": RULES,
     "book/06-applications/summarisation": RULES,
     "book/06-applications/translation": RULES,
-    "book/appendix/results": RULES - {"findings"},
 }
 
 
