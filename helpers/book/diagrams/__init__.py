@@ -5,7 +5,7 @@ from helpers.book.diagrams.flows import FIVE_STEPS, chain, five_steps, timeline,
 from helpers.book.diagrams.layers import heads, low_rank_update, query_key_value, two_layers
 from helpers.book.diagrams.row import STEPS, way_of_a_row
 from helpers.book.diagrams.strips import batches, chat, masks, spans, windows
-from helpers.book.diagrams.tags import chains, tagged, trellis
+from helpers.book.diagrams.tags import chains, subwords, tagged, trellis
 
 __all__ = [
     "FIVE_STEPS",
@@ -21,6 +21,7 @@ __all__ = [
     "masks",
     "query_key_value",
     "spans",
+    "subwords",
     "tagged",
     "timeline",
     "trellis",

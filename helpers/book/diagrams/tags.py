@@ -1,6 +1,8 @@
 """Drawings of tags in a row: what depends on what, a trellis with its scores, and tags below their words."""
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
@@ -88,6 +90,41 @@ def tagged(words: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Drawing:
 
 def _allowed(before: str, tag: str) -> bool:
     return not tag.startswith("I-") or before in (tag, "B" + tag[1:])
+
+
+def subwords(words: Sequence[str], tags: Sequence[str], tokens: Sequence[str], owners: Sequence[int | None]) -> Drawing:
+    """Words with their tags, and below each the subwords that it becomes; the first of them, which carries it, is lit.
+
+    Args:
+        words, tags: W of each.
+        tokens: T of them, special ones included.
+        owners: the number of each token's word, None for a special token.
+
+    Raises InputError for another number of tags than words.
+    """
+    check_tags(words, {"tags": tags})
+    pairs = groupby(zip(tokens, owners, strict=True), key=itemgetter(1))
+    blocks = [(owner, [token for token, _ in each]) for owner, each in pairs]
+
+    def layout(canvas: Canvas) -> None:
+        x, y = 8.0, 4.0
+        for owner, parts in blocks:
+            widths = [max(26, span(part, SMALL, mono=True) + 14) + 6 for part in parts]
+            above = [] if owner is None else [1.1 * span(words[owner]), span(tags[owner], SMALL, mono=True) + 12]
+            room = max(sum(widths), *above, 0) + 10
+            if x + room > canvas.width and x > 8:
+                x, y = 8.0, y + 124
+            if owner is not None:
+                canvas.text(x, y + 14, words[owner])
+                canvas.box(x, y + 22, above[1], 24, f"token {'open' if tags[owner] == 'O' else 'good'}", tags[owner])
+                canvas.wire([(x + 13, y + 47), (x + 13, y + 69)], "lit")
+            kinds = ["token faint"] * len(parts) if owner is None else ["token new", *["token faint"] * len(parts[1:])]
+            canvas.tokens(x, y + 72, parts, kinds)
+            x += room
+
+    own = [(owner, " ".join(parts)) for owner, parts in blocks if owner is not None]
+    said = "; ".join(f"{words[owner]} with {tags[owner]} becomes {parts}" for owner, parts in own)
+    return drawing(f"{said}. The first subword of each word carries its tag.", layout)
 
 
 def trellis(

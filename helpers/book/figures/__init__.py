@@ -29,7 +29,7 @@ from helpers.book.figures.maths import (
 )
 from helpers.book.figures.questions import answering, windows
 from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, style
-from helpers.book.figures.tagging import gains, pieces, transitions
+from helpers.book.figures.tagging import gains, span_scores
 from helpers.book.figures.writing import novelty, size_curve
 from helpers.evaluation.pictures import confusion_matrix
 
@@ -68,16 +68,15 @@ __all__ = [
     "operating_curve",
     "over_misspelling",
     "parts_of_layers",
-    "pieces",
     "pretraining_curve",
     "quadratic_share",
     "reliability_curve",
     "scores",
     "size_curve",
+    "span_scores",
     "style",
     "token_bars",
     "training_curve",
-    "transitions",
     "weight_change",
     "windows",
     "word_map",

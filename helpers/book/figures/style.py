@@ -10,6 +10,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
 GREY = "#767676"
 COLOURS = {
     "majority": GREY,
+    "most frequent": GREY,
+    "classical crf": ORANGE,
     "tf-idf": ORANGE,
     "frozen": SKY,
     "centroid": SKY,

@@ -41,6 +41,12 @@ GALLERY = {
         ["Mr.", "John", "Hohlbein", "sat"],
         {"right": ["O", "B-PER", "I-PER", "O"], "said": ["O", "I-PER", "I-PER", "O"]},
     ),
+    "subwords": diagrams.subwords(
+        ["Mr.", "Kowalczyk", "sat"],
+        ["B-PER", "I-PER", "O"],
+        ["[CLS]", "mr", ".", "ko", "##wal", "##czy", "##k", "sat", "[SEP]"],
+        [None, 0, 0, 1, 1, 1, 1, 2, None],
+    ),
     "trellis": diagrams.trellis(["Ann", "runs", "to", "Oslo"], ["O", "B", "I"], EMISSIONS, TRANSITIONS, PATH),
 }
 
@@ -133,6 +139,18 @@ def test_tags_that_differ_are_marked_and_forbidden_steps_say_so():
     assert drawn.count(">illegal</text>") == 1  # I after O; the second I follows an I
 
 
+@pytest.mark.parametrize("form", ["wide", "narrow"])
+def test_the_first_subword_of_each_word_is_lit_and_an_arrow_leads_to_it(form):
+    svg = shapes(getattr(GALLERY["subwords"], form))
+    kinds = [box.get("class") for box in svg.iter("rect")]
+    assert kinds.count("token new") == 3 and kinds.count("token faint") == 6
+    lit = [(float(box.get("x")), float(box.get("y"))) for box in svg.iter("rect") if box.get("class") == "token new"]
+    ends = [tuple(map(float, re.findall(r"[\d.]+", path.get("d"))[-2:])) for path in svg.iter("path")
+            if path.get("class") == "wire lit"]  # fmt: skip
+    assert [(x + 13, y - 3) for x, y in lit] == ends
+    assert "Kowalczyk with I-PER becomes ko ##wal ##czy ##k" in GALLERY["subwords"].description
+
+
 def test_tags_hang_on_the_whole_sentence_and_on_each_other_only_in_a_chain():
     arrows = {kind: diagrams.chains(kind).wide.count('class="wire lit"') for kind in ("alone", "memm", "crf")}
     assert arrows == {"alone": 0, "memm": 3, "crf": 3}
@@ -172,6 +190,7 @@ def test_windows_hold_an_answer_only_if_it_is_whole():
         (lambda: diagrams.five_steps(6), "lit is 6"),
         (lambda: diagrams.spans(["a"], {"gold": ["O", "O"]}), "'gold' has 2 tags for 1 words"),
         (lambda: diagrams.tagged(["a"], {"gold": ["O", "O"]}), "'gold' has 2 tags for 1 words"),
+        (lambda: diagrams.subwords(["a"], ["O", "O"], ["a"], [0]), "'tags' has 2 tags for 1 words"),
         (lambda: diagrams.chains("hmm"), "there is no chain 'hmm'"),
         (lambda: canvas.drawing(" ", lambda _: None), "no description"),
     ],

@@ -1,4 +1,4 @@
-"""The plots of the chapter on tags tie words to their pieces and draw differences on their side of zero."""
+"""The plots of the chapter on tags draw scores in the row of their case, and differences on their side of zero."""
 
 import matplotlib
 
@@ -6,6 +6,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.book import figures
@@ -18,11 +19,20 @@ def closed():
     plt.close("all")
 
 
-def test_each_word_is_tied_to_its_first_piece():
-    words, pieces = ["Ann", "sings"], ["[CLS]", "an", "##n", "sings", "[SEP]"]
-    axes = figures.pieces(words, ["B-x", "O"], pieces, [None, 0, 0, 1, None]).axes[0]
-    assert [line.get_xdata()[0] for line in axes.lines] == [1, 3]
-    assert {text.get_text() for text in axes.texts} >= {*words, *pieces, "B-x", "O"}
+def test_scores_stand_in_the_row_of_their_case_and_the_first_case_names_the_systems():
+    cases, systems = ["few", "many"], ["most frequent", "classical crf", "fine-tuned"]
+    index = pd.MultiIndex.from_product([cases, systems])
+    values = np.linspace(0.1, 0.6, 6)
+    table = pd.DataFrame({"value": values, "low": values - 0.05, "high": values + 0.05}, index=index)
+    axes = figures.span_scores(table).axes[0]
+    dots = [line for line in axes.lines if len(line.get_xdata()) == 1]
+    assert [dot.get_xdata()[0] for dot in dots] == values.tolist()
+    ticks = axes.get_yticks()
+    nearest = [int(np.abs(ticks - dot.get_ydata()[0]).argmin()) for dot in dots]
+    rows = [axes.get_yticklabels()[tick].get_text() for tick in nearest]
+    assert rows == [case for case, _ in index], "a dot is nearest to the name of its case"
+    assert [text.get_text() for text in axes.texts] == systems
+    assert len({dot.get_color() for dot in dots}) == len(systems)
 
 
 def test_gains_are_drawn_on_their_side_of_zero():
@@ -31,9 +41,3 @@ def test_gains_are_drawn_on_their_side_of_zero():
     colours = [line.get_color() for line in axes.lines if len(line.get_xdata()) == 1]
     assert colours == [figures.BLUE, figures.RED, figures.ORANGE]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["up", "down", "none"]
-
-
-def test_transition_scores_stand_at_their_tags():
-    axes = figures.transitions(np.array([[0.0, -1.5], [0.5, 1.0]]), ["O", "B-x"]).axes[0]
-    written = {text.get_position(): text.get_text() for text in axes.texts}
-    assert written[(1, 0)] == "-1.50" and written[(0, 1)] == "+0.50"
