@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 import datasets
@@ -92,8 +92,12 @@ def predict(question: str, options: Mapping[str, str], right: str) -> None:
 def transcript(experiment: str) -> None:
     """Show commands of the shell and what each printed, as `make results` ran them and the ledger keeps them."""
     kept = ledger.read(experiment).texts()[-1]
-    pairs = zip(kept[::2], kept[1::2], strict=True)
-    parts = "\n\n".join(f"<b>$ {escape(command)}</b>\n{escape(printed)}" for command, printed in pairs)
+    printed(zip(kept[::2], kept[1::2], strict=True))
+
+
+def printed(pairs: Iterable[tuple[str, str]]) -> None:
+    """Show commands of the shell, each with what it printed, as long as its lines are."""
+    parts = "\n\n".join(f"<b>$ {escape(command)}</b>\n{escape(said)}" for command, said in pairs)
     style = "white-space:pre-wrap;max-height:32em;overflow-y:auto"
     display(HTML(f'<pre class="transcript" tabindex="0" style="{style}">{parts}</pre>'))
 

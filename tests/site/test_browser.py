@@ -24,7 +24,7 @@ RULES = {"code", "figures", "findings", "tables", "width"}
 OLD: dict[str, set[str]] = {
     "book/06-applications/question-answering": RULES,
     "book/06-applications/summarisation": RULES,
-    "book/06-applications/translation": RULES,
+    "book/06-applications/translation": RULES - {"code"},
 }
 
 
@@ -133,7 +133,7 @@ def test_open_code_is_a_small_part_of_a_chapter(visit):
 
 
 def test_findings_stand_at_the_beginning_of_a_chapter(visit):
-    if not visit.name.startswith("book/0"):
+    if not visit.name.startswith("book/0") or not (ROOT / f"{visit.name}.ipynb").exists():  # a page for looking up
         return
     held(visit, "findings", not 0 < visit.seen[1280, "light"]["findings"] < 1.5 * HEIGHT)
 

@@ -50,8 +50,8 @@ def pair(titles: tuple[str, str], parts: Sequence[tuple[str, str]]) -> HTML:
             lines = "".join(map(_line, code.splitlines()))
             cells += f'<div class="part{side}{"" if code else " empty"}">{lines}</div>'
     return HTML(
-        f'<div class="code-pair" role="region" tabindex="0" aria-label="{escape(" and ".join(titles))}">'
-        f'<style>{_STYLE}</style><div class="sides highlight">{cells}</div></div>'
+        f'<div class="code-pair"><style>{_STYLE}</style><div class="sides highlight" role="region" tabindex="0" '
+        f'aria-label="{escape(" and ".join(titles))}">{cells}</div></div>'
     )
 
 
