@@ -25,7 +25,7 @@ CORPUS = {
     "shell-sharegpt": "parameters",
 }
 MODEL = {name: "decoder" if name == "shell-sharegpt" else "encoder" for name in CORPUS}
-ROWS = {"shell-dotted": 600, "shell-doccano": 600, "shell-squad": 800, "shell-sharegpt": 100}
+ROWS = {"shell-dotted": 600, "shell-doccano": 600, "shell-squad": 400, "shell-sharegpt": 100}
 # What the models of two shapes are asked at the end; the second question has no answer in its context.
 LIBRARY = "The library opens at nine. On Fridays Ms Ito reads to children in the garden, if it does not rain."
 ASKED = [
