@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from helpers.book.diagrams.canvas import LINE, SMALL, TOKEN, Canvas, Drawing, drawing, span
 from helpers.errors import InputError
 
+ROOM = 1.1  # of what `span` says: some fonts are wider, and a text must not run into the box beside it
 SPAN_KINDS = ("good", "plum", "new", "bad", "vector")  # the colours of up to five kinds of span
 
 
@@ -210,17 +211,28 @@ def _marked(words: Sequence[str], tags: Sequence[str]) -> str:
 
 
 def _tagged(canvas: Canvas, x: float, y: float, words, tags, colour: Mapping[str, str]) -> float:
-    left = x
+    """Words and spans in lines; what stands between spans is one text, so that its gaps are those of the font."""
+    left, plain, start = x, "", x
+
+    def written() -> None:
+        nonlocal plain
+        if plain:
+            canvas.text(start, y + 18, plain)
+        plain = ""
+
     for kind, text in _groups(words, tags):
-        name = f" {kind}" if kind else ""
-        width = span(text) + (span(name, SMALL) + 18 if kind else 4)
+        width = ROOM * span(text) + (span(f" {kind}", SMALL) + 18 if kind else 0)
         if x + width > canvas.width - 8 and x > left:
-            x, y = left, y + 34
+            written()
+            x, y, start = left, y + 34, left
         if kind:
+            written()
             canvas.box(x, y, width, 26, colour[kind])
             canvas.text(x + 7, y + 18, text)
             canvas.text(x + width - 7, y + 18, kind, "soft", "end")
+            start = x + width + 6
         else:
-            canvas.text(x, y + 18, text)
-        x += width + 4
+            plain = f"{plain} {text}".strip()
+        x = start + ROOM * span(f"{plain} ") if plain else x + width + 6
+    written()
     return y + 30
