@@ -17,16 +17,14 @@ COLUMNS = ["--text", "body", "--label", "folder"]
 
 
 @pytest.fixture(scope="module")
-def given(tmp_path_factory) -> Path:
-    """A folder with a file of rows, a tiny model, and a model that was trained on these."""
+def given(tmp_path_factory, body) -> Path:
+    """A folder with a file of rows, and a model that was trained on these."""
     folder = tmp_path_factory.mktemp("given")
-    tiny.model().save_pretrained(folder / "body")
-    tiny.tokenizer().save_pretrained(folder / "body")
     rows = tiny.rows(120).to_pandas().rename(columns={"text": "body", "label": "folder"})
     rows["folder"] = rows["folder"].map({0: "ham", 1: "-spam"})
     rows.to_csv(folder / "mail.csv", index=False)
     settings = ["--learning-rate", "3e-3", "--epochs", "3", "--max-length", "32", "--clip", "inf", "--no-texts"]
-    where = ["--data", str(folder / "mail.csv"), "--model", str(folder / "body"), "--output", str(folder / "model")]
+    where = ["--data", str(folder / "mail.csv"), "--model", body, "--output", str(folder / "model")]
     assert main(["train", *where, *COLUMNS, *settings]) == 0
     return folder
 

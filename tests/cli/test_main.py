@@ -19,15 +19,6 @@ from helpers.tasks.classification import baselines
 from helpers.training import checkpoints
 
 
-@pytest.fixture(scope="module")
-def body(tmp_path_factory):
-    """A folder with a tiny model and its tokenizer, as a reader's own pretrained model would be."""
-    folder = tmp_path_factory.mktemp("body")
-    tiny.model().save_pretrained(folder)
-    tiny.tokenizer().save_pretrained(folder)
-    return str(folder)
-
-
 def table(path, count: int = 160, **columns: str) -> str:
     data = tiny.rows(count).to_pandas()
     data["label"] = data["label"].map({0: "ham", 1: "spam"})

@@ -17,14 +17,12 @@ from helpers.training.optimizer import parameter_groups
 
 
 @pytest.fixture(scope="module")
-def words(tmp_path_factory):
+def words(tmp_path_factory, body):
     """A command that trains a tiny model on 60 rows, but for its output."""
-    folder = tmp_path_factory.mktemp("body")
-    tiny.model().save_pretrained(folder)
-    tiny.tokenizer().save_pretrained(folder)
+    folder = tmp_path_factory.mktemp("rows")
     tiny.rows(60).to_pandas().to_csv(folder / "rows.csv", index=False)
     fast = ["--epochs", "1", "--learning-rate", "1e-3"]
-    return ["train", "--data", str(folder / "rows.csv"), "--model", str(folder), *fast, "--output"]
+    return ["train", "--data", str(folder / "rows.csv"), "--model", body, *fast, "--output"]
 
 
 @pytest.mark.parametrize(

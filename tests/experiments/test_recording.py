@@ -109,8 +109,9 @@ def test_probabilities_of_classes_come_back_with_a_column_for_each(repository):
 
 
 def busy(seconds: float) -> None:
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
+    """Use the processor for so many seconds of its time, however many others want it."""
+    until = time.process_time() + seconds
+    while time.process_time() < until:
         pass
 
 

@@ -13,14 +13,6 @@ from helpers.workflow import check
 
 
 @pytest.fixture(scope="module")
-def body(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("body")
-    tiny.model().save_pretrained(folder)
-    tiny.tokenizer().save_pretrained(folder)
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
 def decoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("decoder")
     tiny_decoder.model().save_pretrained(folder)

@@ -14,15 +14,6 @@ from helpers.training import checkpoints
 from helpers.training.loop import Run
 
 
-@pytest.fixture(scope="module")
-def body(tmp_path_factory):
-    """A pretrained model in a folder."""
-    folder = tmp_path_factory.mktemp("body")
-    tiny.model().save_pretrained(folder)
-    tiny.tokenizer().save_pretrained(folder)
-    return str(folder)
-
-
 def corpus(folder, odd: str = ""):
     frame = tiny.rows(160).to_pandas()
     frame["label"] = frame["label"].map({0: "ham", 1: "spam"})

@@ -23,15 +23,6 @@ RECIPE = tiny.recipe(learning_rate=1e-3, epochs=1)
 
 
 @pytest.fixture(scope="module")
-def body(tmp_path_factory):
-    """A pretrained model in a folder."""
-    folder = tmp_path_factory.mktemp("body")
-    tiny.model().save_pretrained(folder)
-    tiny.tokenizer().save_pretrained(folder)
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rows")
     frame = tiny.rows(160).to_pandas()

@@ -32,15 +32,6 @@ def rows(count: int = 96, seed: int = 0) -> Dataset:
     return Dataset.from_dict({"tokens": tokens, "tags": tags}, features=features)
 
 
-@pytest.fixture(scope="module")
-def body(tmp_path_factory):
-    """A folder with a tiny encoder and its tokenizer."""
-    folder = tmp_path_factory.mktemp("body")
-    tiny.model().bert.save_pretrained(folder)
-    tiny.tokenizer().save_pretrained(folder)
-    return folder
-
-
 def batch(task, count: int = 8) -> dict:
     encoded = task.encode(tiny.tokenizer(), rows(count))
     return task.collate(encoded.to_list(), 0)
@@ -56,7 +47,7 @@ def test_each_word_is_read_at_its_first_piece():
 
 
 def test_eq_emission_is_the_linear_layer_at_the_first_piece(body):
-    model, inputs = SOFTMAX.build(str(body)), batch(SOFTMAX)
+    model, inputs = SOFTMAX.build(body), batch(SOFTMAX)
     hidden = model.bert(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
     emissions = SOFTMAX.emissions(model, inputs)
     for row, word in inputs["word_mask"].nonzero().tolist():
@@ -67,7 +58,7 @@ def test_eq_emission_is_the_linear_layer_at_the_first_piece(body):
 
 def test_padding_changes_neither_loss_nor_tags(body):
     for task in (SOFTMAX, CRF):
-        model = task.build(str(body))
+        model = task.build(body)
         encoded = task.encode(tiny.tokenizer(), rows(12))
         single = [task.loss(model, task.collate([row], 0)).item() for row in encoded.to_list()]
         assert task.loss(model, task.collate(encoded.to_list(), 0)).item() == pytest.approx(sum(single), rel=1e-5)
@@ -76,7 +67,7 @@ def test_padding_changes_neither_loss_nor_tags(body):
 
 
 def test_a_crf_without_transitions_is_the_softmax_head(body):
-    softmax, crf = (task.build(str(body)) for task in (SOFTMAX, CRF))
+    softmax, crf = (task.build(body) for task in (SOFTMAX, CRF))
     assert CRF.loss(crf, batch(CRF)).item() == pytest.approx(SOFTMAX.loss(softmax, batch(SOFTMAX)).item(), rel=1e-5)
     encoded = CRF.encode(tiny.tokenizer(), rows(20))
     pairs = zip(CRF.predict(crf, encoded), SOFTMAX.predict(softmax, encoded), strict=True)
@@ -84,7 +75,7 @@ def test_a_crf_without_transitions_is_the_softmax_head(body):
 
 
 def test_transformers_computes_the_same_loss(body):
-    model, inputs = SOFTMAX.build(str(body)), batch(SOFTMAX)
+    model, inputs = SOFTMAX.build(body), batch(SOFTMAX)
     labels = torch.full_like(inputs["input_ids"], -100)
     labels.scatter_(1, inputs["first"], inputs["labels"])
     labels[:, 0] = -100  # where padding words of `first` point
@@ -97,7 +88,7 @@ def test_transformers_computes_the_same_loss(body):
 @pytest.mark.parametrize("task", [SOFTMAX, CRF], ids=["softmax", "crf"])
 def test_a_few_sentences_are_learnt_by_heart_and_come_back_after_saving(task, body, tmp_path):
     data, words = rows(64), tiny.tokenizer()
-    model = task.build(str(body))
+    model = task.build(body)
     before = tiny.weights(model)
     run = fit(task, model, words, data, data, tiny.recipe(epochs=40, learning_rate=1e-2, batch_rows=16))
     encoded = task.encode(words, data)
@@ -116,7 +107,7 @@ def test_a_few_sentences_are_learnt_by_heart_and_come_back_after_saving(task, bo
 
 
 def test_saved_transitions_stand_beside_the_weights(body, tmp_path):
-    model = CRF.build(str(body))
+    model = CRF.build(body)
     with torch.no_grad():
         model.crf.between.copy_(torch.arange(9.0).view(3, 3))
     model.save_pretrained(tmp_path)
@@ -127,7 +118,7 @@ def test_saved_transitions_stand_beside_the_weights(body, tmp_path):
 
 
 def test_transitions_learn_at_a_pace_of_their_own(body):
-    model = CRF.build(str(body))
+    model = CRF.build(body)
     new = new_parameters(model, CRF)
     groups = parameter_groups(model, tiny.recipe(head_learning_rate=0.5), new, CRF.learning_rates)
     rates = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
@@ -140,7 +131,7 @@ def test_transitions_learn_at_a_pace_of_their_own(body):
 def test_constrained_decoding_never_begins_inside(head, body):
     encoded = SOFTMAX.encode(tiny.tokenizer(), rows(30))
     free, bound = Tagging(TAGS, head, max_length=32), Tagging(TAGS, head, constrain=True, max_length=32)
-    model = free.build(str(body))
+    model = free.build(body)
     with torch.no_grad():  # an untrained network that loves to begin inside a span
         model.classifier.bias.copy_(torch.tensor([0.0, -5.0, 1.0]))
 
