@@ -22,6 +22,10 @@ warnings.filterwarnings("ignore", message="IProgress not found")
 # and beside one other busy program more than ten times slower. It holds if PyTorch is imported afterwards.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# oneDNN keeps what it has compiled for each shape of a batch, a thousand by default, which is a gigabyte after some
+# hundred steps on rows of many lengths; with so few it is as fast.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+
 __version__ = "0.1.0"
 _DOOR = {
     "Classification": "helpers.tasks.classification.task",

@@ -6,12 +6,21 @@ import sys
 
 import pytest
 
-SEEN = "import helpers, os, sys; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+SEEN = "import helpers, os, sys; print(os.environ[sys.argv[1]], 'torch' in sys.modules)"
 
 
-@pytest.mark.parametrize(("given", "held"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_sleep_while_they_wait_unless_the_caller_says_otherwise(given, held):
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    environment |= {} if given is None else {"OMP_WAIT_POLICY": given}
-    done = subprocess.run([sys.executable, "-c", SEEN], env=environment, check=True, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("name", "given", "held"),
+    [
+        ("OMP_WAIT_POLICY", None, "PASSIVE"),
+        ("OMP_WAIT_POLICY", "ACTIVE", "ACTIVE"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", None, "32"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1024", "1024"),
+    ],
+)
+def test_what_libraries_read_is_set_unless_the_caller_says_otherwise(name, given, held):
+    environment = {other: value for other, value in os.environ.items() if other != name}
+    environment |= {} if given is None else {name: given}
+    command = [sys.executable, "-c", SEEN, name]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [held, "False"]

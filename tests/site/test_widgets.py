@@ -1,5 +1,6 @@
 """The widgets in a real browser: their numbers are Python's, keyboard alone moves them, and they fit a phone."""
 
+import itertools
 import json
 import math
 
@@ -8,8 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
+from helpers.book.widgets import cost as costs
 from helpers.book.widgets import maths, results
-from helpers.maths import crf
+from helpers.maths import cost, crf
 
 RANDOM = np.random.default_rng(0)
 SCORES = [0.5, -1.0, 2.0]
@@ -26,6 +28,7 @@ WIDGETS = {
     "trellis": lambda: maths.trellis_steps(["Ann", "runs", "to", "Oslo"], ["O", "B", "I"], EMISSIONS, BETWEEN),
     "curve": lambda: results.learning_curve(CURVE, 200),
     "threshold": lambda: results.filter_threshold(GOOD, SPAM, start=3),
+    "costs": lambda: costs.fine_tuning(5e10),
 }
 
 
@@ -160,3 +163,21 @@ def test_a_threshold_loses_and_catches_what_python_counts(page_of, lost):
     assert found["caught"] == (SPAM.round(6) > found["threshold"]).sum()
     cost = 1000 * (0.5 * lost / len(GOOD) * 100 + 0.5 * (1 - found["caught"] / len(SPAM)))
     assert found["cost"] == pytest.approx(cost)
+
+
+def test_a_fine_tuning_takes_what_python_counts(page_of):
+    page = page_of("costs")
+    put(page, "speed", 11)
+    sizes = itertools.cycle([(1000, 64, 1024), (10_000, 512, 16), (316, 16, 4096)])  # 10 ** 2.5 is 316 rows
+    for (name, body), precision, rank in itertools.product(costs.BODIES.items(), cost.PRECISIONS, (0, 8, 64)):
+        rows, tokens, piece = next(sizes)
+        page.get_by_label("model").select_option(name)
+        page.get_by_label("precision").select_option(precision)
+        for label, value in (("rank of LoRA", rank), ("rows times epochs", round(math.log10(rows), 1))):
+            put(page, label, value)
+        for label, value in (("tokens of a row", tokens), ("tokens at once", piece)):
+            put(page, label, math.log2(value))
+        expected = cost.fine_tuning(body, rows, tokens, piece, precision, rank)
+        seconds = expected.operations / 1e11
+        wanted = {**expected._asdict(), "memory": expected.memory, "seconds": seconds}
+        assert values(page) == pytest.approx(wanted), (name, precision, rank)

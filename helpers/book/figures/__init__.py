@@ -27,7 +27,7 @@ from helpers.book.figures.maths import (
     quadratic_share,
     token_bars,
 )
-from helpers.book.figures.questions import answering, windows
+from helpers.book.figures.questions import silence
 from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, style
 from helpers.book.figures.tagging import gains, span_scores
 from helpers.book.figures.writing import novelty, size_curve
@@ -44,7 +44,6 @@ __all__ = [
     "RED",
     "SKY",
     "YELLOW",
-    "answering",
     "attention_map",
     "averages",
     "bars",
@@ -72,12 +71,12 @@ __all__ = [
     "quadratic_share",
     "reliability_curve",
     "scores",
+    "silence",
     "size_curve",
     "span_scores",
     "style",
     "token_bars",
     "training_curve",
     "weight_change",
-    "windows",
     "word_map",
 ]
