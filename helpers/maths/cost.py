@@ -4,6 +4,7 @@ Counted is what this package does: weights in fp32, AdamW, matrix products in fp
 step one after the other. Python, its libraries and the data come on top.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from transformers import PretrainedConfig
@@ -12,7 +13,8 @@ PRECISIONS = ("fp32", "bf16", "bf16, frozen weights too")
 FLOAT, HALF = 4, 2  # bytes of a number in fp32 and in bf16
 
 
-class Body(NamedTuple):
+@dataclass(frozen=True)
+class Body:
     """The shape of a transformer, from which its costs follow.
 
     Attributes:

@@ -1,5 +1,7 @@
 """A widget that counts what a fine-tuning takes: bytes by what holds them, operations, and time."""
 
+from dataclasses import asdict
+
 from IPython.display import HTML
 
 from helpers.book.widgets.base import widget
@@ -79,6 +81,6 @@ def fine_tuning(speed: float) -> HTML:
     """
     if not 1e9 <= speed <= 1e15:
         raise InputError(f"a speed of {speed:g} operations a second lies outside the slider; give 1e9 to 1e15")
-    bodies = {name: body._asdict() for name, body in BODIES.items()}
+    bodies = {name: asdict(body) for name, body in BODIES.items()}
     data = {"bodies": bodies, "precisions": PRECISIONS, "speed": float(speed)}
     return widget("costs", "What a fine-tuning takes", data, _FINE_TUNING)
