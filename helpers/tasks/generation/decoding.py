@@ -58,11 +58,11 @@ def generate(
     prompts = [row["asked"] or row["input_ids"][: row["prompt_tokens"]] for row in encoded]
     limits = [max(1, min(max_new_tokens, tokenizer.model_max_length - len(ids))) for ids in prompts]
     bounds = {"batch_rows": batch_rows, "batch_tokens": batch_tokens}
-    with evaluating(model), without_own_settings(model) as writer, _rounded(writer, prompts, settings):
-        with torch.random.fork_rng():
+    with evaluating(model), without_own_settings(model) as writer:
+        manner = _manner(writer, prompts, settings)
+        with _rounded(writer, prompts, settings), torch.random.fork_rng():
             torch.manual_seed(seed)
-            answers = _all_answers(writer, prompts, limits, settings, bounds)
-        precision = computed_in(writer)
+            answers, precision = _all_answers(writer, prompts, limits, settings, bounds, manner), computed_in(writer)
     return Generated(
         texts=[tokenizer.decode(ids, skip_special_tokens=True) for ids in answers],
         tokens=np.array([len(ids) for ids in answers]),
@@ -78,10 +78,10 @@ def _all_answers(
     limits: Sequence[int],
     settings: GenerationConfig,
     bounds: dict[str, int],
+    manner: tuple[bool, bool],
 ) -> list[list[int]]:
-    """The tokens that the model writes after each prompt, in the order of the prompts."""
-    together, drops = _manner(model, prompts, settings)
-    drops = drops and settings.num_beams == 1
+    """The tokens that the model writes after each prompt, in the order of the prompts; `manner` as `_manner` says."""
+    together, drops = manner[0], manner[1] and settings.num_beams == 1
     lengths = [len(ids) for ids in prompts]
     longest = max(map(sum, zip(lengths, limits, strict=True)), default=0)
     together = together and not _frequencies_change(model, longest)
@@ -118,17 +118,19 @@ def _manner(model: PreTrainedModel, prompts: Sequence[Sequence[int]], settings: 
 
     A model with a state that runs over the padding, as Mamba, and one that counts positions from it give other answers
     in a batch; their prompts are answered together only where they are equally long. Rows leave where all that a model
-    keeps are keys and values, row by row.
+    keeps are keys and values, row by row. It is tried before weights are rounded, or rounding would hide the padding.
     """
     longest = list(max(prompts, key=len, default=[]))[:32]
     short = longest[: len(longest) // 2] or longest
     if not short:
         return True, False
-    beside = _first_token(model, [short, longest], settings)
-    drops = _drops_rows(beside.past_key_values)
-    if len(set(map(len, prompts))) < 2 or short == longest:
-        return True, drops
-    alone, beside = (result.logits[0][0].float() for result in (_first_token(model, [short], settings), beside))  # (V,)
+    with torch.autocast(model.device.type, enabled=False):
+        beside = _first_token(model, [short, longest], settings)
+        drops = _drops_rows(beside.past_key_values)
+        if len(set(map(len, prompts))) < 2 or short == longest:
+            return True, drops
+        alone = _first_token(model, [short], settings)
+    alone, beside = alone.logits[0][0].float(), beside.logits[0][0].float()  # (V,)
     near = 0.05 if model.dtype in (torch.bfloat16, torch.float16) else 1e-3
     return bool((alone - beside).abs().max() <= near * alone.std()), drops
 
