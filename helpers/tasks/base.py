@@ -161,6 +161,10 @@ class Task(ABC):
         """How often each label is predicted and is true, by name, for a task that chooses among labels; else None."""
         return None
 
+    def silent(self, references: Sequence) -> np.ndarray | None:
+        """What `per_row` gives for saying nothing about any row, shape (N,), where nothing is an answer; else None."""
+        return None
+
     # From predictions to scores and answers
 
     @abstractmethod

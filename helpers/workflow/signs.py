@@ -71,6 +71,7 @@ def of_collapse(run: Run, predictions: Sequence, references: Sequence) -> list[s
     """
     found = [
         _one_label(run, predictions, references),
+        _silent(run, predictions, references),
         _unsure(run, predictions),
         _loss_of_chance(run),
         _falling(run),
@@ -90,6 +91,22 @@ def _one_label(run: Run, predictions: Sequence, references: Sequence) -> str | N
     return (
         f"{what} {len(references):,} validation rows{share}: the model does not tell the labels apart; train for more "
         "steps (--epochs, or a smaller --batch-rows), try another --learning-rate, or give more rows of other labels"
+    )
+
+
+def _silent(run: Run, predictions: Sequence, references: Sequence) -> str | None:
+    """Whether the answers are worth no more than none, by two standard errors of the rows' differences."""
+    silent = run.task.silent(references)
+    if silent is None or len(silent) < 2:
+        return None
+    scores = run.task.per_row(predictions, references)
+    gained = scores - silent
+    if gained.mean() > 2 * gained.std(ddof=1) / math.sqrt(len(gained)):
+        return None
+    return (
+        f"{run.task.selection_metric} is {scores.mean():.3f} on the {len(silent):,} validation rows, and "
+        f"{silent.mean():.3f} for answering nothing: the answers are worth no more than silence; train for more steps "
+        "(--epochs), try another --learning-rate, or give more rows that have an answer"
     )
 
 

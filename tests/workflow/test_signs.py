@@ -11,6 +11,7 @@ from cases import CASES
 from datasets import Dataset
 
 from helpers import Classification, Recipe, Run
+from helpers.tasks.extraction.spans import Span
 from helpers.workflow import signs
 
 LABELS = ("ham", "spam", "other", "rest")
@@ -112,6 +113,23 @@ def test_several_labels_of_which_none_is_given_are_told():
     (sentence,) = signs.of_collapse(found, np.full((30, 3), 0.1), true)
     assert sentence.startswith("no label is given to any 30 validation rows")
     assert signs.of_collapse(found, np.where(true, 0.9, 0.1), true) == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("answerable", [0.2, 0.8, 1.0])
+def test_answers_that_are_worth_no_more_than_silence_are_told_and_good_ones_are_not(seed, answerable):
+    random = np.random.default_rng(seed)
+    task, found = CASES["extraction"].task, run([0.9, 0.6, 0.5], [0.2, 0.3, 0.3], task=CASES["extraction"].task)
+    right = [["Lyon"] if has else [] for has in random.random(200) < answerable]
+    silent = [Span(0, 0, "", -9.0)] * 200
+    (sentence,) = signs.of_collapse(found, silent, right)
+    share = np.mean([not texts for texts in right])
+    assert sentence.startswith(f"f1 is {share:.3f} on the 200 validation rows, and {share:.3f} for answering nothing")
+    good = [Span(0, 4, texts[0], 9.0) if texts and random.random() < 0.8 else silent[0] for texts in right]
+    assert signs.of_collapse(found, good, right) == []
+    wrong = [Span(0, 5, "Paris", 9.0)] * 200
+    assert len(signs.of_collapse(found, wrong, right)) == 1
+    assert (task.silent(right) == task.per_row(silent, right)).all()
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4])

@@ -200,6 +200,10 @@ class Extraction(Task):
         pairs = zip(predictions, references, strict=True)
         return np.array([squad.f1(self.answer_text(span), right) for span, right in pairs], dtype=float)
 
+    def silent(self, references: Sequence[list[str]]) -> np.ndarray:
+        """Token F1 of the empty answer to each example: 1 where the context holds no answer, else 0."""
+        return np.array([squad.f1("", right) for right in references], dtype=float)
+
     def score(self, predictions: Sequence[Span], references: Sequence[list[str]]) -> dict[str, float]:
         """Token F1 and exact match as SQuAD defines them (`helpers.metrics.squad`), 0 to 1."""
         pairs = zip(predictions, references, strict=True)
