@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from transformers import PretrainedConfig
 
-PRECISIONS = ("fp32", "bf16", "bf16, frozen weights too")
+PRECISIONS = ("fp32", "bf16", "bf16, frozen weights too", "bf16, frozen weights in 4 bits")
 FLOAT, HALF = 4, 2  # bytes of a number in fp32 and in bf16
 
 
@@ -110,7 +110,6 @@ def fine_tuning(body: Body, rows: int, row_tokens: int, piece_tokens: int, preci
     """
     beside = body.layers * rank * sum(map(sum, body.sides))
     trained = beside if rank else body.weights
-    stored = HALF if rank and precision == PRECISIONS[2] else FLOAT
     size = FLOAT if precision == "fp32" else HALF
     tokens = max(piece_tokens, row_tokens)
     kept = size * _kept(body, precision, rank) + 2 * FLOAT * body.width  # norms keep their input in fp32
@@ -119,13 +118,27 @@ def fine_tuning(body: Body, rows: int, row_tokens: int, piece_tokens: int, preci
     passes = 2 if rank else 3  # frozen matrices need no gradient of their own
     return Cost(
         trained=trained,
-        weights=stored * body.weights + FLOAT * beside,
-        copies=HALF * used if stored == FLOAT and size == HALF else 0,
+        weights=_stored(body, precision, rank) + FLOAT * beside,
+        copies=HALF * used if size == HALF and not _rounded(precision, rank) else 0,
         optimizer=3 * FLOAT * trained,
         activations=tokens * body.layers * kept,
         scores=tokens * body.vocabulary * 3 * FLOAT,
         operations=rows * row_tokens * (passes * 2 * used + 3 * squared + 6 * beside),
     )
+
+
+def _rounded(precision: str, rank: int) -> bool:
+    """Whether weights are kept in fewer bits than fp32, which those that do not train can be."""
+    return rank > 0 and precision in PRECISIONS[2:]
+
+
+def _stored(body: Body, precision: str, rank: int) -> int:
+    """Bytes of the weights; in 4 bits, 64 of them share a scale in fp32, and those outside the layers are in bf16."""
+    if not _rounded(precision, rank):
+        return FLOAT * body.weights
+    if precision == PRECISIONS[2]:
+        return HALF * body.weights
+    return body.in_layers * 9 // 16 + HALF * body.embedded * body.width
 
 
 def _kept(body: Body, precision: str, rank: int) -> int:

@@ -1,5 +1,5 @@
 """Pretrained models: loaded by role, folder or name; adapted by LoRA; read as vectors; and made faster."""
 
-from helpers.models.loading import describe, load, origin, quiet, tokenizer
+from helpers.models.loading import describe, load, origin, quiet, tokenizer, weight_count
 
-__all__ = ["describe", "load", "origin", "quiet", "tokenizer"]
+__all__ = ["describe", "load", "origin", "quiet", "tokenizer", "weight_count"]

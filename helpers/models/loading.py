@@ -71,9 +71,10 @@ def load(
     scale: str | None = None,
     pretrained: bool = True,
     seed: int = 0,
+    dtype: torch.dtype = torch.float32,
     **config: Any,
 ) -> PreTrainedModel:
-    """A model in float32 and evaluation mode, its new layers drawn under `seed`; prints nothing.
+    """A model in evaluation mode, its new layers drawn under `seed`; prints nothing.
 
     A head that the weights do not hold, or hold for another number of classes, is initialised at random.
     The global random state of torch, numpy and Python is unchanged.
@@ -83,6 +84,7 @@ def load(
         model: a role (`encoder`, `decoder`), a local folder with `config.json` and safetensors, or a name on the Hub.
         scale: `laptop` or `gpu`, which decides what a role stands for; `$SFT_SCALE` if None.
         pretrained: False draws every weight under `seed`: the same architecture, untrained.
+        dtype: of the weights; what trains must be in float32.
         config: fields of the model's configuration to change, such as `num_labels` or `attn_implementation`.
 
     Raises:
@@ -98,12 +100,19 @@ def load(
         with _seeded(seed):
             if pretrained:
                 _check_plain(model, where)
-                loaded = _weights(auto_class, model, where, settings)
+                loaded = _weights(auto_class, model, where, settings, dtype)
             else:
-                loaded = auto_class.from_config(settings, dtype=torch.float32, trust_remote_code=False)
+                loaded = auto_class.from_config(settings, dtype=dtype, trust_remote_code=False)
     if loaded.can_generate():
         loaded.generation_config.pad_token_id = settings.pad_token_id
     return loaded.eval()
+
+
+def weight_count(auto_class: type, model: str | os.PathLike = "encoder", *, scale: str | None = None) -> int:
+    """How many weights a model has, named as in `load`, which reads its configuration alone."""
+    where = _where(model, scale)
+    with quiet(slow=False), _readable_errors(model, where, scale), torch.device("meta"):  # shapes without memory
+        return auto_class.from_config(_configuration(os.fspath(model), where, {})).num_parameters()
 
 
 def describe() -> pd.DataFrame:
@@ -236,11 +245,13 @@ def _check_plain(model: str | os.PathLike, where: str) -> None:
         )
 
 
-def _weights(auto_class: type, model: str, where: str, settings: PreTrainedConfig) -> PreTrainedModel:
+def _weights(
+    auto_class: type, model: str, where: str, settings: PreTrainedConfig, dtype: torch.dtype
+) -> PreTrainedModel:
     loaded, report = auto_class.from_pretrained(
         where,
         config=settings,
-        dtype=torch.float32,
+        dtype=dtype,
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=_local_only(where),

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedModel
 
 from helpers import models
 from helpers.data.corpus import DataCard
@@ -53,7 +54,8 @@ def save(
 ) -> Path:
     """Write a trained model to the new folder `output`.
 
-    LoRA matrices are merged into the weights before, so that the folder holds a plain model.
+    LoRA matrices are merged into the weights before, so that the folder holds a plain model, unless the task says that
+    they are saved alone.
 
     Raises InputError if `output` exists; nothing is written then.
     """
@@ -62,11 +64,11 @@ def save(
     output.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(output) as scratch:
         with models.quiet(slow=False), full_disk_named(output):
-            lora.merged(predictor.model).save_pretrained(scratch)
+            lora.write(predictor.model, scratch, predictor.task.lora_saved)
             predictor.tokenizer.save_pretrained(scratch)
+        write_json(scratch / "task.json", predictor.task.settled(predictor.model).to_dict())
         for weights in scratch.glob("*.safetensors"):
-            weights.chmod((scratch / "config.json").stat().st_mode)  # safetensors lets the owner alone read them
-        write_json(scratch / "task.json", predictor.task.to_dict())
+            weights.chmod((scratch / "task.json").stat().st_mode)  # safetensors lets the owner alone read them
         write_json(scratch / "recipe.json", recipe)
         write_json(scratch / "scores.json", scores or {})
         (scratch / "data_card.json").write_text(card.to_json(), encoding="utf-8")
@@ -92,22 +94,26 @@ def load(folder: str | Path) -> Predictor:
     """
     folder = Path(folder)
     added = sorted(path.name for path in folder.glob("adapter_*"))
-    if added:
-        raise InputError(f"'{folder}' holds {added[0]}, which no saved model of helpers has; move it elsewhere")
     try:
         task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"'{folder}' is not a model that helpers has saved ({error}); give its folder") from error
+    alone = task.lora_saved == "adapter" and not (folder / "config.json").exists()
+    if added and not alone:
+        raise InputError(f"'{folder}' holds {added[0]}, which no saved model of helpers has; move it elsewhere")
     try:
         with models.quiet(slow=False):
-            model = task.auto_class.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, trust_remote_code=False
-            )
+            model = lora.read(folder, task.auto_class, task.base_dtype) if alone else _plain_model(task, folder)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         task.restore(model, folder)  # what plain `from_pretrained` leaves out
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"the model in '{folder}' cannot be read ({error}); train it again") from error
     return Predictor(task, model.eval(), tokenizer)
+
+
+def _plain_model(task: Task, folder: Path) -> PreTrainedModel:
+    settings = {"dtype": torch.float32, "use_safetensors": True, "local_files_only": True, "trust_remote_code": False}
+    return task.auto_class.from_pretrained(folder, **settings)
 
 
 @contextmanager

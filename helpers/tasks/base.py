@@ -43,6 +43,7 @@ class Task(ABC):
         selection_metric: the score on validation rows that chooses the best weights; higher is better.
         from_counts: for a score that is no mean over rows, the method that makes it from mean counts (..., K); else
             None.
+        lora_saved: how a model with LoRA matrices is saved, as `Generation` says.
         learning_rates: peak learning rates of parameters that have one of their own, by name prefix.
     """
 
@@ -55,6 +56,7 @@ class Task(ABC):
     selection_metric: ClassVar[str]
     from_counts = None
     learning_rates: ClassVar[Mapping[str, float]] = {}
+    lora_saved = "merged"
 
     # From a corpus and a pretrained model to something that can be trained
 
@@ -77,6 +79,10 @@ class Task(ABC):
         """
         name = model or self.default_model
         return models.load(self.auto_class, name, pretrained=pretrained, seed=seed, **self.configuration())
+
+    def settled(self, model: nn.Module) -> "Task":
+        """This task with what `build` has chosen by itself for a model, so that it can be done again."""
+        return self
 
     def restore(self, model: PreTrainedModel, folder: Path) -> None:  # noqa: B027 - most tasks have nothing to add
         """Give a model what plain `from_pretrained` leaves out of a saved folder."""

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from datasets import Dataset
+from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers.data.batching import length_batches, on_device, pieces, rows_at, split_evenly
 from helpers.errors import InputError, TrainingError
+from helpers.models import stored
 from helpers.models.fast import RandomBits, cheap_dropout, check_dropout, dropout_rates
 from helpers.tasks.base import Task, labelled_references
 from helpers.training import checkpoints, probes
@@ -112,7 +114,7 @@ def prepare(
     work: Path | None,
 ) -> Job:
     """Encode the rows, plan the steps, and bring the model to its device; InputError for what cannot be trained."""
-    encoded, validation = _encoded(task, tokenizer, train, validation)
+    encoded, validation = _encoded(task, model, tokenizer, train, validation)
     check_reach(model, recipe)
     check_dropout(model, recipe.dropout, recipe.attention_dropout)
     trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
@@ -159,8 +161,8 @@ def _proved(task: Task, model: PreTrainedModel, rows: list[dict], *of_the_run) -
 
 
 def _resolved(recipe: Recipe, rows: int, model: PreTrainedModel, machine: Accelerator) -> Recipe:
-    weights, lora = sum(parameter.numel() for parameter in model.parameters()), hasattr(model, "peft_config")
-    return recipe.resolved(rows, weights, lora=lora, device=machine.device.type)
+    lora = hasattr(model, "peft_config")
+    return recipe.resolved(rows, stored.weight_count(model), lora=lora, device=machine.device.type)
 
 
 def _loss_terms(task: Task, encoded: Dataset, plan: list[tuple[int, list[int]]]) -> np.ndarray:
@@ -181,12 +183,13 @@ def _loss_terms(task: Task, encoded: Dataset, plan: list[tuple[int, list[int]]])
 
 
 def _encoded(
-    task: Task, tokenizer: PreTrainedTokenizerBase, train: Dataset, validation: Dataset | None
+    task: Task, model: nn.Module, tokenizer: PreTrainedTokenizerBase, train: Dataset, validation: Dataset | None
 ) -> tuple[Dataset, Dataset | None]:
     """Rows as tokens; InputError if there are none, or if those for validation hold nothing to compare with."""
     if len(train) == 0:
         raise InputError("the training data hold no rows; give at least one")
     encoded = task.encode(tokenizer, train)
+    _check_vocabulary(model, encoded)
     if validation is None:
         return encoded, None
     if len(validation) == 0:
@@ -194,6 +197,20 @@ def _encoded(
     compared = task.encode(tokenizer, validation)
     labelled_references(task, compared)
     return encoded, compared
+
+
+def _check_vocabulary(model: nn.Module, encoded: Dataset) -> None:
+    """InputError if a row holds a token that the model has no embedding for, as when a tokenizer was given new ones."""
+    embeddings = model.get_input_embeddings() if isinstance(model, PreTrainedModel | PeftModel) else None
+    known = getattr(embeddings, "num_embeddings", None)
+    if known is None:
+        return
+    for row, ids in enumerate(encoded["input_ids"], start=1):
+        if ids and max(ids) >= known:
+            raise InputError(
+                f"row {row} of the training data holds token {max(ids)}, and the model has embeddings of {known:,} "
+                "tokens; take the tokenizer of this model, or train all weights after resize_token_embeddings"
+            )
 
 
 def _on_device(machine: Accelerator, model: PreTrainedModel, recipe: Recipe, task: Task) -> tuple:

@@ -1,12 +1,12 @@
 """From a corpus to a scored and saved model: the main path of the package."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 from datasets import Dataset, DatasetDict
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import evaluation, models, saving
 from helpers.data.corpus import Corpus
@@ -130,15 +130,27 @@ def _trained(prepared: Job, resume: bool, note: Note, follow: Follow | None) -> 
 
 def _saved(run: Run, corpus: Corpus, output: str | Path | None, asked: Mapping | None, note: Note) -> Run:
     """The run with a plain model, which is saved before it is scored, so that nothing can lose it."""
-    run = replace(run, model=lora.merged(run.model))
+    task = run.task.settled(run.model)
+    chosen = {name: value for name, value in asdict(task).items() if value != getattr(run.task, name)}
+    if chosen.get("base_dtype", "fp32") != "fp32":
+        note(f"the frozen weights are kept in {chosen['base_dtype']}, as they would fill more than half of the memory")
+    run = replace(run, task=task, model=_final(task, run.model))
     if output is not None:
         run.save(output, corpus.card)
         if asked is not None:
-            run_file.write(output, {**asked, **run.recipe.to_dict()})
+            run_file.write(output, {**asked, **chosen, **run.recipe.to_dict()})
     destination = f"; model in {output}" if output is not None else ""
     speed = f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}"
     note(f"{speed}, at most {run.peak_memory_gb:.1f} GB{destination}")
     return run
+
+
+def _final(task: Task, model: PreTrainedModel) -> PreTrainedModel:
+    """A trained model as it is saved, and scored: plain, unless its LoRA matrices are to be saved alone."""
+    if task.lora_saved == "adapter":
+        return model
+    plain = lora.merged(model)
+    return lora.rounded(plain) if task.lora_saved == "merged-bf16" else plain
 
 
 def _scored(run: Run, corpus: Corpus, note: Note) -> tuple[Run, Analysis]:

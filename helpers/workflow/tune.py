@@ -18,6 +18,7 @@ import pandas as pd
 from helpers import models
 from helpers.data.corpus import Corpus
 from helpers.errors import InputError, TrainingError
+from helpers.models import stored
 from helpers.progress import is_main_process
 from helpers.tasks.base import Task
 from helpers.training import checkpoints
@@ -110,8 +111,8 @@ def tune(
     train, validation = corpus.data["train"], corpus.data["validation"]
     tokenizer, built = models.tokenizer(name), task.build(name, seed=recipe.seed)
     rows = len(task.encode(tokenizer, train))
-    weights, lora = sum(weight.numel() for weight in built.parameters()), hasattr(built, "peft_config")
-    centre = recipe.resolved(rows, weights, lora=lora, device="cpu").learning_rate
+    about = {"lora": hasattr(built, "peft_config"), "device": "cpu"}
+    centre = recipe.resolved(rows, stored.weight_count(built), **about).learning_rate
     shortest = recipe.epochs or enough_epochs(math.ceil(rows / recipe.batch_rows))
     folder = None if output is None else _folder(output, _identity(task, name, built, train, validation, recipe))
     del built

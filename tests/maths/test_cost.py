@@ -20,7 +20,7 @@ from helpers.book import ledger
 from helpers.book.peak_memory import peak_bytes
 from helpers.book.widgets.cost import BODIES
 from helpers.maths import attention, cost
-from helpers.models import lora
+from helpers.models import lora, stored
 from helpers.models.fast import RandomBits, cheap_dropout, cheap_parts_again
 
 SIZES = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "vocab_size": 900}
@@ -54,6 +54,14 @@ def test_weights_are_those_of_the_model(config):
 def test_lora_trains_as_many_weights_as_peft():
     trained = sum(weight.numel() for weight in built(LLAMA, rank=4).parameters() if weight.requires_grad)
     assert estimated(LLAMA, rank=4).trained == trained
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [*zip(cost.PRECISIONS, ("fp32", "fp32", "bf16", "nf4"), strict=True)])
+def test_weights_beside_lora_take_the_bytes_that_are_counted(precision, dtype):
+    model = lora.add(built(LLAMA).eval(), 4, base_dtype=dtype)
+    scales = [module.state.absmax for module in model.modules() if isinstance(module, stored.StoredIn4Bits)]
+    held = sum(tensor.nbytes for tensor in (*model.parameters(), *scales))
+    assert estimated(LLAMA, precision, rank=4).weights == pytest.approx(held, rel=0.01)
 
 
 @CONFIGS

@@ -6,6 +6,7 @@ import signal
 import pytest
 import tiny_decoder as tiny
 import torch
+from datasets import Dataset
 from transformers import AutoModelForCausalLM
 
 from helpers import Generation
@@ -117,3 +118,13 @@ def test_bad_settings_are_one_sentence():
         lora.add(tiny.model(), 0)
     with pytest.raises(InputError, match=r"has no layers \['query'\]; choose from .*q_proj"):
         lora.add(tiny.model(), modules=["query"])
+
+
+@pytest.mark.parametrize("rank", [None, 4])
+def test_a_token_that_the_model_does_not_know_is_refused_by_its_row(rank):
+    tokenizer, model = tiny.tokenizer(), tiny.model()
+    tokenizer.add_tokens(["<new>"])
+    rows = Dataset.from_dict({"prompt": ["ab", "a<new>"], "completion": ["B", "A"]})
+    model = model if rank is None else lora.add(model, rank)
+    with pytest.raises(InputError, match=r"row 2 of the training data holds token 259, .* embeddings of 259 tokens"):
+        loop.fit(tiny.PLAIN, model, tokenizer, rows, None, tiny.recipe())

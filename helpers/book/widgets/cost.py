@@ -40,13 +40,15 @@ _FINE_TUNING = """
     const weights = inLayers + body.embedded * D;
     const beside = body.layers * rank * sum(sides.flat());
     const trained = rank ? beside : weights;
-    const stored = rank && precision === 2 ? 2 : 4, size = precision ? 2 : 4;
+    const rounded = rank && precision > 1, size = precision ? 2 : 4;
+    const stored = !rounded ? 4 * weights : precision === 2 ? 2 * weights :
+      Math.floor(inLayers * 9 / 16) + 2 * body.embedded * D;
     const tokens = Math.max(pieceTokens, rowTokens);
     const kept = ((precision ? 3 + (body.gated ? 2 : 1) : 2) + (body.gated ? 0 : 2) + 2) * D + 2 * G +
       (rank && body.gated ? 4 : 2) * I;
     const used = inLayers + body.vocabulary * D, squared = body.layers * 4 * rowTokens * D;
     return {
-      trained, weights: stored * weights + 4 * beside, copies: stored === 4 && size === 2 ? 2 * used : 0,
+      trained, weights: stored + 4 * beside, copies: size === 2 && !rounded ? 2 * used : 0,
       optimizer: 12 * trained, activations: tokens * body.layers * (size * kept + 8 * D),
       scores: 12 * tokens * body.vocabulary,
       operations: rows * rowTokens * ((rank ? 4 : 6) * used + 3 * squared + 6 * beside)};

@@ -9,5 +9,7 @@ SETTINGS = (
     Option("system", "system turn of each prompt (default: the template's)", metavar="TEXT"),
     Option("supervise", "what counts (default: completion)", choices=("completion", "all")),
     Option("max_new_tokens", "of an answer (default: 64)", kind=int, metavar="N"),
-    Option("lora_rank", "train LoRA matrices only, merged at the end", kind=int, metavar="N"),
+    Option("lora_rank", "train LoRA matrices only, of this rank", kind=int, metavar="N"),
+    Option("base_dtype", "of the weights beside LoRA (default: what fits)", choices=("fp32", "bf16", "nf4")),
+    Option("lora_saved", "how LoRA is saved (default: merged)", choices=("merged", "merged-bf16", "adapter")),
 )

@@ -26,9 +26,10 @@ from datasets import Dataset
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
+from helpers import models
 from helpers.data.batching import pack
 from helpers.errors import InputError
-from helpers.models import lora
+from helpers.models import lora, stored
 from helpers.models.fast import cheap_parts_again
 from helpers.models.inference import BATCH_TOKENS
 from helpers.tasks.base import IGNORE
@@ -39,7 +40,12 @@ from helpers.tasks.turns import as_turn, check_turns
 from helpers.tasks.writing import Generated, WritingTask, row_numbers, warn_of_cuts
 from helpers.text import half_character
 
-_CHOICES = {"template": ("chat", "plain"), "supervise": ("completion", "all")}
+_CHOICES = {
+    "template": ("chat", "plain"),
+    "supervise": ("completion", "all"),
+    "base_dtype": (None, *stored.DTYPES),
+    "lora_saved": ("merged", "merged-bf16", "adapter"),
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,10 @@ class Generation(WritingTask):
             each row its own sequence. The step is the same, only the padding differs.
         lora_rank: `build` freezes the model and adds LoRA matrices of this rank (`helpers.models.lora`); None trains
             the weights themselves.
+        base_dtype: what the frozen weights are kept in beside LoRA, fp32, bf16 or nf4 (`helpers.models.stored`); None
+            takes the first that leaves half of the free memory to the rest.
+        lora_saved: how a model with LoRA matrices is saved: `merged` into plain weights in fp32, `merged-bf16` into
+            weights rounded to half the size, or the `adapter` alone, which needs its base model to be loaded.
     """
 
     template: str = "chat"
@@ -69,6 +79,8 @@ class Generation(WritingTask):
     max_new_tokens: int = 64
     packed: int | None = None
     lora_rank: int | None = None
+    base_dtype: str | None = None
+    lora_saved: str = "merged"
 
     name = "generation"
     auto_class = AutoModelForCausalLM
@@ -78,7 +90,13 @@ class Generation(WritingTask):
     def __post_init__(self):
         for field, choices in _CHOICES.items():
             if getattr(self, field) not in choices:
-                raise InputError(f"{field} '{getattr(self, field)}' is unknown; choose {' or '.join(choices)}")
+                known = " or ".join(filter(None, choices))
+                raise InputError(f"{field} '{getattr(self, field)}' is unknown; choose {known}")
+        if self.lora_rank is None and (self.base_dtype or self.lora_saved != "merged"):
+            name = "base_dtype" if self.base_dtype else "lora_saved"
+            raise InputError(
+                f"{name} '{getattr(self, name)}' has no meaning without LoRA; give lora_rank (--lora-rank)"
+            )
         for field in ("max_length", "max_new_tokens", "packed", "lora_rank"):
             value = getattr(self, field)
             if value is not None and value < 1:
@@ -153,8 +171,18 @@ class Generation(WritingTask):
 
     def build(self, model: str | None = None, *, pretrained: bool = True, seed: int = 0) -> PreTrainedModel:
         """The pretrained decoder with the output layer it came with, and LoRA beside it where a rank is set."""
-        built = super().build(model, pretrained=pretrained, seed=seed)
-        return built if self.lora_rank is None else lora.add(built, self.lora_rank, seed=seed)
+        if self.lora_rank is None:
+            return super().build(model, pretrained=pretrained, seed=seed)
+        name, kept = model or self.default_model, self.base_dtype
+        if kept is None:
+            kept = stored.fitting(models.weight_count(self.auto_class, name))
+        settings = {"pretrained": pretrained, "seed": seed, "dtype": stored.read_in(kept)}
+        built = models.load(self.auto_class, name, **settings)
+        return lora.add(built, self.lora_rank, base_dtype=kept, seed=seed)
+
+    def settled(self, model: nn.Module) -> "Generation":
+        """This task with the type that `build` has chosen for the frozen weights of a model."""
+        return self if self.lora_rank is None else replace(self, base_dtype=stored.dtype_of(model))
 
     def collate(self, rows: list[dict], pad_id: int) -> dict[str, Tensor]:
         """Encoded rows as input_ids and labels (B, T), padded on the right; packed rows with position_ids (B, T).
