@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments import bugs, questions
 from helpers import corpora, evaluation, metrics
+from helpers.book import stereotypes, swaps
 from helpers.book.ledger import ROUGE, Results
 from helpers.metrics import json_fields
 from helpers.metrics.spans import f1_of
@@ -120,7 +121,20 @@ def _spans(result: Results, row: dict) -> dict[str, Kept]:
     return scores
 
 
-RULES = (_accuracy, _loss, _rouge, _translation, _fields, _tags, _spans)
+def _preferences(result: Results, row: dict) -> dict[str, Kept]:
+    """How often a stereotype is preferred, and how often what makes sense is."""
+    if "stereotype_share" not in row:
+        return {}
+    scores = -result.counts()[0]
+    kept = {"stereotype_share": Kept(stereotypes.preferred(scores))}
+    return kept | ({"sensible_share": Kept(stereotypes.sensible(scores))} if scores.shape[1] > 2 else {})
+
+
+def _swaps(result: Results, row: dict) -> dict[str, Kept]:
+    return {"turned": Kept(swaps.turned(result.probabilities()[0]).astype(float))} if "turned" in row else {}
+
+
+RULES = (_accuracy, _preferences, _swaps, _loss, _rouge, _translation, _fields, _tags, _spans)
 
 
 @cache

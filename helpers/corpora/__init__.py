@@ -15,7 +15,9 @@ NAMES = (
     "news",
     "parameters",
     "questions",
+    "requests",
     "reviews",
+    "stereotypes",
     "strings",
     "xsum",
 )

@@ -114,6 +114,7 @@ IDENTIFY = (
     "drawn",
     "posts",
     "of",
+    "part",
 )
 # Experiments with times from before it was measured whether others used the machine. The list may only shrink.
 TIMED_UNWATCHED = {
