@@ -76,8 +76,8 @@ def load(
 ) -> PreTrainedModel:
     """A model in evaluation mode, its new layers drawn under `seed`; prints nothing.
 
-    A head that the weights do not hold, or hold for another number of classes, is initialised at random.
-    The global random state of torch, numpy and Python is unchanged.
+    A head that the weights do not hold, or hold for another number of classes, is initialised at random. The global
+    random state of torch, numpy and Python is unchanged.
 
     Args:
         auto_class: a class such as `transformers.AutoModelForSequenceClassification`.
@@ -124,14 +124,12 @@ def describe() -> pd.DataFrame:
     rows = []
     for role in scales.MODELS:
         settings = AutoConfig.from_pretrained(_where(role, "laptop"), trust_remote_code=False)
-        with torch.device("meta"):  # shapes without memory
-            body = AutoModel.from_config(settings)
         asset = assets.assets()[scales.model(role, "laptop")]
         rows.append(
             {
                 "name": role,
                 "family": settings.model_type,
-                "parameters": body.num_parameters(),
+                "parameters": weight_count(AutoModel, role, scale="laptop"),
                 "layers": settings.num_hidden_layers,
                 "width": settings.hidden_size,
                 "vocabulary": settings.vocab_size,
@@ -230,8 +228,7 @@ def _configuration(model: str, where: str, changes: dict[str, Any]) -> PreTraine
     settings, unknown = AutoConfig.from_pretrained(
         where, return_unused_kwargs=True, trust_remote_code=False, local_files_only=_local_only(where), **changes
     )
-    unknown = [name for name in unknown if name in changes]
-    if unknown:
+    if unknown := [name for name in unknown if name in changes]:
         raise InputError(f"model '{model}' ({settings.model_type}) has no configuration field '{unknown[0]}'")
     return settings
 
@@ -317,10 +314,9 @@ def quiet(*, slow: bool) -> Iterator[None]:
     """While this lasts, transformers reports no new layers, and shows progress bars in a terminal alone, if `slow`."""
     levels = [(library, library.get_verbosity()) for library in (transformers_logging, hub_logging)]
     bars_enabled = transformers_logging.is_progress_bar_enabled()
-    hide_bars = not slow or hide_progress()
     for library, _ in levels:
         library.set_verbosity(logging.CRITICAL)
-    if hide_bars:
+    if not slow or hide_progress():
         transformers_logging.disable_progress_bar()
     try:
         yield
