@@ -2,6 +2,7 @@
 
 from helpers.book.diagrams.canvas import Drawing
 from helpers.book.diagrams.flows import FIVE_STEPS, chain, five_steps, timeline, way_of_the_data
+from helpers.book.diagrams.groups import groups
 from helpers.book.diagrams.layers import heads, low_rank_update, query_key_value, two_layers
 from helpers.book.diagrams.row import STEPS, way_of_a_row
 from helpers.book.diagrams.strips import batches, chat, masks, spans, windows
@@ -16,6 +17,7 @@ __all__ = [
     "chains",
     "chat",
     "five_steps",
+    "groups",
     "heads",
     "low_rank_update",
     "masks",

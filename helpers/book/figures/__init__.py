@@ -1,5 +1,6 @@
 """Every plot of the book: data in, a matplotlib figure out; a drawing shows only the numbers that it gets."""
 
+from helpers.book.figures.bias import sides
 from helpers.book.figures.concepts import before_and_after, labels_saved, pretraining_curve, weight_change, word_map
 from helpers.book.figures.filters import operating_curve, over_misspelling
 from helpers.book.figures.general import (
@@ -30,6 +31,7 @@ from helpers.book.figures.maths import (
 from helpers.book.figures.questions import silence
 from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, style
 from helpers.book.figures.tagging import gains, span_scores
+from helpers.book.figures.trainers import overlaid
 from helpers.book.figures.writing import novelty, size_curve
 from helpers.evaluation.pictures import confusion_matrix
 
@@ -66,11 +68,13 @@ __all__ = [
     "novelty",
     "operating_curve",
     "over_misspelling",
+    "overlaid",
     "parts_of_layers",
     "pretraining_curve",
     "quadratic_share",
     "reliability_curve",
     "scores",
+    "sides",
     "silence",
     "size_curve",
     "span_scores",

@@ -10,6 +10,7 @@ import torch
 
 from helpers.book import diagrams
 from helpers.book.diagrams import canvas, strips
+from helpers.book.diagrams.groups import LEAST
 from helpers.errors import InputError
 
 TOKENS = ["[CLS]", "a", "slick", ",", "engross", "##ing", "mel", "##od", "##rama", ".", "[SEP]"]
@@ -25,6 +26,7 @@ GALLERY = {
     "attention": diagrams.query_key_value(["the", "river", "bank"], -np.eye(3)[:, :2], [np.eye(2)] * 3, 2),
     "heads": diagrams.heads(3),
     "update": diagrams.low_rank_update(576, 1536, 8),
+    "groups": diagrams.groups({"rotten": (304, 34, 338), "fresh": (416, 46, 462)}, "outlet"),
     "masks": diagrams.masks(["she", "sat", "on", "the", "bank", "of", "the", "river"], 4),
     "chat": diagrams.chat(
         [("user", ["Name", "a", "river"], [False] * 3), ("assistant", ["Rhine", "."], [False, True])]
@@ -198,3 +200,12 @@ def test_windows_hold_an_answer_only_if_it_is_whole():
 def test_what_cannot_be_drawn_is_one_sentence(make, said):
     with pytest.raises(InputError, match=re.escape(said)):
         make()
+
+
+def test_groups_are_as_wide_as_they_are_large_and_small_ones_can_be_read():
+    svg = shapes(diagrams.groups({"a": (450, 50, 500), "b": (900, 2, 100)}, "mark").wide)
+    widths = [float(box.get("width")) for box in svg.iter("rect")][:6]
+    assert widths[0] / widths[2] == pytest.approx(0.9, abs=0.02) and min(widths) == LEAST
+    assert sum(widths[:3]) == pytest.approx(sum(widths[3:]) * 1000 / 1002, rel=0.01)
+    with pytest.raises(InputError, match="label 'a' has the parts"):
+        diagrams.groups({"a": (450, 0, 500)}, "mark")
