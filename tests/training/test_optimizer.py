@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
+from helpers import fit
 from helpers.errors import InputError
 from helpers.models.fast import dropout_rates
 from helpers.tasks.classification.task import Classification
@@ -131,3 +132,24 @@ def test_a_rate_changes_the_outputs_of_training_or_is_refused(family, kind):
     finally:
         assert rates(network) == before
     assert not torch.allclose(low, high)
+
+
+def test_eq_adamw_is_the_step_that_a_run_takes():
+    """Two steps by the formula, from gradients of their own, end at the weights of `fit`."""
+    told = tiny.recipe(learning_rate=1e-3, batch_rows=48, epochs=2, warmup=0.0, weight_decay=0.1, schedule="constant")
+    model, rows = tiny.model(dropout=0.0), tiny.rows(48)
+    encoded = tiny.TASK.encode(tiny.tokenizer(), rows)
+    batch = tiny.TASK.collate(encoded.to_list(), 0)
+    weights, first, second = dict(model.named_parameters()), {}, {}
+    for step in (1, 2):
+        gradients = torch.autograd.grad(tiny.TASK.loss(model, batch) / len(rows), list(weights.values()))
+        clip = min(1.0, told.clip / torch.sqrt(sum((g**2).sum() for g in gradients)).item())
+        for (name, weight), g in zip(weights.items(), gradients, strict=True):
+            first[name] = 0.9 * first.get(name, 0) + 0.1 * clip * g
+            second[name] = 0.999 * second.get(name, 0) + 0.001 * (clip * g) ** 2
+            size = (second[name] / (1 - 0.999**step)).sqrt() + 1e-8
+            decay = told.weight_decay * weight.detach() if weight.ndim > 1 else 0
+            weight.data -= told.learning_rate * (first[name] / (1 - 0.9**step) / size + decay)
+    trained = fit(tiny.TASK, tiny.model(dropout=0.0), tiny.tokenizer(), rows, None, told).model
+    for name, weight in trained.named_parameters():
+        torch.testing.assert_close(weight, weights[name], atol=2e-6, rtol=1e-4)
