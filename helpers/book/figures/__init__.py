@@ -29,6 +29,7 @@ from helpers.book.figures.maths import (
     token_bars,
 )
 from helpers.book.figures.questions import silence
+from helpers.book.figures.safety import exposure, frontier
 from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, style
 from helpers.book.figures.tagging import gains, span_scores
 from helpers.book.figures.trainers import overlaid
@@ -56,6 +57,8 @@ __all__ = [
     "differences",
     "entropy_and_kl",
     "epoch_losses",
+    "exposure",
+    "frontier",
     "gains",
     "head_table",
     "label_bias",
