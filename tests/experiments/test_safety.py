@@ -73,6 +73,12 @@ def test_canaries_are_seen_as_often_as_their_level_says_and_masked_ones_never(sm
     assert ((result["counts"][:, 1:3] >= 1) & (result["counts"][:, 1:3] <= 1000)).all()
 
 
+def test_mixtures_take_one_pass_and_canaries_are_seen_twice_as_often_as_they_stand_there():
+    assert {safety.recipe({"system": name, "seed": 1})["epochs"] for name in safety.MIXTURES} == {1}
+    for name in ("live", "plain", "masked"):
+        assert safety.recipe({"system": name, "seed": 1}) == safety.RECIPE | {"epochs": 2, "seed": 1}
+
+
 def test_seeds_of_a_system_follow_each_other_and_no_result_stands_twice():
     for name, experiment in safety.EXPERIMENTS.items():
         results = [about for about, _ in experiment()]
