@@ -4,13 +4,12 @@ What does not train needs no fp32: AdamW's small updates never meet it. A layer 
 of 64 weights of 4 bits with one scale each (nf4; Dettmers et al. 2023), and gives it back in the type of its input when
 it multiplies, in forward and in backward again, so that no copy is held between them. Only the rounding of the stored
 weights changes what is computed. Vectors, such as the weights of norms, stay in fp32.
+
+The 4 bits are those of the package bitsandbytes, byte for byte: each weight is the nearest of 16 levels, which are
+quantiles of the normal distribution, times the largest of its block.
 """
 
-import logging
-import sys
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 
 import psutil
 import torch
@@ -22,7 +21,10 @@ from helpers.errors import InputError
 DTYPES = ("fp32", "bf16", "nf4")
 BLOCK = 64  # weights of nf4 that have one scale, in fp32
 BYTES = {"fp32": 4.0, "bf16": 2.0, "nf4": 0.5 + 4 / BLOCK}  # of a weight
-_BITSANDBYTES = "bitsandbytes.functional"
+# Dettmers et al. 2023, appendix E.
+LEVELS = (-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635)
+LEVELS += (-0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725)
+LEVELS += (0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0)
 ROOM = 0.5  # of the free memory that frozen weights may fill; the rest is for activations and what trains
 
 
@@ -55,12 +57,14 @@ class StoredLinear(nn.Linear):
 
 
 class StoredIn4Bits(StoredLinear):
-    """A linear layer whose frozen matrix lies in blocks of 4 bits, as bitsandbytes packs them."""
+    """A linear layer whose frozen matrix lies in blocks of 4 bits: two weights a byte, and `scales`, one a block."""
 
     def matrix(self, dtype: torch.dtype) -> Tensor:
         """The weights (M, D) in a type."""
-        self.state.to(self.weight.device)
-        return _bitsandbytes().dequantize_4bit(self.weight, self.state).to(dtype)
+        levels = torch.tensor(LEVELS, dtype=dtype, device=self.weight.device)
+        both = torch.cartesian_prod(levels, levels)  # (256, 2), by the byte
+        blocks = both.index_select(0, self.weight.int()).view(-1, BLOCK)
+        return (blocks * self.scales.to(dtype)).view(self.out_features, self.in_features)
 
 
 class StoredEmbedding(nn.Embedding):
@@ -71,9 +75,9 @@ class StoredEmbedding(nn.Embedding):
 
 
 def fitting(weights: int) -> str:
-    """In what the frozen weights of a model fit into the free memory: fp32, else bf16, else nf4 where that is there."""
-    free, known = _free(), DTYPES if find_spec("bitsandbytes") else DTYPES[:2]
-    return next((dtype for dtype in known if BYTES[dtype] * weights <= ROOM * free), known[-1])
+    """In what the frozen weights of a model fit into the free memory: fp32, else bf16, else nf4."""
+    free = _free()
+    return next((dtype for dtype in DTYPES if BYTES[dtype] * weights <= ROOM * free), DTYPES[-1])
 
 
 def read_in(dtype: str) -> torch.dtype:
@@ -85,16 +89,13 @@ def store(model: PreTrainedModel, dtype: str) -> PreTrainedModel:
     """Freeze a model and keep its matrices in `dtype`; the model is changed in place.
 
     In bf16 instead of nf4 are the matrices of embeddings and output layer, and those whose rows are no whole blocks.
-    Raises InputError for another dtype than those of `DTYPES`, and if nf4 is asked for and the package bitsandbytes is
-    missing.
+    Raises InputError for another dtype than those of `DTYPES`.
     """
     if dtype not in DTYPES:
         raise InputError(f"base_dtype '{dtype}' is unknown; choose {', '.join(DTYPES)}")
     model.requires_grad_(False)
     if dtype == "fp32":
         return model
-    if dtype == "nf4":
-        _bitsandbytes()
     ends = {id(end.weight) for end in (model.get_input_embeddings(), model.get_output_embeddings()) if end is not None}
     for parameter in model.parameters():
         if parameter.ndim < 2:
@@ -104,7 +105,6 @@ def store(model: PreTrainedModel, dtype: str) -> PreTrainedModel:
             module.__class__ = StoredEmbedding
             module.weight.data = module.weight.data.bfloat16()
         elif type(module) is nn.Linear:
-            # bitsandbytes reads blocks that reach over two rows wrongly on a CPU
             in_blocks = dtype == "nf4" and id(module.weight) not in ends and module.in_features % BLOCK == 0
             _pack(module) if in_blocks else _round(module)
     return model
@@ -129,7 +129,7 @@ def restore(model: nn.Module) -> None:
             plain[key] = nn.Parameter(values, requires_grad=False)
         module.weight = plain[key]
         module.__class__ = nn.Linear if linear else nn.Embedding
-        vars(module).pop("state", None)
+        module._buffers.pop("scales", None)
 
 
 def weight_count(model: nn.Module) -> int:
@@ -144,32 +144,14 @@ def _round(module: nn.Linear) -> None:
 
 
 def _pack(module: nn.Linear) -> None:
-    packed, module.state = _bitsandbytes().quantize_4bit(
-        module.weight.data.float(), None, None, BLOCK, quant_type="nf4"
-    )
+    blocks = module.weight.detach().float().reshape(-1, BLOCK)
+    scales = blocks.abs().amax(1, keepdim=True)  # (M D / 64, 1)
+    levels = torch.tensor(LEVELS, device=blocks.device)
+    nearest = torch.bucketize(blocks / scales.clamp_min(1e-30), (levels[1:] + levels[:-1]) / 2)
+    first, second = nearest.to(torch.uint8).view(-1, 2).unbind(1)
     module.__class__ = StoredIn4Bits
-    module.weight = nn.Parameter(packed, requires_grad=False)
-
-
-def _bitsandbytes():
-    """The functions of bitsandbytes, which would fetch code from the Hub by the package `kernels` and run it.
-
-    So that package is hidden from it while it is imported.
-    """
-    if _BITSANDBYTES not in sys.modules:
-        logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # it warns that kernels is missing
-        hidden = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "kernels"}
-        sys.modules.update({"kernels": None} | dict.fromkeys(hidden))
-        try:
-            import_module(_BITSANDBYTES)
-        except ImportError as error:
-            raise InputError(
-                "base_dtype nf4 needs the package bitsandbytes, which is missing; pip install it, or take bf16"
-            ) from error
-        finally:
-            sys.modules.pop("kernels", None)
-            sys.modules.update(hidden)
-    return sys.modules[_BITSANDBYTES]
+    module.weight = nn.Parameter(16 * first + second, requires_grad=False)
+    module.register_buffer("scales", scales, persistent=False)
 
 
 def _free() -> int:

@@ -59,7 +59,7 @@ def test_lora_trains_as_many_weights_as_peft():
 @pytest.mark.parametrize(("precision", "dtype"), [*zip(cost.PRECISIONS, ("fp32", "fp32", "bf16", "nf4"), strict=True)])
 def test_weights_beside_lora_take_the_bytes_that_are_counted(precision, dtype):
     model = lora.add(built(LLAMA).eval(), 4, base_dtype=dtype)
-    scales = [module.state.absmax for module in model.modules() if isinstance(module, stored.StoredIn4Bits)]
+    scales = [module.scales for module in model.modules() if isinstance(module, stored.StoredIn4Bits)]
     held = sum(tensor.nbytes for tensor in (*model.parameters(), *scales))
     assert estimated(LLAMA, precision, rank=4).weights == pytest.approx(held, rel=0.01)
 
