@@ -38,6 +38,28 @@ def at_false_positive_rate(scores: np.ndarray, positive: np.ndarray, rate: float
     return _just_above(negative[allowed]) if allowed < len(negative) else float(negative.min())
 
 
+def area(scores: np.ndarray, positive: np.ndarray) -> Interval:
+    """The share of pairs of a positive and a negative row that scores rank rightly (AUC), with its interval over rows.
+
+    Ties count half. The variance has a part for the positive and one for the negative rows (DeLong, DeLong and
+    Clarke-Pearson 1988).
+
+    Args:
+        scores, positive: shape (N,); whether each row truly is positive.
+
+    Raises InputError for fewer than two rows of either kind.
+    """
+    if min(positive.sum(), (~positive).sum()) < 2:
+        raise InputError(
+            f"{int(positive.sum())} positive and {int((~positive).sum())} negative rows rank nothing; give two of each"
+        )
+    higher = np.sign(scores[positive][:, None] - scores[~positive])  # (P, Q)
+    wins = (1 + higher) / 2
+    error = np.sqrt(sum(wins.mean(axis).var(ddof=1) / wins.shape[1 - axis] for axis in (0, 1)))
+    value, reach = float(wins.mean()), quantile(np.inf) * float(error)
+    return Interval(value, max(0.0, value - reach), min(1.0, value + reach), len(scores))
+
+
 def cheapest(scores: np.ndarray, positive: np.ndarray, *, false_positive: float, false_negative: float) -> float:
     """The threshold with the lowest total cost on these rows, given the cost of each error; the highest if tied."""
     order = np.argsort(-scores, kind="stable")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from helpers.errors import InputError
 from helpers.evaluation import thresholds
@@ -170,3 +171,22 @@ def test_the_gain_of_a_system_over_itself_is_nothing_and_over_a_worse_one_is_fou
     assert single.runs == 1 and single.verdict() == "not judged, with one run on a side, against"
     turned = thresholds.recall_gain(noise, good, positive, 0.02)
     assert (turned.low, turned.high) == pytest.approx((-more.high, -more.low))
+
+
+@pytest.mark.parametrize("steps", [None, 4])
+def test_the_area_is_that_of_the_curve_and_ties_count_half(steps):
+    scores, positive = scored(300, steps=steps)
+    found = thresholds.area(scores, positive)
+    assert found.value == pytest.approx(roc_auc_score(positive, scores)) and found.n == 300
+    assert thresholds.area(-scores, positive).value == pytest.approx(1 - found.value)
+
+
+def test_the_interval_of_an_area_covers_that_of_many_rows():
+    truth = thresholds.area(*scored(6000)).value
+    covered = [(found := thresholds.area(*scored(150))).low <= truth <= found.high for _ in range(400)]
+    assert np.mean(covered) > 0.92
+
+
+def test_an_area_needs_two_rows_of_each_kind():
+    with pytest.raises(InputError, match="1 positive and 3 negative rows rank nothing"):
+        thresholds.area(np.arange(4.0), np.arange(4) == 0)
