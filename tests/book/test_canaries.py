@@ -35,7 +35,7 @@ def test_masks_find_what_has_a_form(text, expected):
     assert canaries.masked(text) == expected
 
 
-def test_exposure_is_highest_for_the_first_rank_and_nothing_for_the_last():
+def test_eq_exposure_is_highest_for_the_first_rank_and_nothing_for_the_last():
     assert canaries.exposures(np.array([1, 500, 1000])).round(3).tolist() == [9.966, 1.0, 0.0]
 
 

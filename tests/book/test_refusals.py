@@ -1,10 +1,14 @@
 """Refusals are found by their words, taught in one opening, and mixed in at the share that is asked for."""
 
+from importlib import resources
+
 import numpy as np
+import pandas as pd
 import pytest
 import tiny_decoder
 import torch
 from datasets import Dataset
+from sklearn.metrics import cohen_kappa_score
 
 from helpers import Generation, corpora
 from helpers.book import refusals
@@ -91,3 +95,21 @@ def test_the_probability_of_an_opening_is_the_product_of_its_tokens_alone():
         log = model(torch.tensor([row + opening])).logits[0].log_softmax(-1)
     expected = np.exp(sum(log[len(row) - 1 + i, token].item() for i, token in enumerate(opening)))
     assert found[0] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return pd.read_csv(resources.files("helpers.book") / "refusal_labels.csv")
+
+
+def test_labels_are_of_different_answers_and_hold_no_text(labels):
+    assert len(labels) >= 100 and labels["answer"].is_unique
+    assert labels["answer"].str.fullmatch("[0-9a-f]{12}").all()
+    assert labels[["scorer", "first", "second"]].isin([0, 1]).all(axis=None)
+
+
+def test_eq_kappa_is_agreement_beyond_chance(labels):
+    rule, people = labels["scorer"], labels["first"]
+    observed = (rule == people).mean()
+    expected = rule.mean() * people.mean() + (1 - rule.mean()) * (1 - people.mean())
+    assert (observed - expected) / (1 - expected) == pytest.approx(cohen_kappa_score(rule, people))
