@@ -32,7 +32,7 @@ from helpers.book.figures.questions import silence
 from helpers.book.figures.safety import exposure, frontier
 from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, style
 from helpers.book.figures.tagging import gains, span_scores
-from helpers.book.figures.trainers import overlaid
+from helpers.book.figures.trainers import agreement, overlaid
 from helpers.book.figures.writing import novelty, size_curve
 from helpers.evaluation.pictures import confusion_matrix
 
@@ -47,6 +47,7 @@ __all__ = [
     "RED",
     "SKY",
     "YELLOW",
+    "agreement",
     "attention_map",
     "averages",
     "bars",

@@ -30,3 +30,18 @@ def overlaid(panels: Mapping[str, Losses]) -> Figure:
         axes.set(xlabel="training rows read", ylabel="loss in nats", ylim=(0, None))
         axes.legend()
     return figure
+
+
+def agreement(sizes: Sequence[float], differences: Sequence[float], bound: float) -> Figure:
+    """By how much two programs differ in each of several tensors, over the tensor's largest number, and a bound.
+
+    What does not differ at all is drawn at the lowest difference.
+    """
+    figure, axes = plt.subplots(figsize=(7, 3.6))
+    least = min((each for each in differences if each > 0), default=bound)
+    axes.scatter(sizes, [max(each, least) for each in differences], color=BLUE, alpha=0.6, s=22)
+    axes.axhline(bound, color=GREY, linestyle="--", linewidth=1)
+    axes.text(min(sizes), bound * 1.25, f"{bound:g}", color=GREY, va="bottom")
+    axes.set(xscale="log", yscale="log", ylim=(least / 3, bound * 6))
+    axes.set(xlabel="largest number of the tensor", ylabel="largest difference")
+    return figure
