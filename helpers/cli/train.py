@@ -56,6 +56,9 @@ def add_recipe(verb: argparse.ArgumentParser) -> None:
     recipe = verb.add_argument_group("recipe", "see helpers.Recipe for ranges and sources")
     for field in fields(Recipe):
         flag = "--" + field.name.replace("_", "-")
+        if field.type is bool:
+            recipe.add_argument(flag, action="store_true", help="several processes share one copy of the model")
+            continue
         default = CHOSEN.get(field.name, field.default)
         recipe.add_argument(flag, type=_value, default=field.default, metavar="X", help=f"default: {default}")
 

@@ -93,6 +93,11 @@ def _close_group() -> None:
         dist.destroy_process_group()
 
 
+def launched() -> bool:
+    """Whether torchrun or `accelerate launch` has started this process."""
+    return any(name in os.environ for name in ("TORCHELASTIC_RUN_ID", "ACCELERATE_MIXED_PRECISION"))
+
+
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
     """While this lasts, Ctrl-C sets the event, so that a step is never left half done; a second one stops at once.

@@ -10,19 +10,16 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from datasets import Dataset
-from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from helpers.data.batching import length_batches, on_device, pieces, rows_at, split_evenly
+from helpers.data.batching import on_device, pieces, rows_at, split_evenly
 from helpers.errors import InputError, TrainingError
-from helpers.models import stored
-from helpers.models.fast import RandomBits, cheap_dropout, check_dropout, dropout_rates
-from helpers.tasks.base import Task, labelled_references
-from helpers.training import checkpoints, probes
+from helpers.models.fast import RandomBits, cheap_dropout, dropout_rates
+from helpers.tasks.base import Task
+from helpers.training import checkpoints, sharding
 from helpers.training.checkpoints import State
-from helpers.training.device import accelerator, keep_freed, out_of_memory
-from helpers.training.optimizer import check_reach, new_parameters, parameter_groups
+from helpers.training.device import keep_freed, out_of_memory
 from helpers.training.recipe import Recipe
 
 
@@ -39,6 +36,7 @@ class Job:
         evaluate_after: the numbers of the steps after which the validation rows are scored.
         work: the folder of checkpoints, if there is one.
         trainable: which parameters required a gradient before the run, by name.
+        outline: of a model that is sharded, to be filled at the end; else None.
     """
 
     task: Task
@@ -57,6 +55,7 @@ class Job:
     tokenizer: PreTrainedTokenizerBase
     work: Path | None
     trainable: dict[str, bool]
+    outline: nn.Module | None = None
     bits: RandomBits = field(default_factory=RandomBits)
 
     @cached_property
@@ -65,15 +64,44 @@ class Job:
         return self.accelerator.unwrap_model(self.model)
 
     def weights(self) -> dict[str, Tensor]:
-        """Parameters that train and buffers, by name; those that do not train are as they were at the start."""
+        """Parameters that train and buffers, by name; those that do not train are as they were at the start.
+
+        All processes of a sharded run call this together.
+        """
+        return {name: sharding.whole(tensor) for name, tensor in self._parts().items()}
+
+    def _parts(self) -> dict[str, Tensor]:
+        sharding.reshard(self.body)
         named = {name: tensor for name, tensor in self.body.named_parameters() if tensor.requires_grad}
         return named | dict(self.body.named_buffers())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Set the weights that `weights` returned."""
         with torch.no_grad():
-            for name, tensor in self.weights().items():
-                tensor.copy_(weights[name])
+            for name, tensor in self._parts().items():
+                tensor.copy_(sharding.part(weights[name], tensor))
+
+    def moments(self) -> dict[int, dict[str, Tensor]]:
+        """AdamW's, by the number of the parameter; all processes of a sharded run call this together."""
+        states = self.optimizer.state_dict()["state"]
+        return {i: {key: sharding.whole(tensor) for key, tensor in own.items()} for i, own in states.items()}
+
+    def load_moments(self, moments: Mapping[int, Mapping[str, Tensor]]) -> None:
+        """Set the moments that `moments` returned."""
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        state = {
+            i: {key: sharding.part(tensor, parameters[i]) if tensor.ndim else tensor for key, tensor in own.items()}
+            for i, own in moments.items()
+        }
+        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
+
+    def plain_model(self) -> PreTrainedModel:
+        """The model as it was given, with the weights of today; all processes of a sharded run call this together."""
+        if self.outline is None:
+            return self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+        sharding.reshard(self.body)
+        weights = {name: sharding.whole(tensor) for name, tensor in self.body.named_parameters()}
+        return sharding.whole_model(self.outline, weights)
 
     def restore_trainable(self) -> None:
         """Let those parameters require a gradient that did before the run, so that the next run can choose again."""
@@ -95,130 +123,13 @@ class Job:
     def _model_digest(self) -> str:
         """Configuration, names and shapes of all weights, and the beginnings of those that do not train."""
         seen = [
-            (name, tuple(tensor.shape), [] if tensor.requires_grad else tensor.detach().flatten()[:16].tolist())
+            (name, tuple(tensor.shape), [] if tensor.requires_grad else sharding.whole(tensor).flatten()[:16].tolist())
             for name, tensor in self.body.named_parameters()
         ]
         config = self.body.config.to_dict()
         for name in ("_name_or_path", "transformers_version"):  # where it lies, and who wrote it, change nothing
             config.pop(name, None)
         return checkpoints.digest([repr([config, *seen])])
-
-
-def prepare(
-    task: Task,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    train: Dataset,
-    validation: Dataset | None,
-    recipe: Recipe,
-    work: Path | None,
-) -> Job:
-    """Encode the rows, plan the steps, and bring the model to its device; InputError for what cannot be trained."""
-    encoded, validation = _encoded(task, model, tokenizer, train, validation)
-    check_reach(model, recipe)
-    check_dropout(model, recipe.dropout, recipe.attention_dropout)
-    trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
-    machine, precision = accelerator(recipe)
-    recipe = _resolved(recipe, len(encoded), model, machine)
-    lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-    plan, evaluate_after = _plan(lengths, recipe)
-    terms = _loss_terms(task, encoded, plan)
-    few = probes.few(encoded, lengths, terms)
-    machine, precision = _proved(task, model, few, tokenizer.pad_token_id, recipe, machine, precision)
-    model, optimizer, peaks = _on_device(machine, model, recipe, task)
-    return Job(
-        task=task,
-        recipe=recipe,
-        accelerator=machine,
-        precision=precision,
-        model=model,
-        optimizer=optimizer,
-        peaks=peaks,
-        rows=encoded,
-        lengths=lengths,
-        terms=terms,
-        plan=plan,
-        evaluate_after=evaluate_after,
-        validation=validation,
-        tokenizer=tokenizer,
-        work=work,
-        trainable=trainable,
-    )
-
-
-def _proved(task: Task, model: PreTrainedModel, rows: list[dict], *of_the_run) -> tuple[Accelerator, str]:
-    """As `probes.prove`; memory that runs out on a few rows is a TrainingError: no setting of the recipe helps."""
-    try:
-        return probes.prove(task, model, rows, *of_the_run)
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
-            raise
-        longest = max(len(row["input_ids"]) for row in rows)
-        raise TrainingError(
-            f"memory ran out before the first step, on two rows of up to {longest} tokens; take a smaller model, close "
-            "other programs, or use a machine with more memory"
-        ) from error
-
-
-def _resolved(recipe: Recipe, rows: int, model: PreTrainedModel, machine: Accelerator) -> Recipe:
-    lora = hasattr(model, "peft_config")
-    return recipe.resolved(rows, stored.weight_count(model), lora=lora, device=machine.device.type)
-
-
-def _loss_terms(task: Task, encoded: Dataset, plan: list[tuple[int, list[int]]]) -> np.ndarray:
-    """What each row adds to the loss, (N,); InputError if a step would divide by zero because none of its rows adds."""
-    try:
-        terms = task.loss_terms(encoded)
-    except InputError:
-        raise
-    except (KeyError, ValueError) as error:
-        raise InputError(f"the training rows hold no labels ({error}); add them") from error
-    for _, rows in plan:
-        if terms[rows].sum() == 0:
-            raise InputError(
-                f"nothing in the rows {_listed(rows)} of the training data adds to the loss; they must hold labels, or "
-                "completions"
-            )
-    return terms
-
-
-def _encoded(
-    task: Task, model: nn.Module, tokenizer: PreTrainedTokenizerBase, train: Dataset, validation: Dataset | None
-) -> tuple[Dataset, Dataset | None]:
-    """Rows as tokens; InputError if there are none, or if those for validation hold nothing to compare with."""
-    if len(train) == 0:
-        raise InputError("the training data hold no rows; give at least one")
-    encoded = task.encode(tokenizer, train)
-    _check_vocabulary(model, encoded)
-    if validation is None:
-        return encoded, None
-    if len(validation) == 0:
-        raise InputError("the validation data hold no rows; give at least one, or leave validation out")
-    compared = task.encode(tokenizer, validation)
-    labelled_references(task, compared)
-    return encoded, compared
-
-
-def _check_vocabulary(model: nn.Module, encoded: Dataset) -> None:
-    """InputError if a row holds a token that the model has no embedding for, as when a tokenizer was given new ones."""
-    embeddings = model.get_input_embeddings() if isinstance(model, PreTrainedModel | PeftModel) else None
-    known = getattr(embeddings, "num_embeddings", None)
-    if known is None:
-        return
-    for row, ids in enumerate(encoded["input_ids"], start=1):
-        if ids and max(ids) >= known:
-            raise InputError(
-                f"row {row} of the training data holds token {max(ids)}, and the model has embeddings of {known:,} "
-                "tokens; take the tokenizer of this model, or train all weights after resize_token_embeddings"
-            )
-
-
-def _on_device(machine: Accelerator, model: PreTrainedModel, recipe: Recipe, task: Task) -> tuple:
-    """The model and its optimiser as accelerate prepares them, and the highest learning rate of each group."""
-    groups = parameter_groups(model, recipe, new_parameters(model, task), task.learning_rates)
-    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=machine.device.type in ("cpu", "cuda"))
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    return *machine.prepare(model, optimizer), peaks
 
 
 @contextmanager
@@ -280,7 +191,7 @@ def check_finite(job: Job, step: int, rows: list[int], loss: float, norm: float)
     if not np.isfinite(loss) or not np.isfinite(norm):
         raise TrainingError(
             f"the loss of step {step + 1} is {loss:g} and its gradient norm {norm:g} "
-            f"(rows {_listed(rows)} of the training data); lower the learning rate of "
+            f"(rows {listed(rows)} of the training data); lower the learning rate of "
             f"{job.recipe.learning_rate:g} or look at these rows"
         )
 
@@ -296,15 +207,15 @@ def opened(job: Job, resume: bool) -> State:
         return State()
     state, weights, moments = checkpoints.load(job.work, job.identity)
     job.load_weights(weights)
-    groups = job.optimizer.state_dict()["param_groups"]
-    job.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    job.load_moments(moments)
     return state
 
 
 def save(job: Job, state: State) -> None:
     """Write a checkpoint, in the first process; the others wait."""
+    content = job.weights(), job.moments(), job.identity
     if job.accelerator.is_main_process:
-        checkpoints.save(job.work, state, job.weights(), job.optimizer.state_dict()["state"], job.identity)
+        checkpoints.save(job.work, state, *content)
     job.accelerator.wait_for_everyone()
 
 
@@ -323,16 +234,6 @@ def memory_errors(job: Job, state: State) -> Iterator[None]:
         ) from error
 
 
-def _plan(lengths: np.ndarray, recipe: Recipe) -> tuple[list[tuple[int, list[int]]], set[int]]:
-    """The epoch and rows of every step, and the numbers of the steps after which validation is scored."""
-    plan, evaluate_after, parts = [], set(), recipe.evaluations
-    for epoch in range(recipe.epochs):
-        batches = length_batches(lengths, batch_rows=recipe.batch_rows, seed=recipe.seed, epoch=epoch)
-        evaluate_after |= {len(plan) + max(1, len(batches) * part // parts) for part in range(1, parts + 1)}
-        plan += [(epoch, batch) for batch in batches]
-    return plan, evaluate_after
-
-
 def _written_out(rows: Dataset | None, at_once: int = 1000) -> Iterator[str]:
     """Rows as text, some at a time, so that they are never all in memory as objects."""
     for start in range(0, len(rows or ()), at_once):
@@ -340,6 +241,7 @@ def _written_out(rows: Dataset | None, at_once: int = 1000) -> Iterator[str]:
     yield "end of rows"
 
 
-def _listed(rows: list[int], most: int = 8) -> str:
+def listed(rows: list[int], most: int = 8) -> str:
+    """The numbers of some rows, from 1, for a message."""
     numbers = ", ".join(str(row + 1) for row in sorted(rows)[:most])
     return numbers + (", ..." if len(rows) > most else "")

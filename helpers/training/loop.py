@@ -28,7 +28,7 @@ from helpers.data.corpus import DataCard
 from helpers.errors import InputError
 from helpers.progress import Progress
 from helpers.tasks.base import Predictor, Task
-from helpers.training import checkpoints, job
+from helpers.training import checkpoints, job, preparation
 from helpers.training.checkpoints import State
 from helpers.training.device import any_interrupted, interruptible, peak_memory_gb
 from helpers.training.job import Job
@@ -115,7 +115,7 @@ def fit(
     """
     work = checkpoints.work_folder(output) if output else None
     with _only_one():
-        run = job.prepare(task, model, tokenizer, train, validation, recipe or Recipe(), work)
+        run = preparation.prepare(task, model, tokenizer, train, validation, recipe or Recipe(), work)
         return carry_out(run, resume=resume)
 
 
@@ -126,7 +126,7 @@ def carry_out(
     note: Callable[[str], None] | None = None,
     follow: Callable[[dict], None] | None = None,
 ) -> Run:
-    """Train as `job.prepare` has prepared it, and as `fit` says.
+    """Train as `preparation.prepare` has prepared it, and as `fit` says.
 
     `note` is told the scores of each evaluation; `follow` is given the numbers of each step and these scores.
     """
@@ -211,7 +211,7 @@ def _result(run: Job, state: State) -> Run:
     history = pd.DataFrame(state.history)
     return Run(
         task=run.task,
-        model=run.accelerator.unwrap_model(run.model, keep_fp32_wrapper=False),
+        model=run.plain_model(),
         tokenizer=run.tokenizer,
         history=history,
         best=state.best,

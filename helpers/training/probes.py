@@ -196,7 +196,8 @@ def prove(
     where that computes something else.
     """
     model.left_out = frozenset()
-    trial = Trial(task, model.to(machine.device), rows, pad_id, recipe.batch_rows)
+    # A model that is to be sharded may be too large for one device.
+    trial = Trial(task, model if recipe.shard else model.to(machine.device), rows, pad_id, recipe.batch_rows)
     with undisturbed(model):
         model.train()
         trial.check_rates(recipe)

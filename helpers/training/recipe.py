@@ -29,6 +29,7 @@ _RULES = {
     "evaluations": (lambda v: v >= 1, "must be at least 1 an epoch"),
     "patience": (lambda v: v is None or v >= 1, "must be None or at least 1 evaluation"),
     "checkpoint_steps": (lambda v: v >= 1, "must be at least 1"),
+    "shard": (lambda v: True, "must be True or False"),
     "seed": (lambda v: 0 <= v < 2**32, "must lie from 0 to 4294967295"),
 }
 # The peak learning rate of a model of at most so many weights. The first is what both packaged models learn best with;
@@ -84,6 +85,9 @@ class Recipe:
             their time (Prechelt 1998, who counts rises of the error in a row).
         checkpoint_steps: steps between two checkpoints, where an output folder is given. 50 to 500 (our choice): a
             run that is killed repeats no more than these.
+        shard: several processes keep parts of one copy of weights, gradients and moments instead of a copy each
+            (Rajbhandari et al. 2020), for what is too large for one GPU, such as all of 7 billion weights. The steps
+            are the same.
         seed: fixes the order of rows and every random draw of training; 0 to 4294967295. Scores differ from seed to
             seed, so compare several (Dodge et al. 2020).
     """
@@ -104,13 +108,14 @@ class Recipe:
     evaluations: int = 1
     patience: int | None = None
     checkpoint_steps: int = 200
+    shard: bool = False
     seed: int = 0
 
     def __post_init__(self):
         for field in fields(self):
             value, (good, rule) = getattr(self, field.name), _RULES[field.name]
             try:
-                valid = not isinstance(value, bool) and good(value)
+                valid = isinstance(value, bool) == (field.type is bool) and good(value)
             except TypeError:
                 valid = False
             if field.type in (int, int | None) and not isinstance(value, int | None):

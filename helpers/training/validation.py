@@ -60,12 +60,13 @@ def load_best(job: Job, state: State) -> None:
 
 def _keep_best(job: Job, state: State) -> None:
     """Keep today's weights: in the folder of checkpoints if there is one, else in memory."""
+    weights = job.weights()
     if job.work is not None:
         if job.accelerator.is_main_process:
-            checkpoints.save_best(job.work, job.weights())
+            checkpoints.save_best(job.work, weights)
         job.accelerator.wait_for_everyone()
         return
     if state.best_weights is None:
-        state.best_weights = {name: torch.empty_like(tensor, device="cpu") for name, tensor in job.weights().items()}
-    for name, tensor in job.weights().items():
+        state.best_weights = {name: torch.empty_like(tensor, device="cpu") for name, tensor in weights.items()}
+    for name, tensor in weights.items():
         state.best_weights[name].copy_(tensor.detach())

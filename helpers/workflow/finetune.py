@@ -16,7 +16,8 @@ from helpers.progress import is_main_process
 from helpers.saving import run_file
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
-from helpers.training import checkpoints, job
+from helpers.training import checkpoints, preparation
+from helpers.training.device import launched
 from helpers.training.job import Job
 from helpers.training.loop import Run, carry_out, ladder_rows
 from helpers.training.recipe import Recipe
@@ -67,7 +68,7 @@ def finetune(
     unreadable = _noted(signs.unreadable(tokenizer, data["train"]), note)
     work = None if output is None else checkpoints.work_folder(output)
     built = task.build(name, seed=recipe.seed)
-    prepared = job.prepare(task, built, tokenizer, data["train"], data["validation"], recipe, work)
+    prepared = preparation.prepare(task, built, tokenizer, data["train"], data["validation"], recipe, work)
     with checkpoints.alone(work):
         run = _trained(prepared, resume, note, follow)
         del prepared  # and with it the optimiser's memory
@@ -141,6 +142,8 @@ def _saved(run: Run, corpus: Corpus, output: str | Path | None, asked: Mapping |
             run_file.write(output, {**asked, **chosen, **run.recipe.to_dict()})
     destination = f"; model in {output}" if output is not None else ""
     speed = f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}"
+    if launched():  # which may have started fewer than it was asked for
+        speed += f", {run.processes} {'process' if run.processes == 1 else 'processes'}"
     note(f"{speed}, at most {run.peak_memory_gb:.1f} GB{destination}")
     return run
 

@@ -11,7 +11,7 @@ import tiny
 from helpers import fit
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
-from helpers.training import checkpoints, job, loop
+from helpers.training import checkpoints, job, loop, preparation
 
 CARD = DataCard("made", "here", "none", "one row", "none", {"train": 8}, {})
 HOLDS = """\
@@ -96,6 +96,7 @@ def test_the_moments_of_the_optimiser_are_gone_before_the_best_weights_come(tmp_
     load = job.Job.load_weights
     monkeypatch.setattr(job.Job, "load_weights", watched)
     work = tmp_path / "m.training" if beside else None
-    prepared = job.prepare(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(32), tiny.rows(16), tiny.recipe(), work)
+    rows = tiny.rows(32), tiny.rows(16)
+    prepared = preparation.prepare(tiny.TASK, tiny.model(), tiny.tokenizer(), *rows, tiny.recipe(), work)
     loop.carry_out(prepared)
     assert held == [0]

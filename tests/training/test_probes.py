@@ -17,7 +17,7 @@ from helpers import fit
 from helpers.errors import InputError
 from helpers.models.fast import CheapDropout, RandomBits, cheap_dropout, dropout_rates
 from helpers.tasks.generation.task import Generation
-from helpers.training import job, probes
+from helpers.training import probes
 from helpers.training.optimizer import new_parameters, parameter_groups
 
 WRONG = [
@@ -167,7 +167,7 @@ def test_a_plain_model_is_told_nothing_and_no_bit_of_its_run_changes(monkeypatch
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = trained(tiny.model())
-    monkeypatch.setattr(job.probes, "prove", lambda *inputs: inputs[-2:])
+    monkeypatch.setattr(probes, "prove", lambda *inputs: inputs[-2:])
     expected = trained(tiny.model())
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 

@@ -29,6 +29,7 @@ BAD = {
     "evaluations": [0],
     "patience": [0, 1.5],
     "checkpoint_steps": [0],
+    "shard": [1, "yes", None],
     "seed": [-1, True],
 }
 # Fields that take words; the words are what `Recipe` accepts.

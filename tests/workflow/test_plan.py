@@ -8,13 +8,13 @@ import tiny
 import torch
 from cases import CASES
 
-from helpers.training import job, loop
+from helpers.training import loop, preparation
 from helpers.workflow import plan
 
 
 def prepared(case, work=None, validation=None, **changes):
     model, rows = case.model(), case.rows(40)
-    return job.prepare(case.task, model, case.tokenizer(), rows, validation, tiny.recipe(**changes), work)
+    return preparation.prepare(case.task, model, case.tokenizer(), rows, validation, tiny.recipe(**changes), work)
 
 
 @pytest.mark.parametrize("name", CASES)
