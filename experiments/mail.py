@@ -48,14 +48,13 @@ def mail_scores() -> Iterator[tuple[dict, Callable]]:
     yield _one("frozen", ALL, SHORT, 0)
     for seed in SEEDS[:3]:
         yield _one("live", LIVE, SHORT, seed)
-    for rows, arms in ((FEW, (SHORT,)), (ALL, (LONG, SHORT))):
+    arms = {FEW: (("fine-tuned", SHORT), ("hardened", SHORT)), ALL: (("fine-tuned", SHORT), ("fine-tuned", LONG))}
+    for rows, trained in arms.items():
         yield _one("search", rows, SHORT, 0)  # with longer mails it would take hours, and the rate is the model's
-        for tokens in arms:
+        for system, tokens in trained:
             for seed in SEEDS:
-                yield _one("fine-tuned", rows, tokens, seed)
+                yield _one(system, rows, tokens, seed)
     yield _one("frozen", ALL, LONG, 0)
-    for seed in SEEDS:
-        yield _one("hardened", FEW, SHORT, seed)
 
 
 EXPERIMENTS = {NAME: mail_scores}
