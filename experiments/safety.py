@@ -38,7 +38,7 @@ MIXTURES = {
     "10 % refused": (0.1, 0.0, False),
     "2 % refused": (0.02, 0.0, False),
 }
-MAIN, EARLY, LATE = list(MIXTURES)[:3], list(MIXTURES)[:4], list(MIXTURES)[4:]  # the main ones get three seeds
+MAIN, EARLY, LATE = list(MIXTURES)[:3], list(MIXTURES)[:5], list(MIXTURES)[5:]  # the main ones get three seeds
 LEVELS, OF_EACH = (0, 1, 4, 16), 6  # how often a canary stands among the training rows, and canaries of each level
 OTHERS = 80  # benign rows beside the canaries
 
