@@ -57,6 +57,6 @@ def exposure(gains: pd.DataFrame) -> Figure:
         axes.errorbar(places, means, yerr=errors, color=colour, marker="o", capsize=4, label=arm)
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set_xticks(range(len(levels)), [f"{level:,}" for level in levels])
-    axes.set(xlabel="times that a number is seen", ylabel="exposure gained (bits)", title="What is learnt by heart?")
+    axes.set(xlabel="times that its row is seen", ylabel="exposure gained (bits)", title="What is learnt by heart?")
     axes.legend(loc="upper left")
     return figure
