@@ -9,7 +9,7 @@ UNIT := OMP_NUM_THREADS=1 $(RUN) -m pytest tests --ignore=tests/site -n $(WORKER
 # Modules are compiled when they are first imported and then kept, also where the machine's settings say otherwise: the
 # libraries of a notebook take 20 s to import without that, and 9 s with it.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help environment book test test-fast lab bench results verify fetch lock repository clean
+.PHONY: help environment tensorflow book test test-fast lab bench results verify fetch lock repository clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -17,10 +17,13 @@ help: ## list the targets
 environment: ## make .venv, or leave it as it is when the lock and pyproject.toml are unchanged
 	@$(PYTHON) tools/environment.py
 
-book: environment ## execute the notebooks that changed and build the HTML book
+tensorflow: environment ## make the environment of the page on TensorFlow, 1.6 GB in the cache
+	@$(RUN) -m helpers.book.apart
+
+book: tensorflow ## execute the notebooks that changed and build the HTML book
 	@$(RUN) -m tools.book
 
-test: fetch ## check everything: style, unit tests, notebooks, links, the book in a browser
+test: fetch tensorflow ## check everything: style, unit tests, notebooks, links, the book in a browser
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(UNIT)

@@ -33,3 +33,11 @@ def test_the_weights_and_the_batch_go_to_the_code_of_the_page(monkeypatch):
     assert apart.in_tensorflow(model, batch, "code") == {"source": "code"}
     assert set(given) == {"ids", "mask", "labels"} | {name for name, _ in model.named_parameters()}
     np.testing.assert_array_equal(given["mask"], batch["attention_mask"])
+
+
+def test_eq_linear_layer_of_the_page_is_that_of_pytorch():
+    defined, layer, x = {}, torch.nn.Linear(3, 5), np.random.default_rng(0).normal(size=(2, 4, 3))
+    exec(apart.code(), defined)
+    weights = {f"a.{name}": value.detach().numpy() for name, value in layer.named_parameters()}
+    made = defined["linear"](np, weights, "a", x)  # numpy has TensorFlow's einsum
+    np.testing.assert_allclose(made, layer(torch.tensor(x, dtype=torch.float32)).detach(), atol=1e-6)
