@@ -1,8 +1,8 @@
 """Bias: a word that was planted beside the label, stereotypes in a decoder, and verdicts on the same text of another.
 
 In `bias-outlets` every arm sees the same reviews and the same 200 labelled ones in which the outlet says nothing: they
-choose the pass over the training rows, and teach the last layer anew. Rate and batch are those at which the encoder
-learns reviews best elsewhere in the book (`reviews-ablations`); no arm has a setting of its own.
+choose the pass over the training rows, and teach the last layer anew. The rate is the one at which the encoder learns
+reviews best elsewhere in the book (`reviews-ablations`); no arm has a setting of its own.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 import numpy as np
 from datasets import Dataset, concatenate_datasets
 
-from experiments import mail, recording
+from experiments import recording
 from helpers import Classification, Generation, Recipe, Run, corpora, fit, models, sample
 from helpers.book import ledger, spurious, stereotypes, swaps
 from helpers.corpora.stereotypes import VERSIONS
@@ -19,9 +19,9 @@ from helpers.models.embedding import embed
 from helpers.models.inference import half_precision
 from helpers.tasks.classification.long_texts import with_texts
 
-OUTLETS, STEREOTYPES, REVIEWS, MAIL = "bias-outlets", "bias-stereotypes", "bias-swaps-reviews", "bias-swaps-mail"
-CORPUS = {OUTLETS: "reviews", STEREOTYPES: "stereotypes", REVIEWS: "reviews", MAIL: "mail"}
-MODEL = {OUTLETS: "encoder", STEREOTYPES: "decoder", REVIEWS: "encoder", MAIL: "encoder"}
+OUTLETS, STEREOTYPES, REVIEWS = "bias-outlets", "bias-stereotypes", "bias-swaps-reviews"
+CORPUS = {OUTLETS: "reviews", STEREOTYPES: "stereotypes", REVIEWS: "reviews"}
+MODEL = {OUTLETS: "encoder", STEREOTYPES: "decoder", REVIEWS: "encoder"}
 ROWS, LIVE = 1600, 400  # training reviews; LIVE in the run that the chapter repeats
 BALANCED = 200  # validation reviews, all with an outlet, half of them against their label
 LIVE_TESTED = 300
@@ -40,8 +40,6 @@ def outlets() -> Iterator[tuple[dict, Callable]]:
         if seed < 3:
             for system in ("live", "live last layer"):
                 yield _outlet(system, LIVE, seed)
-    for seed in range(3):
-        yield _outlet("more rows", ROWS, seed)
 
 
 def stereotype_scores() -> Iterator[tuple[dict, Callable]]:
@@ -63,20 +61,11 @@ def swapped_reviews() -> Iterator[tuple[dict, Callable]]:
         yield about, lambda seed=seed: _swaps(_plain(seed), corpora.load("reviews").data["test"])
 
 
-def swapped_mail() -> Iterator[tuple[dict, Callable]]:
-    """p(spam) of test mails that name a person, as they are and with another, by filters of the chapter on mail."""
-    for seed in range(3):
-        about = {"system": "fine-tuned", "train_rows": mail.FEW, "seed": seed}
-        yield about, lambda seed=seed: _swaps(_filter(seed), mail.pieces("test", mail.SHORT))
-
-
-EXPERIMENTS = {OUTLETS: outlets, STEREOTYPES: stereotype_scores, REVIEWS: swapped_reviews, MAIL: swapped_mail}
+EXPERIMENTS = {OUTLETS: outlets, STEREOTYPES: stereotype_scores, REVIEWS: swapped_reviews}
 
 
 def recipe(about: dict) -> dict:
-    """The settings of a trained system; those of the filters of mail are what their chapter's search chose."""
-    if about.get("train_rows") == mail.FEW and about["system"] == "fine-tuned":
-        return {"seed": about["seed"]}
+    """The settings of a trained system."""
     if "part" in about:
         return DECODER | {"seed": about["seed"]}
     return RECIPE | (LIVE_RECIPE if about["system"].startswith("live") else {}) | {"seed": about["seed"]}
@@ -130,8 +119,6 @@ def _run(system: str, rows: int, seed: int) -> Run:
         train = spurious.rebalanced(train, seed)
     elif system == "counterfactual":
         train = spurious.counterfactual(train, seed)
-    elif system == "more rows":
-        train = concatenate_datasets([train, choosing])
     elif system == "weighted":
         task, train = spurious.Weighted(task.labels), spurious.weighted(train)
     settings = Recipe(**recipe({"system": system, "train_rows": rows, "seed": seed}))
@@ -178,15 +165,6 @@ def _plain(seed: int) -> Run:
     data, task = corpora.load("reviews").data, Classification.for_corpus(corpora.load("reviews"))
     train, choosing = sample(data["train"], ROWS, seed), sample(data["validation"], BALANCED, seed)
     settings = Recipe(**RECIPE, seed=seed)
-    return fit(task, task.build(seed=seed), models.tokenizer(), train, choosing, settings)
-
-
-def _filter(seed: int) -> Run:
-    task = Classification(corpora.load("mail").labels, mail.SHORT)
-    train = sample(mail.pieces("train", mail.SHORT), mail.FEW, seed)
-    choosing = sample(mail.pieces("validation", mail.SHORT), mail.CHOOSE_ON)
-    found = ledger.read(mail.NAME).where(system="search", train_rows=mail.FEW).recipe()
-    settings = Recipe(**found.to_dict() | mail.RECIPE | {"seed": seed})
     return fit(task, task.build(seed=seed), models.tokenizer(), train, choosing, settings)
 
 

@@ -82,7 +82,7 @@ def rebalanced(rows: Dataset, seed: int = 0) -> Dataset:
 
 
 def weighted(rows: Dataset) -> Dataset:
-    """The rows with a column `weight`: of the rows with an outlet, either side has half of the weight of each label."""
+    """The rows with a column `weight` (`eq-group-weights`): either side has half of the weight of a label's outlets."""
     labels, sided = np.array(rows["label"]), agreement(rows)
     weights = np.ones(len(rows))
     for label in (0, 1):

@@ -60,7 +60,7 @@ def by_target(values: np.ndarray, targets: Sequence[str]) -> np.ndarray:
 
 
 def icat(ss: float, lms: float) -> float:
-    """The idealised score of two shares: 1 for a model that makes sense and prefers neither version."""
+    """The idealised score of two shares (`eq-icat`): 1 for a model that makes sense and prefers neither version."""
     return lms * min(ss, 1 - ss) / 0.5
 
 

@@ -7,6 +7,7 @@ import pytest
 import tiny
 import torch
 from datasets import Dataset
+from sklearn.utils.class_weight import compute_sample_weight
 
 from helpers import fit
 from helpers.book import spurious
@@ -61,6 +62,15 @@ def test_weights_are_even_between_the_sides_and_one_on_average(rows):
     for label in (0, 1):
         both = [weights[(labels == label) & (sides == side)].sum() for side in (0, 1)]
         assert both[0] == pytest.approx(both[1])
+
+
+def test_eq_group_weights_are_the_balanced_weights_of_scikit_learn_within_a_label(rows):
+    planted = spurious.planted(rows, share=0.7, tied=0.8)
+    weights = np.array(spurious.weighted(planted)["weight"])
+    labels, sides = np.array(planted["label"]), spurious.agreement(planted)
+    for label in (0, 1):
+        mine = (labels == label) & (sides >= 0)
+        assert np.allclose(weights[mine], compute_sample_weight("balanced", sides[mine]))
 
 
 def test_a_counterfactual_text_has_both_outlets_and_one_label(rows):

@@ -48,7 +48,13 @@ def test_each_target_counts_alike():
     assert found.value == pytest.approx(0.5)
 
 
-def test_the_ideal_model_has_one_and_a_model_of_one_side_has_none():
+def test_eq_icat_is_one_for_an_ideal_model_and_none_for_a_model_of_one_side():
     assert stereotypes.icat(0.5, 1.0) == 1 and stereotypes.icat(1.0, 1.0) == 0 == stereotypes.icat(0.0, 1.0)
     assert stereotypes.icat(0.5, 0.8) == pytest.approx(0.8)
     assert stereotypes.icat(0.6, 0.9) == pytest.approx(stereotypes.icat(0.4, 0.9))
+
+
+def test_eq_icat_is_one_half_for_a_model_that_guesses():
+    guesses = np.random.default_rng(0).normal(size=(20_000, 3))
+    ss, lms = stereotypes.preferred(guesses).mean(), stereotypes.sensible(guesses).mean()
+    assert stereotypes.icat(ss, lms) == pytest.approx(0.5, abs=0.02)
