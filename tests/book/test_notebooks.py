@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tools import book, notebook
 
@@ -25,7 +26,7 @@ def imported(code: str) -> set[str]:
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     modules = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"helpers"}
-    return {DISTRIBUTIONS[name][0].lower() for name in modules}
+    return {canonicalize_name(DISTRIBUTIONS[name][0]) for name in modules}
 
 
 def test_table_of_contents_names_every_page_once_and_no_other():
@@ -58,10 +59,10 @@ def test_notebook_holds_no_output(name):
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_page_that_needs_an_extra_installs_it_before_it_imports_it(name):
-    there = {Requirement(each).name for each in PROJECT["dependencies"]}
+    there = {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]}
     for cell in notebook.read(ROOT / name).cells[1:]:
         if cell.cell_type == "code":
             installed = re.findall(r"\"install -q '([^']+)'\"", cell.source)
             assert set(installed) <= set(EXTRAS), "the versions are those of pyproject.toml"
-            there |= {Requirement(each).name for each in installed}
+            there |= {canonicalize_name(Requirement(each).name) for each in installed}
             assert imported(cell.source) <= there
