@@ -21,7 +21,7 @@ def groups(counts: Mapping[str, Sequence[int]], what: str) -> Drawing:
         if len(parts) != 3 or min(parts) < 1:
             raise InputError(f"label '{label}' has the parts {list(parts)}; give three numbers of at least 1")
     kinds, notes = ("body", "new", "open"), (f"{what} goes with the label", f"{what} against it", f"no {what}")
-    left = 18 + max(span(label) for label in counts)
+    left = 26 + max(span(label) for label in counts)
 
     def layout(canvas: Canvas) -> None:
         room = canvas.width - left - 4 - 3 * 6
