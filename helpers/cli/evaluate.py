@@ -27,12 +27,13 @@ def add(verb: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Score the model; prints its scores, and the ladder where baselines are asked for."""
     from helpers import saving
+    from helpers.export.opening import opened
     from helpers.workflow.baselines import taught
     from helpers.workflow.finetune import FINE_TUNED, evaluate, one_group_warning
 
     if options.report:
         saving.check_free(options.report)
-    predictor = saving.load(options.model)
+    predictor = opened(options.model)
     task = predictor.task
     files = registry.wing(task.name, "files")
     task_options.check_owned(options, task.name, "evaluate")
@@ -44,18 +45,21 @@ def run(options: argparse.Namespace) -> None:
     if sentence := one_group_warning(test):
         note(sentence)
     table, scores, analysis = evaluate(predictor, test, baselines)
-    last, metric = table.loc[FINE_TUNED], task.reported_task(predictor.tokenizer).selection_metric
-    print(f"{metric} {last[metric]:.3f} [{last['low']:.3f}, {last['high']:.3f}] n={last['n']:.0f}")
-    for name, value in scores.items():
-        if name == metric:
-            continue  # stands above, with its interval
-        print(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}")
+    _print_scores(table.loc[FINE_TUNED], scores, task.reported_task(predictor.tokenizer).selection_metric)
     if analysis.classes is not None:
         print(analysis.classes.round(3).to_string())
     if baselines:
         print(table.round(3).to_string())
     if options.report:
         _report(options, analysis, test, table)
+
+
+def _print_scores(last, scores: dict, metric: str) -> None:
+    print(f"{metric} {last[metric]:.3f} [{last['low']:.3f}, {last['high']:.3f}] n={last['n']:.0f}")
+    for name, value in scores.items():
+        if name == metric:
+            continue  # stands above, with its interval
+        print(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}")
 
 
 def _report(options, analysis, test, table) -> None:

@@ -132,13 +132,13 @@ def _card(options) -> None:
 
 
 def _serve(options) -> None:
-    from helpers import saving
+    from helpers.export.opening import opened
 
     try:
         from helpers.cli import server
     except ModuleNotFoundError as error:
         raise InputError(f"'{error.name}' is missing; 'helpers serve' needs pip install {SERVE}") from error
-    server.run(saving.load(options.model), name=Path(options.model).resolve().name, port=options.port)
+    server.run(opened(options.model), name=Path(options.model).resolve().name, port=options.port)
 
 
 def _fail(error: object, code: int) -> int:

@@ -29,11 +29,11 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write one line of JSON a row; returns the exit code, which tells whether a row has no answer."""
-    from helpers import saving
+    from helpers.export.opening import opened
     from helpers.models.inference import half_precision
     from helpers.workflow import predict
 
-    predictor = saving.load(options.model)
+    predictor = opened(options.model)
     task = predictor.task
     task_options.check_owned(options, task.name, "predict")
     columns = task_options.values(options, task.name, "INPUT")

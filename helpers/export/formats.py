@@ -64,8 +64,12 @@ def usable(name: str, task: str) -> Format:
         others = [other.name for other in FORMATS.values() if task in other.tasks]
         remedy = f"choose {' or '.join(others)}" if others else "no format of 'helpers export' does"
         raise InputError(f"'{name}' holds no models for {task}; {remedy}")
-    for module in chosen.modules:
-        if find_spec(module) is None:
-            needed = " ".join(chosen.modules)
-            raise InputError(f"'{module}' is missing; 'helpers export --to {name}' needs pip install {needed}")
+    check_modules(chosen.modules, f"'helpers export --to {name}'")
     return chosen
+
+
+def check_modules(modules: tuple[str, ...], use: str) -> None:
+    """InputError if one of the modules is missing that a use needs."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise InputError(f"'{module}' is missing; {use} needs pip install {' '.join(modules)}")

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import onnxruntime
 import torch
 from datasets import Dataset
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
@@ -59,7 +59,7 @@ def write(predictor: Predictor, form: Format, rows: Dataset, folder: Path) -> No
 def load(folder: Path, form: Format) -> Predictor:
     """What `write` wrote, with the graph in the place of the model."""
     task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))
-    graph = Graph(folder / form.file)
+    graph = Graph(folder / form.file, apart=form.rounded)
     if (folder / TRANSITIONS).exists():
         scores = json.loads((folder / TRANSITIONS).read_text(encoding="utf-8"))
         graph.crf = TransitionScores(len(task.tags))
@@ -73,12 +73,18 @@ def transition_scores(model: PreTrainedModel) -> dict[str, list]:
 
 
 class Graph(nn.Module):
-    """An ONNX file behind the interface of the model that it was made from, so that a task can use it."""
+    """An ONNX file behind the interface of the model that it was made from, so that a task can use it.
+
+    Args:
+        apart: whether each row is read alone, as a graph in 8 bits must be: onnxruntime rounds the activations of a
+            batch on one scale, so that a row's answer would depend on the rows beside it.
+    """
 
     device = torch.device("cpu")
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, apart: bool = False):
         super().__init__()
+        self.apart = apart
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors alone
         options.intra_op_num_threads = torch.get_num_threads()
@@ -87,10 +93,32 @@ class Graph(nn.Module):
 
     def forward(self, **inputs: Tensor) -> SimpleNamespace:
         """The outputs of the graph by name, (B, C) or (B, T, C), or (B, T) each for start and end."""
-        names = [output.name for output in self.session.get_outputs()]
         values = {known.name: inputs[known.name].numpy() for known in self.session.get_inputs()}
-        results = self.session.run(names, values)
-        return SimpleNamespace(**{name: torch.from_numpy(value) for name, value in zip(names, results, strict=True)})
+        outputs = self.session.get_outputs()
+        results = self._row_by_row(values) if self.apart else self.session.run(None, values)
+        return SimpleNamespace(**{o.name: torch.from_numpy(value) for o, value in zip(outputs, results, strict=True)})
+
+    def _row_by_row(self, values: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs of a batch whose rows are read one after the other, without their padding."""
+        lengths, width = values["attention_mask"].sum(1), values["attention_mask"].shape[1]
+        rows = [
+            self.session.run(None, {name: value[i : i + 1, :length] for name, value in values.items()})
+            for i, length in enumerate(lengths)
+        ]
+        return [
+            np.concatenate([_widened(row[k], width) if _of_tokens(output) else row[k] for row in rows])
+            for k, output in enumerate(self.session.get_outputs())
+        ]
+
+
+def _of_tokens(output: onnxruntime.NodeArg) -> bool:
+    """Whether an output has one entry a token: its second dimension has a name and no number."""
+    return isinstance(output.shape[1], str)
+
+
+def _widened(output: np.ndarray, width: int) -> np.ndarray:
+    """The output of a row, (1, T, ...), with zeros for padding up to `width` tokens."""
+    return np.pad(output, [(0, 0), (0, width - output.shape[1]), *[(0, 0)] * (output.ndim - 2)])
 
 
 class _Outputs(nn.Module):
@@ -133,6 +161,8 @@ def _traced(model: PreTrainedModel, task: Task, inputs: dict[str, Tensor]) -> to
 
 def _round(path: Path) -> None:
     """Round the weights of a graph to 8 bits, each row of a matrix on a scale of its own."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # needs onnx, which whoever runs a graph does not
+
     whole = path.rename(path.with_suffix(".fp32"))
     quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True)
     whole.unlink()

@@ -26,17 +26,13 @@ _NATS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def certificate(predictor: Predictor, folder: Path, form: Format, rows: Dataset, data: str) -> Certificate:
-    """Compare the model with the graph that a folder holds.
-
-    A graph in 8 bits reads each row alone: onnxruntime rounds the activations of a batch on one scale, so that a row's
-    answer depends on the rows beside it.
-    """
+    """Compare the model with the graph that a folder holds."""
     exported, task = graph.load(folder, form), predictor.task
     encoded, again = predictor.encode(rows), exported.encode(rows)
     if encoded["input_ids"][:] != again["input_ids"][:]:
         raise InputError("the tokenizer beside the graph reads other tokens than the model's; save the model again")
     outputs = task.infer(predictor.model.cpu(), encoded, batch_tokens=CPU_TOKENS)
-    others = exported.task.infer(exported.model, again, batch_tokens=1 if form.rounded else CPU_TOKENS)
+    others = exported.task.infer(exported.model, again, batch_tokens=CPU_TOKENS)
     ours = task.predictions(predictor.model, outputs, encoded)
     theirs = exported.task.predictions(exported.model, others, again)
     references = labelled_references(task, encoded)

@@ -129,7 +129,8 @@ def restore(model: nn.Module) -> None:
             plain[key] = nn.Parameter(values, requires_grad=False)
         module.weight = plain[key]
         module.__class__ = nn.Linear if linear else nn.Embedding
-        module._buffers.pop("scales", None)
+        if hasattr(module, "scales"):
+            del module.scales
 
 
 def weight_count(model: nn.Module) -> int:

@@ -33,20 +33,16 @@ def prepare(
 ) -> Job:
     """Encode the rows, plan the steps, and bring the model to its device; InputError for what cannot be trained."""
     encoded, validation = _encoded(task, model, tokenizer, train, validation)
-    check_reach(model, recipe)
-    check_dropout(model, recipe.dropout, recipe.attention_dropout)
     trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     machine, precision = accelerator(recipe)
-    if recipe.shard:
-        sharding.check(model, machine.num_processes)
+    _check_recipe(model, recipe, machine)
     recipe = _resolved(recipe, len(encoded), model, machine)
     lengths = np.array([len(ids) for ids in encoded["input_ids"]])
     plan, evaluate_after = _plan(lengths, recipe)
     terms = _loss_terms(task, encoded, plan)
     few = probes.few(encoded, lengths, terms)
     machine, precision = _proved(task, model, few, tokenizer.pad_token_id, recipe, machine, precision)
-    outline = sharding.outline(model) if recipe.shard else None
-    model, optimizer, peaks = _on_device(machine, model, recipe, task)
+    model, optimizer, peaks, outline = _on_device(machine, model, recipe, task)
     return Job(
         task=task,
         recipe=recipe,
@@ -66,6 +62,14 @@ def prepare(
         trainable=trainable,
         outline=outline,
     )
+
+
+def _check_recipe(model: PreTrainedModel, recipe: Recipe, machine: Accelerator) -> None:
+    """InputError if the recipe asks for what this model, or one process, cannot do."""
+    check_reach(model, recipe)
+    check_dropout(model, recipe.dropout, recipe.attention_dropout)
+    if recipe.shard:
+        sharding.check(model, machine.num_processes)
 
 
 def _proved(task: Task, model: PreTrainedModel, rows: list[dict], *of_the_run) -> tuple[Accelerator, str]:
@@ -136,7 +140,11 @@ def _check_vocabulary(model: nn.Module, encoded: Dataset) -> None:
 
 
 def _on_device(machine: Accelerator, model: PreTrainedModel, recipe: Recipe, task: Task) -> tuple:
-    """The model and its optimiser as accelerate prepares them, and the highest learning rate of each group."""
+    """The model and its optimiser as accelerate prepares them, the highest learning rate of each group, and an outline.
+
+    The outline of a model that is sharded is made before.
+    """
+    outline = sharding.outline(model) if recipe.shard else None
     groups = parameter_groups(model, recipe, new_parameters(model, task), task.learning_rates)
     if recipe.shard:
         before = dict(model.named_parameters())
@@ -145,9 +153,9 @@ def _on_device(machine: Accelerator, model: PreTrainedModel, recipe: Recipe, tas
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=machine.device.type in ("cpu", "cuda"))
     peaks = [group["lr"] for group in optimizer.param_groups]
     if not recipe.shard:
-        return *machine.prepare(model, optimizer), peaks
+        return *machine.prepare(model, optimizer), peaks, outline
     # `evaluation_mode` leaves out the whole copies and keeps the precision
-    return machine.prepare_model(model, evaluation_mode=True), machine.prepare_optimizer(optimizer), peaks
+    return machine.prepare_model(model, evaluation_mode=True), machine.prepare_optimizer(optimizer), peaks, outline
 
 
 def _plan(lengths: np.ndarray, recipe: Recipe) -> tuple[list[tuple[int, list[int]]], set[int]]:

@@ -83,9 +83,8 @@ def whole_model(plain: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
         for name, parameter in plain.named_parameters()
     }
     for module in plain.modules():
-        for name, parameter in module._parameters.items():
-            if parameter is not None:
-                module._parameters[name] = filled[id(parameter)]
+        for name, parameter in list(module.named_parameters(recurse=False, remove_duplicate=False)):
+            setattr(module, name, filled[id(parameter)])
     return plain.to(next(iter(filled.values())).device)
 
 
