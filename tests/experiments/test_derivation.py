@@ -45,8 +45,8 @@ def test_every_recorded_score_follows_from_the_kept_predictions(name):
 
 
 def test_every_record_kept_predictions():
-    scored = {name for name in ledger.experiments() if any(derivation.recorded(row) for row in rows(name))}
-    empty = {name for name in scored if not all(any(key in row for key in KEPT) for row in rows(name))}
+    scored = {name: [row for row in rows(name) if derivation.recorded(row)] for name in ledger.experiments()}
+    empty = {name for name, found in scored.items() if not all(any(key in row for key in KEPT) for row in found)}
     assert empty == EMPTY
 
 
