@@ -23,9 +23,13 @@ CORPUS = {
     "shell-doccano": "brown",
     "shell-squad": "questions",
     "shell-sharegpt": "parameters",
+    "shell-onnx": "reviews",
+    "shell-gguf": "parameters",
 }
-MODEL = {name: "decoder" if name == "shell-sharegpt" else "encoder" for name in CORPUS}
+MODEL = {name: "decoder" if name in ("shell-sharegpt", "shell-gguf") else "encoder" for name in CORPUS}
 ROWS = {"shell-dotted": 600, "shell-doccano": 600, "shell-squad": 400, "shell-sharegpt": 100}
+ROWS |= {"shell-onnx": 600, "shell-gguf": 100}
+TRIED = {"shell-onnx": 1000, "shell-gguf": 100}  # test rows that an export is tried on
 # What the models of two shapes are asked at the end; the second question has no answer in its context.
 LIBRARY = "The library opens at nine. On Fridays Ms Ito reads to children in the garden, if it does not rain."
 ASKED = [
@@ -120,11 +124,40 @@ def sharegpt(folder: Path, rows: Dataset) -> list[str]:
     ]
 
 
+def onnx(folder: Path, rows: Dataset) -> list[str]:
+    """Reviews as a table, and as many others as an export is tried on."""
+    names = rows.features["label"].names
+    others = sample(corpora.load(CORPUS["shell-onnx"]).data["test"], TRIED["shell-onnx"], 0)
+    for name, part in (("reviews", rows), ("others", others)):
+        labels = [names[label] for label in part["label"]]
+        _lines(folder / f"{name}.jsonl", [{"text": t, "label": y} for t, y in zip(part["text"], labels, strict=True)])
+    return [
+        "helpers train --data reviews.jsonl --output critic/",
+        "helpers export critic/ --to onnx --data others.jsonl --output critic-onnx/",
+        "helpers export critic/ --to onnx-int8 --data others.jsonl --output critic-int8/",
+        "echo 'A slick, engrossing melodrama.' | helpers predict critic-int8/",
+    ]
+
+
+def gguf(folder: Path, rows: Dataset) -> list[str]:
+    """Prompts and completions, and as many others as an export is tried on."""
+    others = sample(corpora.load(CORPUS["shell-gguf"]).data["test"], TRIED["shell-gguf"], 0)
+    for name, part in (("entries", rows), ("others", others)):
+        _lines(folder / f"{name}.jsonl", part.select_columns(["prompt", "completion"]).to_list())
+    return [
+        "helpers train --task generation --data entries.jsonl --lora-rank 8 --output assistant/",
+        "helpers export assistant/ --to gguf --data others.jsonl --output assistant-gguf/",
+        "helpers export assistant/ --to gguf-q8 --data others.jsonl --output assistant-q8/",
+    ]
+
+
 WRITERS = {
     "shell-dotted": dotted,
     "shell-doccano": doccano,
     "shell-squad": squad,
     "shell-sharegpt": sharegpt,
+    "shell-onnx": onnx,
+    "shell-gguf": gguf,
 }
 
 
