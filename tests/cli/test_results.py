@@ -42,7 +42,8 @@ def test_what_differs_in_more_than_the_seed_stands_on_lines_of_its_own():
 
 def test_an_unknown_experiment_is_told_with_those_there_are(capsys):
     assert main(["results", "show", "mine"]) == 2
-    assert "there is no experiment 'mine'; 'helpers results show' takes brown-crf, " in capsys.readouterr().err
+    there = ", ".join(ledger.experiments())
+    assert f"there is no experiment 'mine'; 'helpers results show' takes {there}" in capsys.readouterr().err
     assert main(["results", "show"]) == 2
     assert "there is no experiment 'None'" not in capsys.readouterr().err
 
