@@ -89,9 +89,13 @@ def predict(question: str, options: Mapping[str, str], right: str) -> None:
     display(HTML(f'<div class="predict"><p><strong>Predict first.</strong> {escape(question)}</p>{shown}</div>'))
 
 
-def transcript(experiment: str) -> None:
-    """Show commands of the shell and what each printed, as `make results` ran them and the ledger keeps them."""
-    kept = ledger.read(experiment).texts()[-1]
+def transcript(experiment: str, start: int = 0) -> None:
+    """Show commands of the shell and what each printed, as `make results` ran them and the ledger keeps them.
+
+    Args:
+        start: how many of the commands before are left out.
+    """
+    kept = ledger.read(experiment).texts()[-1][2 * start :]
     printed(zip(kept[::2], kept[1::2], strict=True))
 
 

@@ -61,6 +61,8 @@ def test_a_transcript_shows_each_command_and_what_it_printed(shown, monkeypatch)
     notebook.transcript("shell-a")
     assert "<b>$ helpers check a.csv</b>\n1 &lt; 2\nready\n\n<b>$ helpers card m/</b>\nm/README.md" in shown[0]
     assert "old" not in shown[0], "the newest record counts"
+    notebook.transcript("shell-a", start=1)
+    assert "<b>$ helpers card m/</b>\nm/README.md" in shown[1] and "check" not in shown[1]
 
 
 def test_start_tells_the_scale_and_seeds(monkeypatch):
