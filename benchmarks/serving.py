@@ -24,13 +24,18 @@ FIRST, SINGLE = next(iter(SYSTEMS)), 60  # rows that are asked for one by one
 
 
 def main() -> None:
-    """Run the systems in turn and print the table, or, with `--answer`, one of them once."""
+    """Run the systems in turn and print the table, or, as the processes that do it, make the model or answer once."""
     options = _options()
     if options.answer:
         print(json.dumps(answered(options.answer, Path(options.folder), options.rows)))
         return
+    if options.folder:
+        made(Path(options.folder), options.train)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        made(Path(folder), options.train)
+        # In a process of its own, as a process that is started inherits the peak of memory of the one that starts it.
+        make = [sys.executable, __file__, "--folder", folder, "--train", str(options.train)]
+        subprocess.run(make, check=True)
         runs = {name: [] for name in SYSTEMS}
         for repeat in range(options.repeats):
             for name in sorted(SYSTEMS, reverse=bool(repeat % 2)):
@@ -120,7 +125,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--train", type=int, default=500, help="training rows")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--answer", choices=SYSTEMS, help="answer once, with a model in --folder")
-    parser.add_argument("--folder")
+    parser.add_argument("--folder", help="where to make the model and its exports, or where --answer finds them")
     return parser.parse_args()
 
 
