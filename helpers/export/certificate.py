@@ -65,9 +65,7 @@ class Certificate:
             else {"score_difference_above": -self.form.loss * self.scale}
         )
         told = {name: value for name, value in asdict(self).items() if name not in ("form", "faults", "scale")}
-        with file.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-        about = {"format": self.form.name, "file": file.name, "bytes": file.stat().st_size, "sha256": digest}
+        about = {"format": self.form.name, "file": file.name, "bytes": file.stat().st_size, "sha256": digest(file)}
         return about | told | {"bounds": bounds}
 
     def sentence(self) -> str:
@@ -77,6 +75,12 @@ class Certificate:
             f"{self.equal:.1%} of the answers on {rows} of {self.data} are PyTorch's; {self.metric} {self.score:.3f}, "
             f"{self.difference} more than PyTorch's; largest difference {self.largest:.2g} nats ({self.runtime})"
         )
+
+
+def digest(file: Path) -> str:
+    """The sha256 of a file, hexadecimal."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def compared(task: Task, theirs: Sequence, ours: Sequence, references: Sequence, groups: evaluation.Groups) -> dict:

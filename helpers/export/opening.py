@@ -1,11 +1,11 @@
 """A folder that answers: a saved model, or an exported graph with the certificate that it was given."""
 
-import hashlib
 import json
 from pathlib import Path
 
 from helpers import saving
 from helpers.errors import InputError
+from helpers.export.certificate import digest
 from helpers.export.exporting import CERTIFICATE
 from helpers.export.formats import FORMATS, check_modules
 from helpers.tasks.base import Predictor
@@ -26,8 +26,9 @@ def opened(folder: str | Path) -> Predictor:
             f"'{folder}' is a model for llama.cpp and Ollama, which answer with it; give the folder that it was made of"
         )
     check_modules(("onnxruntime",), f"the graph in '{folder}'")
-    if _digest(folder / form.file) != sha256:
-        raise InputError(f"'{folder / form.file}' is not the file that was tried; export the model again")
+    file = folder / form.file
+    if not file.is_file() or digest(file) != sha256:
+        raise InputError(f"'{file}' is not the file that was tried; export the model again")
     from helpers.export import graph
 
     return graph.load(folder, form)
@@ -42,10 +43,3 @@ def _certified(folder: Path) -> tuple:
         raise InputError(
             f"the certificate '{folder / CERTIFICATE}' cannot be read ({error}); export the model again"
         ) from error
-
-
-def _digest(path: Path) -> str | None:
-    if not path.is_file():
-        return None
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,21 +1,8 @@
 """The figure of sides shows each score at its place, in one colour a side."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import pandas as pd
-import pytest
 
 from helpers.book import figures
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    figures.style()
-    yield
-    plt.close("all")
 
 
 def test_each_system_has_its_three_scores_on_its_line():

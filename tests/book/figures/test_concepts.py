@@ -1,22 +1,10 @@
 """The figures of the first chapters show what they are given."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers.book import figures
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    figures.style()
-    yield
-    plt.close("all")
 
 
 def test_the_arrow_of_saved_labels_leads_from_one_system_to_the_other_at_equal_accuracy():

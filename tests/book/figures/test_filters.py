@@ -1,22 +1,10 @@
 """The curves of a filter show rates of the rows that they are given."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers.book import figures
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    figures.style()
-    yield
-    plt.close("all")
 
 
 def test_the_operating_curve_reaches_what_is_caught_before_the_first_good_mail_is_lost():

@@ -1,21 +1,8 @@
 """The figures of attention and of the loss show what they are given, and let the ground of the page through."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 
 from helpers.book import figures
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    figures.style()
-    yield
-    plt.close("all")
 
 
 def test_each_part_of_a_layer_has_a_bar_as_long_as_its_share():

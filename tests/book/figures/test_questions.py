@@ -1,21 +1,8 @@
 """The plot of the chapter on questions shows what each threshold on the margin silences."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 
 from helpers.book import figures
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    figures.style()
-    yield
-    plt.close("all")
 
 
 def test_silence_grows_from_no_question_to_all_and_shows_the_chosen_threshold():

@@ -1,22 +1,9 @@
 """The plots of the chapter on tags draw scores in the row of their case, and differences on their side of zero."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import pytest
 
 from helpers.book import figures
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    figures.style()
-    yield
-    plt.close("all")
 
 
 def test_scores_stand_in_the_row_of_their_case_and_the_first_case_names_the_systems():

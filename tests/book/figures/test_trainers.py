@@ -1,20 +1,8 @@
 """Losses of trainers: each is drawn where it is, and none hides another that agrees with it."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import pytest
 
 from helpers.book import figures
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    figures.style()
-    yield
-    plt.close("all")
 
 
 def test_equal_losses_lie_on_each_other_and_all_are_seen():
