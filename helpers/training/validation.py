@@ -45,7 +45,9 @@ def out_of_patience(job: Job, state: State) -> bool:
 def load_best(job: Job, state: State) -> None:
     """Give the model the weights of the best evaluation, if there was one; after the last step.
 
-    The moments of the optimiser are given up first: they are twice as large as the weights that come.
+    The moments of the optimiser are given up first: they are twice as large as the weights that come. No process goes
+    on until all have read, as the first may then remove the folder; and none reads before the first, where a run is
+    resumed at its last step, has put the file there.
     """
     if state.best is None:
         return
@@ -54,8 +56,10 @@ def load_best(job: Job, state: State) -> None:
     if job.work is None:
         job.load_weights(state.best_weights)
         return
+    job.accelerator.wait_for_everyone()
     with checkpoints.best(job.work) as weights:
         job.load_weights(weights)
+    job.accelerator.wait_for_everyone()
 
 
 def _keep_best(job: Job, state: State) -> None:

@@ -78,6 +78,36 @@ if os.environ["RANK"] == "0":
     torch.save(weights, output.with_name("weights.pt"))
 """
 
+LATE_READER = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+import tiny
+from helpers.training import checkpoints, loop
+
+late, opened, linked = os.environ["RANK"] == sys.argv[3], checkpoints.best, checkpoints._linked
+
+def best(work):
+    time.sleep(2 if late else 0)
+    return opened(work)
+
+def link(source, target):
+    target.unlink(missing_ok=True)
+    time.sleep(2 if late else 0)
+    linked(source, target)
+
+def run(checkpoint_steps, resume):
+    recipe = tiny.recipe(epochs=1, checkpoint_steps=checkpoint_steps)
+    rows = tiny.rows(95), tiny.rows(40, 1)
+    model = tiny.model(dropout=0.0)
+    loop.fit(tiny.TASK, model, tiny.tokenizer(), *rows, recipe, output=sys.argv[2], resume=resume)
+    os.write(1, b"the best weights are loaded\\n")
+
+checkpoints.best, checkpoints._linked = best, link
+run(1000, False)  # leaves no checkpoint, so that the first process removes the folder
+run(1, False)
+run(1, True)  # resumed at its last step
+"""
+
 
 def run(model=None, *, data=None, validation=None, task=tiny.TASK, output=None, resume=False, **changes):
     return loop.fit(
@@ -241,6 +271,13 @@ def test_two_processes_reach_the_weights_of_one(tmp_path):
     one = tiny.weights(run(tiny.model(dropout=0.0), data=tiny.rows(95), epochs=1).model)
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", "01")
+def test_no_process_removes_the_best_weights_before_the_other_has_read_them(tmp_path, late):
+    printed = in_two_processes(tmp_path, LATE_READER, str(tmp_path / "model"), late)
+    assert printed.count("the best weights are loaded") == 2 * 3
 
 
 def test_the_same_seed_gives_the_same_run_and_another_seed_another():
