@@ -24,12 +24,14 @@ SETTINGS = ("misspelled", "rate", "threshold")
 class Kept(NamedTuple):
     """What one result kept of a score: a value of each test row, (N,), or counts (N, K) and the score of their means.
 
-    `rounded` is by how much the score may differ, as a record keeps whole numbers.
+    `rounded` is by how much the score may differ, as a record keeps whole numbers; `highest` is what a perfect system
+    scores.
     """
 
     rows: np.ndarray
     score: Callable[[np.ndarray], np.ndarray] | None = None
     rounded: float = 1e-9
+    highest: float = 1.0
 
     def value(self) -> float:
         """The score of all rows."""
@@ -52,7 +54,8 @@ def kept(result: Results) -> dict[str, Kept]:
 def pooled(parts: Sequence[Kept]) -> evaluation.Interval:
     """The score of several runs on the same rows with its interval; one run has that of the rows alone."""
     rows = np.stack([part.rows for part in parts])
-    return evaluation.interval(rows if len(parts) > 1 else rows[0], score=parts[0].score)
+    settings = {"score": parts[0].score, "highest": parts[0].highest}
+    return evaluation.interval(rows if len(parts) > 1 else rows[0], **settings)
 
 
 def _none(value: object) -> bool:
@@ -80,7 +83,8 @@ def _translation(result: Results, row: dict) -> dict[str, Kept]:
         return {}
     chrf, bleu, counts = metrics.Chrf(), metrics.Bleu(), result.counts()[0]
     width = chrf.per_row(["a"], ["a"]).shape[1]
-    return {"chrf": Kept(counts[:, :width], chrf.from_counts), "bleu": Kept(counts[:, width:], bleu.from_counts)}
+    parts = {"chrf": (counts[:, :width], chrf), "bleu": (counts[:, width:], bleu)}
+    return {name: Kept(rows, metric.from_counts, highest=metric.highest) for name, (rows, metric) in parts.items()}
 
 
 def _fields(result: Results, row: dict) -> dict[str, Kept]:

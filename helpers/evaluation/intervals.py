@@ -93,7 +93,9 @@ class System(NamedTuple):
     shares: bool
 
 
-def interval(values: np.ndarray, *, score: Score | None = None, groups: Groups = None) -> Interval:
+def interval(
+    values: np.ndarray, *, score: Score | None = None, groups: Groups = None, highest: float = 1.0
+) -> Interval:
     """The mean of one value per test row, or a score of the rows' counts, with its interval over rows and runs.
 
     Args:
@@ -103,22 +105,24 @@ def interval(values: np.ndarray, *, score: Score | None = None, groups: Groups =
             such as F1 or BLEU that are no mean over rows. The score of several runs is the mean of theirs.
         groups: what each row belongs to, such as its passage, film or thread, shape (N,): rows of one group are
             dependent. None takes every row as its own group.
+        highest: what a perfect system scores, such as 100 for BLEU; scores from 0 to there are taken for shares of it.
 
     One run gives the interval for that trained model; several give that of the score which another run may have.
 
     Raises InputError if there are no rows, if a value is not a number, if `groups` differ from the rows in number, or
     if all rows are of one group.
     """
-    system = _system(values, score)
+    system = _system(values, score, highest)
     value, rows = float(system.scores.mean()), system.rows.shape[1]
     variance, t, units = _chance([system], groups)
     if system.shares:
+        value = min(value, 1.0)
         exact = np.abs(system.rows - system.rows.round()).max() < 1e-9  # each row is right or wrong
         usual = quantile(rows - 1 if exact else np.inf)
         low, high = _share(value, _worth(value * (1 - value), variance, rows, units, (usual / t) ** 2))
     else:
         low, high = value + np.array([-1, 1]) * _reach(variance, t)
-    return Interval(value, float(low), float(high), rows)
+    return Interval(value * highest, float(low) * highest, float(high) * highest, rows)
 
 
 def paired(
@@ -127,6 +131,7 @@ def paired(
     *,
     score: Score | None = None,
     groups: Groups = None,
+    highest: float = 1.0,
     second_is_fixed: bool = False,
 ) -> Difference:
     """`first` minus `second` on the same test rows, with its interval: above zero means that `first` is better.
@@ -137,12 +142,12 @@ def paired(
     Args:
         first, second: values per test row as `interval` takes them. Equally many runs are compared pair by pair, such
             as seed by seed; other numbers as independent runs.
-        groups: as `interval` takes them.
+        groups, highest: as `interval` takes them.
         second_is_fixed: `second` has no chance in it, as a rule or the copy of the input: it needs no second run.
 
     Raises InputError if the rows differ in number, and as `interval` does.
     """
-    ours, theirs = _system(first, score), _system(second, score)
+    ours, theirs = _system(first, score, highest), _system(second, score, highest)
     if ours.rows.shape[1] != theirs.rows.shape[1]:
         raise InputError(
             f"a paired comparison needs the same test rows, but the systems have {ours.rows.shape[1]} and "
@@ -163,7 +168,8 @@ def paired(
     low, high = (max(low, -1.0), min(high, 1.0)) if shares else (low, high)
     low, high = (min(low, 0.0), max(high, 0.0)) if p > ALPHA else (low, high)
     runs = len(ours.scores) if second_is_fixed else min(len(ours.scores), len(theirs.scores))
-    return Difference(gain, float(low), float(high), len(rows), float(p), runs)
+    gain, low, high = (float(each) * highest for each in (gain, low, high))
+    return Difference(gain, low, high, len(rows), float(p), runs)
 
 
 def holm(differences: Mapping[Hashable, Difference]) -> dict[Hashable, Difference]:
@@ -178,7 +184,8 @@ def holm(differences: Mapping[Hashable, Difference]) -> dict[Hashable, Differenc
     return {name: replace(difference, p=adjusted[name]) for name, difference in differences.items()}
 
 
-def _system(values: np.ndarray, score: Score | None) -> System:
+def _system(values: np.ndarray, score: Score | None, highest: float) -> System:
+    """The runs of a system, with scores and rows as parts of the highest score."""
     values = np.asarray(values, dtype=np.float64)
     values = values if values.ndim == (2 if score is None else 3) else values[None]  # (S, N) or (S, N, K)
     if values.shape[1] == 0:
@@ -189,19 +196,20 @@ def _system(values: np.ndarray, score: Score | None) -> System:
             "it out of both systems"
         )
     if score is None:
+        values = values / highest
         return System(values.mean(1), values, _within(values))
     n = values.shape[1]
     with np.errstate(divide="ignore", invalid="ignore"):  # a row alone may have nothing to be found
-        scores = np.asarray(score(values.mean(1)))
-        shares = _within(scores) and _within(score(values))
-        rest = score((values.sum(1, keepdims=True) - values) / (n - 1)) if n > 1 else scores[:, None]
+        scores = np.asarray(score(values.mean(1))) / highest  # rounding may bring it above 1
+        shares = _within(scores) and _within(score(values) / highest)
+        rest = score((values.sum(1, keepdims=True) - values) / (n - 1)) / highest if n > 1 else scores[:, None]
     rows = -(n - 1) * np.where(np.isfinite(rest), rest, scores[:, None])
     return System(scores, rows - rows.mean(1, keepdims=True) + scores[:, None], shares)
 
 
 def _within(values: np.ndarray) -> bool:
     """Whether all are between 0 and 1, but for those that are undefined."""
-    return bool(((values >= 0) & (values <= 1) | np.isnan(values)).all())
+    return bool(((values >= 0) & (values <= 1 + 1e-9) | np.isnan(values)).all())
 
 
 def _chance(sides: list[System], groups: Groups) -> tuple[float, float, int]:

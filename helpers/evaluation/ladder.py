@@ -24,13 +24,13 @@ def ladder(task, systems: Mapping[str, np.ndarray], references: np.ndarray, *, g
 
     A task whose score is no mean over rows has `per_row` return counts (N, K), and `from_counts` for the score.
     """
-    score = task.from_counts
+    settings = {"score": task.from_counts, "groups": groups, "highest": task.highest}
     quality = {name: task.per_row(predictions, references) for name, predictions in systems.items()}
     last = list(quality)[-1]
     rows = []
     for name, values in quality.items():
-        mean = interval(values, score=score, groups=groups)
-        gain = "" if name == last else paired(quality[last], values, score=score, groups=groups)
+        mean = interval(values, **settings)
+        gain = "" if name == last else paired(quality[last], values, **settings)
         row = {"system": name, task.selection_metric: mean.value, "low": mean.low, "high": mean.high, "n": mean.n}
         rows.append(row | {gain_heading(last): gain})
     return pd.DataFrame(rows).set_index("system")

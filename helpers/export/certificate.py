@@ -89,5 +89,7 @@ def compared(task: Task, theirs: Sequence, ours: Sequence, references: Sequence,
     return {
         "metric": task.selection_metric,
         "score": task.score(theirs, references)[task.selection_metric],
+        # Not told the end of chrF's scale: where no text differs, nothing tells the size of a difference, and the
+        # interval of a share would take the largest.
         "difference": evaluation.paired(*rows, score=task.from_counts, groups=groups),
     }

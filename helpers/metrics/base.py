@@ -48,6 +48,7 @@ class TextMetric(Metric):
     columns = TEXTS
     selection_metric = ""  # the score's name, as a task has it
     from_counts = None  # the score is the mean of the rows' values
+    highest = 1.0  # what equal texts score
 
     def value(self, prediction: str, reference: str) -> float:
         raise NotImplementedError

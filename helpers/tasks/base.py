@@ -43,6 +43,7 @@ class Task(ABC):
         selection_metric: the score on validation rows that chooses the best weights; higher is better.
         from_counts: for a score that is no mean over rows, the method that makes it from mean counts (..., K); else
             None.
+        highest: what a perfect model scores, by which intervals know the end of the scale; 1 too where there is none.
         lora_saved: how a model with LoRA matrices is saved, as `Generation` says.
         learning_rates: peak learning rates of parameters that have one of their own, by name prefix.
     """
@@ -55,6 +56,7 @@ class Task(ABC):
     new_head: ClassVar[bool] = True
     selection_metric: ClassVar[str]
     from_counts = None
+    highest: ClassVar[float] = 1.0
     learning_rates: ClassVar[Mapping[str, float]] = {}
     lora_saved = "merged"
 

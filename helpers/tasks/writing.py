@@ -148,6 +148,7 @@ class WrittenTexts(Task):
     """
 
     selection_metric = "chrf"
+    highest = metrics.Chrf.highest
 
     def __init__(self, task: Task, tokenizer: PreTrainedTokenizerBase):
         self.task, self.tokenizer, self.name, self.fields = task, tokenizer, task.name, task.fields

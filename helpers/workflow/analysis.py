@@ -136,7 +136,7 @@ def _(task: WrittenTexts, predictions: Sequence[str], references: Sequence[str])
     scores = np.asarray(task.from_counts(task.per_row(predictions, references)))
     rows = zip(references, predictions, scores, strict=True)
     return Analysis(
-        rows=[_row(gold, text, None, float(1 - score / 100)) for gold, text, score in rows],
+        rows=[_row(gold, text, None, float(1 - score / task.highest)) for gold, text, score in rows],
         classes=quantiles(scores, task.selection_metric),
         private=True,
     )

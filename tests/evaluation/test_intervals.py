@@ -152,6 +152,14 @@ def test_a_score_that_is_a_mean_has_the_interval_of_the_mean():
         assert vars(counted) == pytest.approx(vars(plain))
 
 
+def test_a_scale_that_ends_elsewhere_gives_the_same_interval_on_it():
+    first, second = np.random.default_rng(0).uniform(size=(2, 3, 200)) < [[[0.97]], [[0.9]]]
+    for function, rows in ((evaluation.interval, [first]), (evaluation.paired, [first, second])):
+        share, hundred = function(*rows), function(*(each * 100.0 for each in rows), highest=100.0)
+        for end in ("value", "low", "high"):
+            assert getattr(hundred, end) == pytest.approx(100 * getattr(share, end))
+
+
 def test_holm_is_the_closed_test_of_bonferroni():
     raw = [0.001, 0.02, 0.012, 0.3, 0.04]
     table = {f"system {i}": difference(0.2, p) for i, p in enumerate(raw)}

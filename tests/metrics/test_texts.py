@@ -105,6 +105,19 @@ def test_a_paired_difference_of_chrf_is_sharper_than_two_intervals():
     assert gain.high - gain.low < sum(found.high - found.low for found in apart)
 
 
+def test_no_interval_of_chrf_or_bleu_ends_above_the_score_of_equal_texts():
+    for metric in (metrics.load("chrf"), metrics.load("bleu")):
+        near = metric.per_row([*REFERENCES[:-1], "another"], REFERENCES)
+        settings = {"score": metric.from_counts, "highest": metric.highest}
+        found = evaluation.interval(near, **settings)
+        assert metric.from_counts(metric.per_row(REFERENCES, REFERENCES).mean(0)) == pytest.approx(metric.highest)
+        assert 90 < found.value < found.high <= 100
+        gain = evaluation.paired(near, metric.per_row(FAR, REFERENCES), **settings)
+        assert gain.value < gain.high <= 100
+        table = evaluation.ladder(metric, {"far": FAR, "near": [*REFERENCES[:-1], "another"]}, REFERENCES)
+        assert table["high"].max() == found.high
+
+
 def test_eq_chrf():
     """Equation (chrf), counted by hand, is sacrebleu's score."""
 
