@@ -105,7 +105,7 @@ def test_what_is_spent_is_this_process_s_own():
 
 def test_the_rate_of_a_way_is_the_best_on_validation(tmp_path, monkeypatch):
     monkeypatch.setattr(ledger, "_folder", lambda: tmp_path)
-    tried = [("LoRA", 1e-3, 0.7), ("LoRA", 3e-3, 0.8), ("new layer", 1e-2, 0.9)]
+    tried = [("LoRA", 1e-3, 0.7), ("LoRA", 3e-3, 0.8), ("two layers", 1e-2, 0.9)]
     lines = [{"system": s, "change": {"learning_rate": r}, "accuracy": a} for s, r, a in tried]
     (tmp_path / f"{efficiency.TUNING}.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
     chosen = efficiency.recipe({"system": "LoRA", "seed": 1})
@@ -129,14 +129,15 @@ def test_each_way_trains_what_its_name_says(small, monkeypatch):
     monkeypatch.setattr(efficiency, "_fitted", watched)
     for system in efficiency.CHANGES:
         assert efficiency._way({"system": system, "seed": 0})["n"] == 30
-    lora, layers, head, whole = trained
+    lora, layers, whole = trained
     assert lora and all("lora" in name or "classifier" in name for name in lora)
     assert any("classifier" in name for name in lora), "the new layer trains whole"
-    assert len(head) < len(layers) < len(whole)
+    assert len(layers) < len(whole)
     assert {name.split(".")[3] for name in layers if "encoder" in name} == {"2", "3"}, "of four layers the upper two"
 
 
-def test_rates_are_tried_on_validation(small):
+def test_rates_are_tried_on_validation(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger, "_folder", lambda: tmp_path)  # nothing has been tried before
     found = efficiency._form_result(
         {"system": efficiency.FEWER, "form": "fp32", "seed": 0, "change": {"learning_rate": 7e-4}}
     )
