@@ -23,7 +23,13 @@ Libraries = Mapping[str, tuple[str, ...]]  # names of libraries by split
 
 
 def corpus(
-    name: str, libraries: Libraries, read: Callable[[str], list[dict[str, str]]], *, version: int, unit: str
+    name: str,
+    libraries: Libraries,
+    read: Callable[[str], list[dict[str, str]]],
+    *,
+    version: int,
+    unit: str,
+    below: str | None = None,
 ) -> Corpus:
     """The pairs that `read` finds in each library, with the library as `group`.
 
@@ -31,6 +37,8 @@ def corpus(
 
     Args:
         read: the function from a library to its rows of `prompt` and `completion`.
+        below: the name of a further text of the rows, which is put on a line below each prompt. Prompts that are equal
+            without it are one all the same.
         version: of `read`; a change in what it finds needs a new number, so that caches are written again.
 
     Raises AssetError if a library is installed in another form than the pinned one, and cannot be fetched.
@@ -46,6 +54,8 @@ def corpus(
     pins = sha256("".join(pinned()[library].sha256 for library in names).encode()).hexdigest()
     file = assets.keep(f"{name}-{version}-{pins[:12]}", make)
     pairs, removed = one_completion_each(pd.DataFrame(json.loads(file.read_text(encoding="utf-8"))))
+    if below:
+        pairs["prompt"] = (pairs["prompt"] + "\n" + pairs[below]).str.rstrip()
     return pair_corpus(
         {part: pairs[pairs["group"].isin(members)].reset_index(drop=True) for part, members in libraries.items()},
         name=name,

@@ -1,5 +1,6 @@
 """Corpora of pairs: what goes in and what shall come out, split without leaks."""
 
+import ast
 import json
 
 import pandas as pd
@@ -103,7 +104,32 @@ def test_libraries_are_read_and_never_run(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(source, encoding="utf-8")
     monkeypatch.setattr(libraries, "folder", lambda library: tmp_path)
-    assert [summary for _, summary in docstrings._read("numpy")] == ["Do one thing and another."]
+    assert [summary for _, summary, _ in docstrings._read("numpy")] == ["Do one thing and another."]
+
+
+def test_a_signature_stands_below_the_same_prose_and_names_what_is_summed_up():
+    plain, named = (corpora.load("docstrings", named=each) for each in (False, True))
+    assert plain.card.rows == named.card.rows and plain.card.sha256 != named.card.sha256
+    for part in plain.data:
+        assert list(map(docstrings.body, named.data[part]["prompt"])) == plain.data[part]["prompt"][:]
+        assert named.data[part]["completion"][:] == plain.data[part]["completion"][:]
+    heads = [prompt.partition("\n")[2] for prompt in named.data["test"]["prompt"]]
+    assert sum(map(bool, heads)) > 0.9 * len(heads)
+    assert all(head.startswith(("def ", "class ")) for head in heads if head)
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("def f(self, a, b=1, *c, d: int = 2, **e) -> int: pass", "def f(a, b, *c, d, **e)"),
+        ("async def g(cls, *, a): pass", "def g(*, a)"),
+        ("class H(base.Of, Other, key=1): pass", "class H(base.Of, Other)"),
+        ("class I: pass", "class I"),
+        (f"def long({', '.join('abcdefghij')}): pass", "def long(a, b, c, d, e, f, g, h, ...)"),
+    ],
+)
+def test_a_signature_is_one_line_of_names(source, line):
+    assert docstrings.signature(ast.parse(source).body[0]) == line
 
 
 # At scale gpu
