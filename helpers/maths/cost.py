@@ -4,6 +4,7 @@ Counted is what this package does: weights in fp32, AdamW, matrix products in fp
 step one after the other. Python, its libraries and the data come on top.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -125,6 +126,32 @@ def fine_tuning(body: Body, rows: int, row_tokens: int, piece_tokens: int, preci
         scores=tokens * body.vocabulary * 3 * FLOAT,
         operations=rows * row_tokens * (passes * 2 * used + 3 * squared + 6 * beside),
     )
+
+
+def held(weights: int, processes: int, stage: int) -> int:
+    """Bytes of weights, gradients and AdamW's moments that each of several processes holds (eq-sharding).
+
+    What a layer gathers while it computes, and activations, come on top.
+
+    Args:
+        stage: what is parted among the processes (Rajbhandari et al. 2020): 0 nothing, 1 the moments, 2 the gradients
+            too, 3 all, which is what `Recipe(shard=True)` does.
+    """
+    parts = (
+        (FLOAT, 3),
+        (FLOAT, 2),
+        (2 * FLOAT, 1),
+    )  # of weights, gradients and moments: bytes, and from which stage on
+    return sum(size * weights // (processes if stage >= least else 1) for size, least in parts)
+
+
+def operations(matrices: Iterable[tuple[int, bool, bool]], tokens: int) -> int:
+    """Operations of a forward and a backward pass of some tokens through matrices (eq-partial-training).
+
+    Args:
+        matrices: of each the weights, whether a gradient goes on to its input, and whether it trains itself.
+    """
+    return sum(2 * tokens * weights * (1 + passes + trains) for weights, passes, trains in matrices)
 
 
 def _rounded(precision: str, rank: int) -> bool:

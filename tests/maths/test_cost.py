@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     AutoModel,
@@ -132,3 +133,33 @@ def test_eq_training_memory_of_recorded_runs_falls_with_lora_by_what_is_counted(
     measured = runs["recipe"]["peak_memory_gb"] - runs["lora_rank 8"]["peak_memory_gb"]
     full, less = (cost.fine_tuning(BODIES["packaged decoder"], 1, 64, 1024, "fp32", rank) for rank in (0, 8))
     assert (measured * 1e9).tolist() == pytest.approx([full.optimizer - less.optimizer] * len(measured), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    "trains", [(True, True, True), (False, True, True), (False, False, True), (True, False, False)]
+)
+def test_eq_partial_training_counts_what_pytorch_counts(trains):
+    layers = [nn.Linear(24, 40), nn.Linear(40, 16), nn.Linear(16, 8)]
+    for layer, train in zip(layers, trains, strict=True):
+        layer.requires_grad_(train)
+    passes = [any(trains[:place]) for place in range(3)]
+    with FlopCounterMode(display=False) as counter:
+        nn.Sequential(*layers)(torch.randn(50, 24)).sum().backward()
+    weights = [layer.weight.numel() for layer in layers]
+    assert cost.operations(zip(weights, passes, trains, strict=True), 50) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("config", [BERT, LLAMA], ids=["bert", "llama"])
+@pytest.mark.parametrize("processes", [2, 8])
+def test_eq_sharding_counts_what_the_first_process_keeps_of_each_tensor(config, processes):
+    tensors = list(built(config, "meta").parameters())
+    whole = sum(tensor.numel() for tensor in tensors)
+    part = sum(tensor.chunk(processes)[0].numel() for tensor in tensors)  # as fully_shard cuts them
+    held = {0: 16 * whole, 1: 8 * whole + 8 * part, 2: 4 * whole + 12 * part, 3: 16 * part}
+    for stage, expected in held.items():
+        assert cost.held(whole, processes, stage) == pytest.approx(expected, rel=0.01)
+
+
+def test_eq_sharding_of_one_process_is_what_one_process_holds():
+    assert {cost.held(1000, 1, stage) for stage in range(4)} == {16_000}
+    assert cost.held(10**9, 8, 3) == 2 * 10**9

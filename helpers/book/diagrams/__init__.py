@@ -7,6 +7,7 @@ from helpers.book.diagrams.layers import heads, low_rank_update, query_key_value
 from helpers.book.diagrams.row import STEPS, way_of_a_row
 from helpers.book.diagrams.strips import batches, chat, masks, spans, windows
 from helpers.book.diagrams.tags import chains, subwords, tagged, trellis
+from helpers.book.diagrams.teaching import teaching
 
 __all__ = [
     "FIVE_STEPS",
@@ -25,6 +26,7 @@ __all__ = [
     "spans",
     "subwords",
     "tagged",
+    "teaching",
     "timeline",
     "trellis",
     "two_layers",

@@ -2,6 +2,7 @@
 
 from helpers.book.figures.bias import sides
 from helpers.book.figures.concepts import before_and_after, labels_saved, pretraining_curve, weight_change, word_map
+from helpers.book.figures.efficiency import pareto
 from helpers.book.figures.filters import operating_curve, over_misspelling
 from helpers.book.figures.general import (
     bars,
@@ -14,6 +15,7 @@ from helpers.book.figures.general import (
     scores,
     training_curve,
 )
+from helpers.book.figures.judging import compared, panel_power
 from helpers.book.figures.maths import (
     attention_map,
     averages,
@@ -54,6 +56,7 @@ __all__ = [
     "before_and_after",
     "by_layer",
     "chain_gain",
+    "compared",
     "confusion_matrix",
     "differences",
     "entropy_and_kl",
@@ -73,6 +76,8 @@ __all__ = [
     "operating_curve",
     "over_misspelling",
     "overlaid",
+    "panel_power",
+    "pareto",
     "parts_of_layers",
     "pretraining_curve",
     "quadratic_share",

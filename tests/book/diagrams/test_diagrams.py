@@ -27,6 +27,7 @@ GALLERY = {
     "heads": diagrams.heads(3),
     "update": diagrams.low_rank_update(576, 1536, 8),
     "groups": diagrams.groups({"rotten": (304, 34, 338), "fresh": (416, 46, 462)}, "outlet"),
+    "teaching": diagrams.teaching(6, [0, 2, 5], {"fresh": (0.91, 0.74), "rotten": (0.09, 0.26)}),
     "masks": diagrams.masks(["she", "sat", "on", "the", "bank", "of", "the", "river"], 4),
     "chat": diagrams.chat(
         [("user", ["Name", "a", "river"], [False] * 3), ("assistant", ["Rhine", "."], [False, True])]
