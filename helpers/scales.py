@@ -16,6 +16,7 @@ SCALES = ("laptop", "gpu")
 MODELS = {
     "encoder": {"laptop": "encoder", "gpu": "bert-base-uncased"},
     "decoder": {"laptop": "decoder", "gpu": "HuggingFaceTB/SmolLM2-1.7B-Instruct"},
+    "multilingual": {"laptop": "multilingual", "gpu": "FacebookAI/xlm-roberta-base"},
 }
 # The same for roles that no package holds. The encoder-decoder is T5 (Apache-2.0): it translates into French where a
 # prompt begins with "translate English to French: ", and its weights are safetensors.

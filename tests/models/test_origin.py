@@ -10,6 +10,7 @@ def test_a_packaged_model_has_its_licence_and_language():
         "language": "English"
     }
     assert "Apache-2.0" in models.origin("encoder")["licence"]
+    assert models.origin("multilingual")["language"] == "about 100 languages"
 
 
 @pytest.mark.parametrize(
