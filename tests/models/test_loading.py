@@ -329,7 +329,7 @@ def test_a_missing_network_is_one_sentence(monkeypatch, tmp_path, use):
     assert "\n" not in message and ". " not in message
     with pytest.raises(
         AssetError,
-        match=r"^model 'some/model' .* scale 'laptop' .* or choose encoder or decoder or multilingual, which",
+        match=r"^model 'some/model' .* scale 'laptop' .* encoder or decoder or multilingual, which",
     ):
         use(model="some/model")
 

@@ -4,6 +4,7 @@ from helpers.book.diagrams.canvas import Drawing
 from helpers.book.diagrams.flows import FIVE_STEPS, chain, five_steps, timeline, way_of_the_data
 from helpers.book.diagrams.groups import groups
 from helpers.book.diagrams.layers import heads, low_rank_update, query_key_value, two_layers
+from helpers.book.diagrams.readings import readings
 from helpers.book.diagrams.row import STEPS, way_of_a_row
 from helpers.book.diagrams.strips import batches, chat, masks, spans, windows
 from helpers.book.diagrams.tags import chains, subwords, tagged, trellis
@@ -23,6 +24,7 @@ __all__ = [
     "low_rank_update",
     "masks",
     "query_key_value",
+    "readings",
     "spans",
     "subwords",
     "tagged",

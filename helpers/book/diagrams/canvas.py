@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import count
+from unicodedata import east_asian_width
 
 from helpers.errors import InputError
 
@@ -181,8 +182,9 @@ def drawing(description: str, layout: Callable[[Canvas], None]) -> Drawing:
 
 def span(text: str, size: float = TEXT, *, mono: bool = False) -> float:
     """About how many px a text is wide: drawings are made without a browser to ask."""
+    full = sum(east_asian_width(letter) in "WF" for letter in text)  # such as Chinese characters, which are square
     if mono:
-        return 0.61 * size * len(text)
+        return size * (0.61 * (len(text) - full) + full)
     narrow = sum(letter in "iljtfr.,:;'|!()[] " for letter in text)
     capital = sum(letter.isupper() or letter in "mwMW@%" for letter in text)
-    return size * (0.56 * len(text) - 0.24 * narrow + 0.14 * capital)
+    return size * (0.56 * len(text) + 0.44 * full - 0.24 * narrow + 0.14 * capital)

@@ -35,6 +35,9 @@ GALLERY = {
     "batches": diagrams.batches([5, 40, 12, 33, 8, 20, 38, 15], 4),
     "windows": diagrams.windows(300, 128, 64, (150, 158)),
     "spans": diagrams.spans(["Mr.", "John", "Hohlbein"], {"gold": ["O", "B-PER", "I-PER"], "said": ["O", "B-LO", "O"]}),
+    "readings": diagrams.readings(
+        "酒店很好", {"characters": list("酒店很好"), "English": ["[UNK]", "[UNK]"], "many": ["▁", "酒店", "很好"]}
+    ),
     "steps": diagrams.five_steps(),
     "step": diagrams.five_steps(3),
     "package": diagrams.way_of_the_data(),
@@ -195,6 +198,7 @@ def test_windows_hold_an_answer_only_if_it_is_whole():
         (lambda: diagrams.tagged(["a"], {"gold": ["O", "O"]}), "'gold' has 2 tags for 1 words"),
         (lambda: diagrams.subwords(["a"], ["O", "O"], ["a"], [0]), "'tags' has 2 tags for 1 words"),
         (lambda: diagrams.chains("hmm"), "there is no chain 'hmm'"),
+        (lambda: diagrams.readings("a", {"bytes": []}), "'bytes' has no pieces of the text"),
         (lambda: canvas.drawing(" ", lambda _: None), "no description"),
     ],
 )
@@ -210,3 +214,11 @@ def test_groups_are_as_wide_as_they_are_large_and_small_ones_can_be_read():
     assert sum(widths[:3]) == pytest.approx(sum(widths[3:]) * 1000 / 1002, rel=0.01)
     with pytest.raises(InputError, match="label 'a' has the parts"):
         diagrams.groups({"a": (450, 0, 500)}, "mark")
+
+
+def test_a_reading_marks_and_counts_what_is_unknown_and_gives_square_letters_their_room():
+    reading = diagrams.readings("酒店不错", {"English": ["[UNK]", "b", "[UNK]"], "many": ["酒店不错酒店不错"]})
+    boxes = list(shapes(reading.wide).iter("rect"))
+    assert [box.get("class").split()[-1] for box in boxes] == ["bad", "token", "bad", "token"]
+    assert float(boxes[-1].get("width")) > 8 * canvas.SMALL
+    assert "3 pieces, 2 of them unknown" in reading.description and "many, 1 piece." in reading.description
