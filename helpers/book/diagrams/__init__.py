@@ -1,6 +1,7 @@
 """The drawings of the book: one family of vector drawings, made by code, for light and dark, a page and a phone."""
 
 from helpers.book.diagrams.canvas import Drawing
+from helpers.book.diagrams.decisions import decision
 from helpers.book.diagrams.flows import FIVE_STEPS, chain, five_steps, timeline, way_of_the_data
 from helpers.book.diagrams.groups import groups
 from helpers.book.diagrams.layers import heads, low_rank_update, query_key_value, two_layers
@@ -18,6 +19,7 @@ __all__ = [
     "chain",
     "chains",
     "chat",
+    "decision",
     "five_steps",
     "groups",
     "heads",

@@ -1,6 +1,7 @@
 """Every plot of the book: data in, a matplotlib figure out; a drawing shows only the numbers that it gets."""
 
 from helpers.book.figures.bias import sides
+from helpers.book.figures.choices import forecasts
 from helpers.book.figures.concepts import before_and_after, labels_saved, pretraining_curve, weight_change, word_map
 from helpers.book.figures.efficiency import pareto
 from helpers.book.figures.filters import operating_curve, over_misspelling
@@ -62,6 +63,7 @@ __all__ = [
     "entropy_and_kl",
     "epoch_losses",
     "exposure",
+    "forecasts",
     "frontier",
     "gains",
     "head_table",

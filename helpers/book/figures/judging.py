@@ -37,7 +37,7 @@ def compared(table: pd.DataFrame, score: str, line: float | None = None) -> Figu
     if line is not None:
         axes.axvline(line, color=GREY, linestyle="--", linewidth=1)
     axes.set(xlabel=score, ylim=(-0.6, len(names) - 0.4), title="Which is which?")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.14 - 0.5 / len(names)), ncols=len(series))
+    axes.legend(loc="upper right", bbox_to_anchor=(1, -0.14 - 0.5 / len(names)))
     return figure
 
 

@@ -28,6 +28,17 @@ GALLERY = {
     "update": diagrams.low_rank_update(576, 1536, 8),
     "groups": diagrams.groups({"rotten": (304, 34, 338), "fresh": (416, 46, 462)}, "outlet"),
     "teaching": diagrams.teaching(6, [0, 2, 5], {"fresh": (0.91, 0.74), "rotten": (0.09, 0.26)}),
+    "decision": diagrams.decision(
+        [
+            (
+                "Can a rule or a table give the answer?",
+                "rule, look-up",
+                "0.99 of all fields, a model 0.77",
+            ),
+            ("Do single words tell the label?", "counted words", "as good as a model, and in a second; " * 3),
+        ],
+        ("fine-tune", "all weights, from some hundred labels on"),
+    ),
     "masks": diagrams.masks(["she", "sat", "on", "the", "bank", "of", "the", "river"], 4),
     "chat": diagrams.chat(
         [("user", ["Name", "a", "river"], [False] * 3), ("assistant", ["Rhine", "."], [False, True])]
@@ -222,3 +233,14 @@ def test_a_reading_marks_and_counts_what_is_unknown_and_gives_square_letters_the
     assert [box.get("class").split()[-1] for box in boxes] == ["bad", "token", "bad", "token"]
     assert float(boxes[-1].get("width")) > 8 * canvas.SMALL
     assert "3 pieces, 2 of them unknown" in reading.description and "many, 1 piece." in reading.description
+
+
+def test_a_decision_asks_in_order_and_ends_with_what_is_left():
+    drawn = diagrams.decision([("Easy?", "do a", "x"), ("Large?", "do b", "y")], ("do c", "z"))
+    for form in (drawn.wide, drawn.narrow):
+        texts = [text.text for text in shapes(form).iter("text") if text.text not in ("yes", "no")]
+        assert [text for text in texts if text in ("Easy?", "Large?", "do a", "do b", "do c")] == [
+            "Easy?", "do a", "Large?", "do b", "do c",
+        ]  # fmt: skip
+    with pytest.raises(InputError, match="no questions"):
+        diagrams.decision([], ("do c", "z"))

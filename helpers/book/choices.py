@@ -1,0 +1,98 @@
+"""What a way to a model costs, and what more labels would bring: the arithmetic of the page on choosing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers.errors import InputError
+
+POINTS = 3  # sizes through which a curve is drawn on
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What is paid for, in euros; change them to your own.
+
+    Attributes:
+        wage: of an hour of those who label.
+        label_seconds: that a label takes.
+        core_hour: of an hour of one processor core.
+        operations: floating-point operations that a core does in a second.
+        million_tokens: of a model that somebody else runs, read and written together.
+    """
+
+    wage: float = 30.0
+    label_seconds: float = 20.0
+    core_hour: float = 0.04
+    operations: float = 40e9
+    million_tokens: float = 0.5
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a way to a model takes.
+
+    Attributes:
+        labels: rows that people label.
+        hours: of other work before it runs, at the same wage.
+        training: floating-point operations of the training.
+        request: operations that one request takes on one's own machine.
+        tokens: of one request that somebody else's model reads and writes.
+    """
+
+    labels: int = 0
+    hours: float = 0.0
+    training: float = 0.0
+    request: float = 0.0
+    tokens: int = 0
+
+
+def before(way: Way, prices: Prices) -> float:
+    """What is paid before the first request, in euros (eq-way-cost)."""
+    return prices.wage * label_hours(way, prices) + prices.core_hour * way.training / prices.operations / 3600
+
+
+def each(way: Way, prices: Prices) -> float:
+    """What one request costs, in euros (eq-way-cost)."""
+    return prices.core_hour * way.request / prices.operations / 3600 + prices.million_tokens * way.tokens / 1e6
+
+
+def label_hours(way: Way, prices: Prices) -> float:
+    """Hours of people before it runs."""
+    return way.hours + way.labels * prices.label_seconds / 3600
+
+
+def break_even(first: Way, second: Way, prices: Prices) -> float:
+    """The requests from which on `first` is cheaper than `second`: 0 if it always is, infinite if it never will be."""
+    more, saved = before(first, prices) - before(second, prices), each(second, prices) - each(first, prices)
+    if more <= 0 and saved >= 0:
+        return 0.0
+    return more / saved if saved > 0 else np.inf
+
+
+def forecast(sizes: Sequence[int], errors: Sequence[float], size: float) -> float:
+    """The error at another number of labels, by the power law through the last `POINTS` sizes (eq-curve-forecast).
+
+    Raises InputError for fewer than two sizes, or an error of zero, of which a power law knows nothing.
+    """
+    sizes, errors = np.asarray(sizes, dtype=float)[-POINTS:], np.asarray(errors, dtype=float)[-POINTS:]
+    if len(sizes) < 2:
+        raise InputError(f"a curve needs at least two sizes and there is {len(sizes)}; score another one")
+    if errors.min() <= 0:
+        raise InputError(f"an error of {errors.min():g} has no power law; score on more test rows")
+    slope, level = np.polyfit(np.log(sizes), np.log(errors), 1)
+    return float(np.exp(level + slope * np.log(size)))
+
+
+def steps(sizes: Sequence[int], errors: Sequence[float], most: float) -> list[tuple[float, float, float, float]]:
+    """What the forecasts from each beginning of a curve said, up to `most` times its last size.
+
+    Returns (last size, size, forecast, what came) of each, from beginnings of at least `POINTS` sizes.
+    """
+    made = []
+    for end in range(POINTS, len(sizes)):
+        for size, came in zip(sizes[end:], errors[end:], strict=True):
+            if size <= most * sizes[end - 1]:
+                made.append((sizes[end - 1], size, forecast(sizes[:end], errors[:end], size), came))
+    return made

@@ -1,0 +1,33 @@
+"""Plots of the page on choosing: what a curve foretold of more labels, and what came."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from helpers.book.figures.style import BLUE, GREY, ORANGE
+
+
+def forecasts(table: pd.DataFrame, reach: tuple[float, float]) -> Figure:
+    """The error that came over the error that was foretold, a mark each, on logarithmic scales.
+
+    Args:
+        table: columns predicted, came, and step, a name that says how far it was foretold.
+        reach: by which factors of the forecast the band about it goes down and up.
+    """
+    figure, axes = plt.subplots(figsize=(7, 4.6))
+    ends = np.array([table[["predicted", "came"]].min().min() / 1.3, table[["predicted", "came"]].max().max() * 1.3])
+    axes.plot(ends, ends, color=GREY, linewidth=1)
+    axes.fill_between(ends, ends * reach[0], ends * reach[1], color=GREY, alpha=0.2, linewidth=0)
+    for (step, rows), (marker, colour) in zip(
+        table.groupby("step", sort=False), (("o", BLUE), ("^", ORANGE)), strict=False
+    ):
+        axes.plot(rows["predicted"], rows["came"], marker, color=colour, label=step, linestyle="none")
+    ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5) if ends[0] <= tick <= ends[1]]
+    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="error that the curve foretold")
+    axes.set(ylabel="error that came", title="Does a curve tell what comes?")
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.legend(loc="upper left")
+    return figure
