@@ -23,7 +23,7 @@ from pathlib import Path
 
 import yaml
 
-from tools import address, front, terms
+from tools import address, front, page_model, terms
 from tools import pages as finishing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -184,6 +184,7 @@ def build(root: Path) -> int:
             print("the book has warnings or errors: see above", file=sys.stderr)
             return 1
         finishing.add_mathjax(pages / "_static")
+        page_model.place(pages / "_static")
         try:
             finishing.finish(pages)
             terms.finish(pages)
@@ -229,9 +230,8 @@ def sources(root: Path) -> list[Path]:
     """Every file that the HTML depends on."""
     site = root / "executed"
     pages = [path for path in (site / "book").rglob("*") if path.is_file()]
-    makers = [
-        path for path in (root / "tools").glob("*.py") if path.stem in ("address", "book", "front", "pages", "terms")
-    ]
+    names = ("address", "book", "front", "page_model", "pages", "terms")
+    makers = [path for path in (root / "tools").glob("*.py") if path.stem in names]
     return [*pages, *makers, *(site / name for name in CONFIGURATION), root / "requirements.lock"]
 
 

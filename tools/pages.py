@@ -8,7 +8,8 @@ from html import escape, unescape
 from os.path import relpath
 from pathlib import Path
 
-from tools import address, tabs
+from helpers.book.widgets import classifier
+from tools import address, page_model, tabs
 
 # Where pages that were renamed or cut in parts stand today, below book/: links from elsewhere still arrive.
 REDIRECTS: dict[str, str] = {
@@ -92,7 +93,7 @@ def sitemap(pages: Path, names: Iterable[str], base: str) -> None:
 
 def packed(pages: Path) -> Path:
     """The whole book as one ZIP beside its pages, to be read without a network, and without the link to itself."""
-    path = pages / ZIP
+    path, model = pages / ZIP, pages / "_static" / classifier.FOLDER
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(pages.rglob("*")):
             name = f"{path.stem}/{file.relative_to(pages).as_posix()}"
@@ -101,8 +102,10 @@ def packed(pages: Path) -> Path:
                     r'<a [^>]*class="whole-book".*?</a>', "this book", file.read_text("utf-8"), flags=re.DOTALL
                 )
                 archive.writestr(name, text)
-            elif file.is_file() and file != path and file.name != ".buildinfo":
+            elif file.is_file() and file != path and file.name != ".buildinfo" and file.parent != model:
                 archive.write(file, name)
+        if model.is_dir():
+            page_model.pack(archive, path.stem, model)
     return path
 
 

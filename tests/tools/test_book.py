@@ -226,6 +226,7 @@ def built(tree, monkeypatch):
 
     monkeypatch.setattr(book.subprocess, "run", counted)
     monkeypatch.setattr(book.finishing, "add_mathjax", lambda static: None)
+    monkeypatch.setattr(book.page_model, "place", lambda static: None)
     monkeypatch.setattr(book.finishing, "redirect", lambda pages: None)  # the tree has none of the pages that moved
     return tree, commands
 

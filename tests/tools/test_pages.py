@@ -1,11 +1,14 @@
 """What is done to the built pages: numbers of figures, links to them, marks of checked sentences, icons."""
 
+import base64
+import json
 import re
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from helpers.book.widgets import classifier
 from tools import book, pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,3 +140,18 @@ def test_the_zip_holds_every_file_once_and_no_link_to_itself(built):
         folder = pages.ZIP.removesuffix(".zip")
         assert set(archive.namelist()) == {f"{folder}/book/index.html", f"{folder}/book/part/new.html"}
         assert archive.read(f"{folder}/book/index.html").decode() == "<p>Take this book.</p>"
+
+
+def test_the_zip_holds_the_model_as_one_script(built):
+    model = built / "_static" / classifier.FOLDER
+    model.mkdir(parents=True)
+    for name in classifier.FILES:
+        (model / name).write_bytes(name.encode() + bytes([0, 255]))
+    with zipfile.ZipFile(pages.packed(built)) as archive:
+        inside = f"{pages.ZIP.removesuffix('.zip')}/_static/{classifier.FOLDER}/"
+        assert [name for name in archive.namelist() if name.startswith(inside)] == [inside + classifier.OFFLINE]
+        script = archive.read(inside + classifier.OFFLINE).decode()
+    held = json.loads(script[script.index("{") : script.rindex("}") + 1])
+    assert {name: base64.b64decode(text) for name, text in held.items()} == {
+        name: (model / name).read_bytes() for name in classifier.FILES
+    }

@@ -1,0 +1,111 @@
+"""The model that runs in the reader's browser: trained, distilled and exported once, and put beside the pages.
+
+    python -m tools.page_model        print its hash, after making it where the cache lacks it (minutes)
+
+It is the smaller classifier of the page on efficiency, in 8 bits: the same rows, the same teacher, the same recipes.
+The runtime is onnxruntime-web, which the page loads from its own folder.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from helpers.book.widgets import classifier
+
+FORMAT = 1  # a change in how the model is made needs another number, so that caches make it anew
+LAYERS, SEED = 3, 0
+SAVED = "saved"  # the folder of the student in fp32, which the tests compare with
+RUNTIMES = {"ort.wasm.bundle.min.mjs": classifier.RUNTIME, "ort-wasm-simd-threaded.wasm": classifier.BINARY}
+
+
+def main() -> int:
+    """Print the hash of the model."""
+    folder = made()
+    print(f"the model in the page has the sha256 {sha256(folder / classifier.GRAPH)}")
+    return 0
+
+
+def place(static: Path) -> None:
+    """Put the model and its runtime into their folder beside the pages."""
+    from helpers import assets
+
+    target = static / classifier.FOLDER
+    target.mkdir(parents=True, exist_ok=True)
+    # In a process of its own, at the scale that the page is about, whatever the scale of the book.
+    subprocess.run([sys.executable, "-m", "tools.page_model"], env=os.environ | {"SFT_SCALE": "laptop"}, check=True)
+    runtime, model = assets.fetch("onnxruntime-web"), made()
+    for source, name in RUNTIMES.items():
+        shutil.copyfile(runtime / source, target / name)
+    for name in (classifier.ABOUT, classifier.GRAPH, classifier.VOCABULARY):
+        shutil.copyfile(model / name, target / name)
+
+
+def pack(archive: zipfile.ZipFile, root: str, folder: Path) -> None:
+    """Put the files of the model into an archive as the one script that a page from a disk can read."""
+    contents = {name: base64.b64encode((folder / name).read_bytes()).decode() for name in classifier.FILES}
+    archive.writestr(f"{root}/_static/{classifier.FOLDER}/{classifier.OFFLINE}", classifier.offline(contents))
+
+
+def made() -> Path:
+    """The folder with the graph, its vocabulary and what is known of it; trained at the first call."""
+    from experiments import efficiency
+    from helpers import assets, corpora
+
+    settings = [FORMAT, LAYERS, SEED, efficiency.ROWS, efficiency.TEXTS, efficiency.RECIPE, efficiency.STUDENT]
+    identity = json.dumps(
+        [*settings, assets.assets()["encoder"].sha256, corpora.load("reviews", scale="laptop").card.sha256]
+    )
+    return assets.keep(f"page-model-{hashlib.sha256(identity.encode()).hexdigest()[:12]}", _make)
+
+
+def sha256(file: Path) -> str:
+    """The hash of a file."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _make(folder: Path) -> Path:
+    """Train, distil, export and replay; what the page needs is kept."""
+    from helpers import corpora, load
+    from helpers.export import exporting
+
+    run, test = _student(), corpora.load("reviews", scale="laptop").data["test"]
+    with tempfile.TemporaryDirectory() as scratch:
+        content, exported = folder / "content", Path(scratch, "exported")
+        saved = run.save(content / SAVED, corpora.load("reviews", scale="laptop").card)
+        about = {"model": saved, "data": "the test reviews", "count": len(test)}
+        certificate = exporting.export(load(saved), "onnx-int8", test, exported, **about)
+        shutil.copyfile(exported / "model.onnx", content / classifier.GRAPH)
+    pieces = run.tokenizer.get_vocab()
+    lines = sorted(pieces, key=pieces.get)
+    (content / classifier.VOCABULARY).write_bytes("\n".join(lines).encode())
+    about = {"labels": list(run.task.labels), "max_length": run.task.max_length}
+    about |= {"layers": LAYERS, "certificate": certificate.sentence(), "kinds": classifier.kinds()}
+    (content / classifier.ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+    return content
+
+
+def _student():
+    """The smaller classifier of the page on efficiency."""
+    from experiments import efficiency
+    from experiments.reviews import reviews
+    from helpers import Classification, Recipe, corpora, fit, models, sample
+    from helpers.workflow.distil import distil
+
+    data, task = reviews(), Classification.for_corpus(corpora.load("reviews", scale="laptop"))
+    labelled, texts = (sample(data["train"], rows, SEED) for rows in (efficiency.ROWS, efficiency.TEXTS))
+    recipe, taught = (Recipe(**each, seed=SEED) for each in (efficiency.RECIPE, efficiency.STUDENT))
+    print("training and distilling the model that runs in the page, once", flush=True)
+    teacher = fit(task, task.build(seed=SEED), models.tokenizer(), labelled, data["choosing"], recipe)
+    return distil(teacher, texts, LAYERS, data["choosing"], taught)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
