@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+import torch
 
 from experiments import chinese, derivation, recording
 from helpers import Classification, Recipe, models
@@ -40,20 +41,31 @@ def test_characters_are_counted_where_no_blank_stands(monkeypatch):
         assert least <= right.mean() <= most
 
 
-def test_pieces_stay_as_they_are_in_the_multilingual_encoder_alone(monkeypatch):
+def test_the_list_of_pieces_and_the_lower_layers_stay_as_they_are(monkeypatch):
     monkeypatch.setattr(Classification, "build", lambda self, role, seed: tiny.model(seed))
     monkeypatch.setattr(models, "tokenizer", lambda role: tiny.tokenizer())
-    before = tiny.model(0).get_input_embeddings().weight
+    before, settings = tiny.model(0), {"learning_rate": 1e-2, "epochs": 1, "seed": 0}
     for role in ("multilingual", "encoder"):
-        run = chinese.fine_tuned(role, tiny.rows(60, 0), tiny.rows(20, 1), tiny.recipe(epochs=1, seed=0))
-        after = run.model.get_input_embeddings().weight
-        assert np.array_equal(before.detach(), after.detach()) == (role == "multilingual")
+        after = chinese.fine_tuned(role, tiny.rows(60, 0), Recipe(**settings, trainable=1)).model
+        parts = [[model.get_input_embeddings(), *model.bert.encoder.layer] for model in (before, after)]
+        same = [all(map(torch.equal, a.parameters(), b.parameters())) for a, b in zip(*parts, strict=True)]
+        assert same == [True, True, False]
+    for rows in chinese.LENGTHS:
+        assert chinese.recipe({"system": "english", "train_rows": rows, "seed": 0})["trainable"] == chinese.LAYERS
+
+
+def test_trained_systems_are_judged_on_some_of_the_reviews_of_the_others():
+    judged, test = chinese.judged(), chinese.part("test")
+    assert len(judged) == chinese.TESTED
+    assert judged["text"][:] == [test[place]["text"] for place in judged["place"]]
 
 
 @pytest.mark.parametrize(("name", "system"), [(chinese.NAME, "multilingual"), (chinese.ENGLISH, "english")])
 def test_a_result_keeps_a_probability_of_each_review(monkeypatch, name, system):
     parts = {"train": tiny.rows(60, 0), "choosing": tiny.rows(20, 1), "test": tiny.rows(30, 2)}
     monkeypatch.setattr(chinese, "part", parts.get)
+    monkeypatch.setattr(chinese, "TESTED", 25)
+    monkeypatch.setattr(chinese, "LAYERS", 1)
     monkeypatch.setattr(Classification, "build", lambda self, role, seed: tiny.model(seed))
     monkeypatch.setattr(models, "tokenizer", lambda role: tiny.tokenizer())
     monkeypatch.setattr(ledger, "read", lambda name: Results(pd.DataFrame([{"system": "search", "recipe": search}])))
@@ -62,14 +74,17 @@ def test_a_result_keeps_a_probability_of_each_review(monkeypatch, name, system):
     found = chinese._tuned(name, about)
     row = Results(pd.DataFrame([recording.packed(found | about)]))
     assert derivation.kept(row)["accuracy"].value() == found["accuracy"]
-    assert row.probabilities().shape == (1, 30)
-    assert np.array_equal((row.probabilities() > 0.5)[0] == np.array(parts["test"]["label"]), row.correct()[0])
+    assert row.probabilities().shape == (1, 25)
+    labels = np.array(chinese.judged()["label"])
+    assert np.array_equal((row.probabilities() > 0.5)[0] == labels, row.correct()[0])
     assert found["recipe"]["learning_rate"] == 1e-2 and found["recipe"]["epochs"] == 5
 
 
-def test_the_order_begins_with_what_the_others_need():
+def test_a_search_comes_before_what_needs_its_rate():
     for name, generator in chinese.EXPERIMENTS.items():
         trained = [about for about, _ in generator() if about["system"] not in chinese.COUNTED]
-        assert trained[0]["system"] == "search" and trained[1]["train_rows"] == chinese.SEARCHED
-        assert len({tuple(about.items()) for about in trained}) == 10
+        assert trained[0]["system"] == "search" and trained[0]["train_rows"] == chinese.SEARCHED
+        assert len({tuple(about.items()) for about in trained}) == 1 + 3 * len(
+            {about["train_rows"] for about in trained[1:]}
+        )
         assert name in chinese.MODEL
