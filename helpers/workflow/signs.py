@@ -11,7 +11,7 @@ from helpers.training.loop import Run
 
 UNREADABLE = 0.05  # a share of unknown tokens, or of replacement characters, above which a model misses too much
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"  # what a decoder of bytes writes for those that it cannot read
-MULTILINGUAL = "FacebookAI/xlm-roberta-base"  # 100 languages (Conneau et al. 2020)
+MULTILINGUAL = "multilingual"  # the role whose models read about 100 languages
 SURE = 0.2  # of the way from chance to certainty: a highest probability below this means that nothing was learnt
 CHANCE = 0.1  # a loss within this share of log C is chance; one below this share in the first epoch is too easy
 FALLING, LEARNT = 0.8, 0.5  # the last quarter's loss over the third's; over the first's, where most was learnt
@@ -35,8 +35,8 @@ def unreadable(tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> list[str]:
     if unknown > UNREADABLE:
         told.append(
             f"{unknown:.0%} of the tokens of the training rows are unknown to this model, which cannot tell them "
-            f"apart; take a model that was trained on such texts, such as {MULTILINGUAL} (--model) for other "
-            "languages than English"
+            f"apart; take a model that was trained on such texts, such as --model {MULTILINGUAL}, which reads about "
+            "100 languages"
         )
     if replaced > UNREADABLE:
         told.append(

@@ -10,7 +10,7 @@ import tiny_decoder
 from cases import CASES
 from datasets import Dataset
 
-from helpers import Classification, Recipe, Run
+from helpers import Classification, Recipe, Run, scales
 from helpers.tasks.extraction.spans import Span
 from helpers.workflow import signs
 
@@ -39,7 +39,7 @@ def test_rows_that_the_model_cannot_read_are_told_with_a_remedy():
     rows = Dataset.from_dict({"text": ["w1 \u4e2d \u6587"] * 3 + ["w1"] * 3, "group": [signs.REPLACEMENT * 99] * 6})
     (sentence,) = signs.unreadable(tiny.tokenizer(), rows)
     assert sentence.startswith("50% of the tokens of the training rows are unknown")
-    assert signs.MULTILINGUAL in sentence
+    assert f"--model {signs.MULTILINGUAL}" in sentence and signs.MULTILINGUAL in scales.MODELS
     lost = Dataset.from_dict({"tokens": [["w1", f"w2{signs.REPLACEMENT}"]] * 4, "tags": [[0, 1]] * 4})
     assert [sentence[:26] for sentence in signs.unreadable(tiny_decoder.tokenizer(), lost)] == [
         "20% of the characters of t"
