@@ -22,7 +22,7 @@ def teaching(layers: int, kept: Sequence[int], says: Mapping[str, Sequence[float
         raise InputError(f"a teacher of {layers} layers has no layer {unknown[0]}; take numbers from 0 to {layers - 1}")
 
     def layout(canvas: Canvas) -> None:
-        gap = 24 if canvas.upright else 90
+        gap = 44 if canvas.upright else 90
         width = (canvas.width - gap - 16) / 2
         sides = (8, 8 + width + gap)
         middle = 34 + 13 * len(says)
@@ -30,10 +30,10 @@ def teaching(layers: int, kept: Sequence[int], says: Mapping[str, Sequence[float
             canvas.text(x, 20, f"{('teacher', 'student')[number]}, {count} layers", "strong")
             likeliest = max(says, key=lambda label: says[label][number])
             for row, (label, pair) in enumerate(says.items()):
-                canvas.probability(x, 34 + 26 * row, width, label, pair[number], right=label == likeliest)
+                canvas.probability(x, 34 + 26 * row, width - 12, label, pair[number], right=label == likeliest)
         canvas.wire([(sides[1] - 4, middle), (sides[0] + width + 4, middle)], "back")
         canvas.text(sides[0] + width + gap / 2, middle - 8, "loss", "soft lit", "middle")
-        _stacks(canvas, 96 + 26 * len(says), sides, width, layers, kept)
+        _stacks(canvas, 54 + 26 * len(says), sides, width, layers, kept)
 
     words = "; ".join(f"{label} {a:.2f} by the teacher and {b:.2f} by the student" for label, (a, b) in says.items())
     names = ", ".join(str(place + 1) for place in kept)

@@ -16,11 +16,13 @@ def pareto(points: pd.DataFrame, costs: Mapping[str, str], score: str = "accurac
     """A score over each of some costs, with 95 % intervals, and a line through the systems that none beats in both.
 
     Args:
-        points: columns system, family, value, low, high, and one for each cost, on a logarithmic axis; the systems of a
-            family share a colour.
+        points: columns family, name, value, low, high, and one for each cost, on a logarithmic axis; the systems of a
+            family share a colour, and each has a short name beside it.
         costs: by column, what an axis is called.
     """
-    figure, every = plt.subplots(len(costs), 1, figsize=(7, 3.3 * len(costs)), squeeze=False, layout="constrained")
+    figure, every = plt.subplots(
+        len(costs), 1, figsize=(7, 0.5 + 3.2 * len(costs)), squeeze=False, layout="constrained"
+    )
     for axes, (cost, label) in zip(every[:, 0], costs.items(), strict=True):
         best = unbeaten(points, cost)
         axes.plot(best[cost], best["value"], color=GREY, linestyle="--", linewidth=1, zorder=1)
@@ -29,14 +31,15 @@ def pareto(points: pd.DataFrame, costs: Mapping[str, str], score: str = "accurac
             axes.errorbar(rows[cost], rows["value"], yerr=errors, fmt=marker, color=colour, capsize=3, label=family)
             for _, row in rows.iterrows():
                 place = {"xytext": (6, 6), "textcoords": "offset points", "fontsize": 10}
-                axes.annotate(row["system"], (row[cost], row["value"]), color=colour, **place)
+                axes.annotate(row["name"], (row[cost], row["value"]), color=colour, **place)
         axes.set(xscale="log", xlabel=label, ylabel=f"{score}, 95 % interval")
         axes.xaxis.set_minor_formatter(NullFormatter())
         ticks = _ticks(points[cost].min(), points[cost].max())
         axes.set_xticks(ticks, minor=False)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_xlim(points[cost].min() / 1.3, points[cost].max() * 1.9)
-    every[0, 0].legend(loc="lower right")
+    handles, names = every[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), columnspacing=1, handletextpad=0.2)
     return figure
 
 
