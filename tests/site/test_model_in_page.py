@@ -18,7 +18,9 @@ from helpers.export.formats import FORMATS
 from tools import page_model
 
 START = "The plot is thin, but the actors are wonderful."
-INT8_BOUND = 0.02  # of a logit, between onnxruntime for Python and in a browser, on 100 reviews
+# Of a logit in 8 bits, on 100 reviews; measured were 0.06 between onnxruntime in the browser and for Python, and 0.36
+# to PyTorch, with 98 of 100 answers equal.
+IN_PYTHON, OF_PYTORCH = 0.2, 0.8
 
 
 @pytest.fixture(scope="session")
@@ -102,24 +104,32 @@ def test_tokens_are_the_library_s_whatever_is_typed(page, served):
     assert asked(page, texts, "numbers") == wanted
 
 
-@pytest.mark.parametrize(("form", "bound"), [("onnx", 1e-3), ("onnx-int8", INT8_BOUND)])
-def test_logits_are_those_of_the_model_on_a_hundred_reviews(page, served, folder, tmp_path, form, bound):
-    student = load(page_model.made() / page_model.SAVED)
-    rows = corpora.load("reviews", scale="laptop").data["test"].select(range(100))
-    if form == "onnx":  # the graph before its weights are rounded, in the place of the one in the page
-        graph.write(student, FORMATS[form], rows, tmp_path)
-        page.route("**/model.onnx", lambda route: route.fulfill(path=tmp_path / "model.onnx"))
-        reference = student
-    else:
-        reference = exported(student, tmp_path)
+def test_logits_are_those_of_pytorch_before_the_weights_are_rounded(page, served, tmp_path):
+    student, rows = load(page_model.made() / page_model.SAVED), reviews(100)
+    graph.write(student, FORMATS["onnx"], rows, tmp_path)
+    page.route("**/model.onnx", lambda route: route.fulfill(path=tmp_path / "model.onnx"))
+    loaded(page, served)
+    assert np.abs(np.array(asked(page, rows["text"][:], "logits")) - logits_of(student, rows)).max() < 1e-3
+
+
+def test_logits_in_8_bits_are_as_near_as_was_measured(page, served, tmp_path):
+    student, rows = load(page_model.made() / page_model.SAVED), reviews(100)
     loaded(page, served)
     found = np.array(asked(page, rows["text"][:], "logits"))
-    assert np.abs(found - logits_of(reference, rows)).max() < bound
+    assert np.abs(found - logits_of(exported(student, tmp_path), rows)).max() < IN_PYTHON
+    wanted = logits_of(student, rows)
+    assert np.abs(found - wanted).max() < OF_PYTORCH
+    assert np.mean(found.argmax(-1) == wanted.argmax(-1)) >= 0.95
+
+
+def reviews(count: int) -> Dataset:
+    """The first test reviews of the laptop."""
+    return corpora.load("reviews", scale="laptop").data["test"].select(range(count))
 
 
 def exported(student, folder: Path):
     """The graph in the page, run by onnxruntime for Python."""
-    graph.write(student, FORMATS["onnx"], corpora.load("reviews", scale="laptop").data["test"].select(range(2)), folder)
+    graph.write(student, FORMATS["onnx"], reviews(2), folder)
     shutil.copyfile(page_model.made() / classifier.GRAPH, folder / "model.onnx")
     return graph.load(folder, FORMATS["onnx-int8"])
 

@@ -114,7 +114,9 @@ _PAGE = r"""
   const field = make("textarea", label);
   Object.assign(field, {value: data.start, rows: 3, maxLength: 2000});
   field.style.cssText = "font:inherit;width:100%;box-sizing:border-box;color:var(--ink);background:var(--paper)";
-  const marks = make("p", box), answer = make("div", box), cut = make("p", box), proof = make("p", box);
+  const marks = make("p", box), legend = make("p", box, data.legend), answer = make("div", box), cut = make("p", box);
+  const proof = make("p", root);
+  for (const small of [legend, cut, proof]) small.style.cssText = "font-size:14px;color:var(--soft)";
   box.hidden = true;
   root.reader = {load, tokens, numbers, logits};
   let turn = 0, begun = false;
@@ -161,9 +163,9 @@ _PAGE = r"""
     marks.replaceChildren();
     words.forEach((word, i) => {
       const share = (carried[i] ?? 0) / most, mark = make("span", marks, word);
-      const colour = share > 0 ? "var(--good)" : "var(--warm)";
-      mark.style.cssText = "border-bottom:" + (1 + Math.round(5 * Math.abs(share))) + "px solid " +
-        (Math.abs(share) < 0.05 ? "transparent" : colour);
+      const side = share > 0 ? "solid var(--good)" : "dotted var(--warm)";
+      const line = Math.abs(share) < 0.05 ? "solid transparent" : side;
+      mark.style.cssText = "border-bottom:" + (1 + Math.round(5 * Math.abs(share))) + "px " + line;
       mark.title = ((carried[i] ?? 0) * 100).toFixed(1) + " points";
       make("span", marks, " ");
     });
@@ -192,6 +194,7 @@ def model_in_the_page(start: str, megabytes: float) -> HTML:
         "kinds": KINDS,
         "most": MOST_WORDS,
         "press": f"Start the model ({megabytes:.0f} MB)",
+        "legend": "Underlined is what speaks for the answer, dotted what speaks against it; the thicker, the more.",
         "before": "Nothing is loaded before you press the button; then all that you type stays on your machine.",
         "none": "This browser has no WebAssembly, in which the model is computed.",
         "elsewhere": "The model runs on the pages of the book, which keep it beside them, and not in a notebook.",
