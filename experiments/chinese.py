@@ -30,7 +30,7 @@ SIZES = (250, 1000, 4000, 12000)
 COUNTED = ("tf-idf", "tf-idf of words", "frozen")
 SEARCHED, RATES = 250, (1e-4, 2e-4, 4e-4)
 LAYERS = 4  # that are trained, the uppermost
-LENGTHS = {1000: {"batch_rows": 13, "epochs": 2}, 250: {"batch_rows": 8, "epochs": 5}}  # 154 and 160 steps
+LENGTHS = {1000: {"batch_rows": 16, "epochs": 5}, 250: {"batch_rows": 8, "epochs": 5}}  # 315 and 160 steps
 TESTED = 1000  # test reviews that trained systems are judged on; the others are judged on all
 
 
