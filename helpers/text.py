@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 import regex
 
@@ -12,6 +13,8 @@ _CLOSING, _OPENING = "\"'\u201d\u2019)\\]", "\"'\u201c\u2018(\\[`"  # quotation 
 _END = re.compile(rf"[.!?\u2026][{_CLOSING}]*\s+(?=[{_OPENING}]*[A-Z0-9])|[\u3002\uff01\uff1f]")
 _SHORT = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs|al|Eq|Fig|Mr|Mrs|Ms|Dr|St|No|[A-Z])\.$")
 
+_BLANKLESS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
+_LETTER = regex.compile(r"\p{L}")
 _HALF = re.compile(r"[\ud800-\udfff]")
 
 
@@ -30,6 +33,18 @@ def check_whole(texts: Iterable[str]) -> None:
 def words(text: str) -> list[str]:
     """The words between blanks; in Chinese, which has no blanks, each character."""
     return _WORD.findall(text)
+
+
+def counted_units(texts: Iterable[str]) -> dict:
+    """What a vectoriser of scikit-learn is to count in texts, as its arguments.
+
+    These are words and pairs of them, or, where most letters are of scripts without blanks between words, such as
+    Chinese or Thai, runs of one to three characters: there the pattern of words takes a whole clause for one.
+    """
+    letters = _LETTER.findall("".join(text[:200] for text in islice(texts, 1000)))  # enough to tell
+    if sum(_BLANKLESS.match(letter) is not None for letter in letters) > len(letters) / 2:
+        return {"analyzer": "char", "ngram_range": (1, 3)}
+    return {"ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"}
 
 
 def sentences(text: str) -> list[str]:

@@ -70,3 +70,20 @@ def test_words_are_cut_as_corpora_with_tags_have_them(written, words):
 def test_a_text_that_is_made_to_take_long_is_cut_at_once(piece):
     written = piece * (200_000 // len(piece))
     assert text.word_spans(written)[-1][1] == len(written)
+
+
+@pytest.mark.parametrize(
+    ("texts", "characters"),
+    [
+        (["\u623f\u95f4\u5f88\u5e72\u51c0\uff0cok"], True),
+        (["\u0e2b\u0e49\u0e2d\u0e07\u0e2a\u0e30\u0e2d\u0e32\u0e14"], True),
+        (["The room is clean.", "Die Zimmer sind sauber."], False),
+        (["\u041d\u043e\u043c\u0435\u0440 \u0447\u0438\u0441\u0442\u044b\u0439"], False),
+        (["\ubc29\uc774 \uae68\ub057\ud574\uc694"], False),  # Korean has blanks
+        (["a name such as \u5f20 in an English text"], False),
+        (["12", ""], False),
+        ([], False),
+    ],
+)
+def test_characters_are_counted_where_words_have_no_blanks_between_them(texts, characters):
+    assert (text.counted_units(texts).get("analyzer") == "char") == characters

@@ -19,6 +19,7 @@ from transformers import AutoModel
 
 from helpers import models
 from helpers.models.embedding import embed
+from helpers.text import counted_units
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation of logistic regression, chosen on validation
 SMOOTHING = (0.01, 0.1, 1.0)  # what naive Bayes adds to the count of every word, chosen on validation
@@ -40,14 +41,14 @@ def majority(train: Dataset, test: Dataset) -> np.ndarray:
 
 
 def tfidf(train: Dataset, validation: Dataset, test: Dataset, rest: Dataset | None = None) -> np.ndarray:
-    """TF-IDF of words and pairs of words with logistic regression, the classical model for short texts.
+    """TF-IDF of words and their pairs (`counted_units`) with logistic regression, the classical model for short texts.
 
     Args:
         rest: where validation rows are training rows too, the other ones: the regularisation is chosen by fitting
             these, and the model is then fitted to all.
     """
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=1, token_pattern=r"(?u)\b\w+\b")
     first = train if rest is None else rest
+    vectorizer = TfidfVectorizer(**counted_units(first["text"]), sublinear_tf=True)
     features = [vectorizer.fit_transform(first["text"]), vectorizer.transform(validation["text"])]
     model = best_regression(features[0], first["label"], features[1], validation["label"])
     if rest is not None:

@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from helpers.tasks.multilabel.task import HALF, best_thresholds
+from helpers.text import counted_units
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse regularisation, one for all labels, chosen on validation
 
@@ -29,14 +30,14 @@ def most_frequent(train: Dataset, test: Dataset) -> np.ndarray:
 
 
 def tfidf(train: Dataset, validation: Dataset, test: Dataset, rest: Dataset | None = None) -> np.ndarray:
-    """TF-IDF of words and pairs of words with a logistic regression for each label, and its threshold.
+    """TF-IDF of words and their pairs (`counted_units`) with a logistic regression for each label, and its threshold.
 
     Args:
         rest: where validation rows are training rows too, the other ones: regularisation and thresholds are chosen by
             fitting these, and the models are then fitted to all.
     """
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     first = train if rest is None else rest
+    vectorizer = TfidfVectorizer(**counted_units(first["text"]), sublinear_tf=True)
     features, choosing = vectorizer.fit_transform(first["text"][:]), vectorizer.transform(validation["text"][:])
     truth, best = _matrix(validation), (-1.0, None, None, None)
     for strength in STRENGTHS:

@@ -23,6 +23,16 @@ def test_tfidf_learns_which_words_carry_the_label():
     assert (found.argmax(-1) == np.array(test["label"])).mean() > 0.9
 
 
+def test_tfidf_reads_texts_without_blanks():
+    def chinese(rows):
+        """Each word as a character of its own, side by side; the label is what most of them say."""
+        return rows.map(lambda row: {"text": "".join(chr(0x4E00 + int(word[1:])) for word in row["text"].split())})
+
+    train, validation, test = (chinese(tiny.rows(rows, seed)) for rows, seed in ((200, 0), (60, 1), (100, 2)))
+    found = baselines.tfidf(train, validation, test)
+    assert (found.argmax(-1) == np.array(test["label"])).mean() > 0.9
+
+
 def test_tfidf_does_not_look_at_the_test_labels():
     train, validation, test = tiny.rows(100), tiny.rows(40, 1), tiny.rows(30, 2)
     turned = Dataset.from_dict(
