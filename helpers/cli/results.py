@@ -20,6 +20,8 @@ MADE += (
     "rows_of",
     "epoch",
     "general_n",
+    "bytes",
+    "cpu_ms",
 )
 
 

@@ -104,6 +104,7 @@ def test_the_recipes_of_results_show_what_is_not_the_default():
 
 IDENTIFY = (
     "system",
+    "form",
     "own",
     "train_rows",
     "change",
