@@ -123,7 +123,7 @@ PICTURES = {
     + _rows([38, 30, 34], GREY, x=28, y=18)
     + _rows([38, 34, 24], BLUE, x=94, y=18)
     + _line([(104, 60), (110, 66), (122, 54)], GREEN),
-    "layers": "".join(_box(24, 12 + 8.5 * i, 52, 6, BLUE) for i in range(6))
+    "fewer": "".join(_box(24, 12 + 8.5 * i, 52, 6, BLUE) for i in range(6))
     + "".join(_box(96, 12 + 8.5 * i, 40, 6, ORANGE) for i in (0, 3, 5)),
     "page": _rows([100, 88, 104, 92, 60], GREY, x=28),
 }
