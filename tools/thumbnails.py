@@ -111,6 +111,7 @@ PICTURES = {
     + _box(106, 30, 28, 18, ORANGE),
     "shield": _line([(80, 8), (110, 18), (106, 44), (80, 64), (54, 44), (50, 18), (80, 8)], BLUE)
     + _line([(66, 36), (77, 47), (95, 25)], ORANGE, 2),
+    "pieces": _strip([RED, RED, GREY, RED, RED, RED], 14) + _strip([BLUE, BLUE, BLUE], 42, width=44),
     "trainers": _axes()
     + _line([(24, 18), (60, 38), (96, 50), (140, 56)], BLUE, 8)
     + _line([(24, 18), (60, 38), (96, 50), (140, 56)], ORANGE, 2.5),

@@ -70,7 +70,7 @@ def test_another_file_is_refused(tmp_path):
         unpacking.read_e5(tmp_path / "x.bin")
 
 
-def test_the_loaded_encoder_holds_the_numbers_of_its_file():
+def test_eq_four_bits_gives_the_weights_of_the_loaded_encoder():
     data = assets.fetch("multilingual").read_bytes()
     body = models.load(AutoModel, "multilingual", scale="laptop")
     for name, weights in (
