@@ -26,10 +26,13 @@ def frontier(points: pd.DataFrame, curves: Mapping[str, tuple[np.ndarray, np.nda
         up = [rows["y"] - rows["y_low"], rows["y_high"] - rows["y"]]
         axes.errorbar(rows["x"], rows["y"], xerr=across, yerr=up, fmt="o", color=colour, linewidth=1, label=family)
         for _, row in rows.iterrows():
-            place = {"xytext": (6, 5), "textcoords": "offset points", "fontsize": 10}
+            left = row["x"] > 0.8  # so that the label stays inside
+            place = {"xytext": (-6 if left else 6, 5), "textcoords": "offset points", "ha": "right" if left else "left"}
+            place["fontsize"] = 10
             axes.annotate(row["system"], (row["x"], row["y"]), color=colour, **place)
     for (name, (x, y)), style in zip(curves.items(), ("-", "--", ":"), strict=False):
         axes.plot(x, y, style, color=GREEN, label=name)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", zorder=0)  # what cannot tell the two apart
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.08))
     axes.set(xlabel="harmless look-alikes refused", ylabel="harmful requests refused")
     axes.set_title("Which mixture refuses the right half?")
@@ -58,5 +61,6 @@ def exposure(gains: pd.DataFrame) -> Figure:
     axes.axhline(0, color=GREY, linewidth=1)
     axes.set_xticks(range(len(levels)), [f"{level:,}" for level in levels])
     axes.set(xlabel="times that its row is seen", ylabel="exposure gained (bits)", title="What is learnt by heart?")
-    axes.legend(loc="upper left")
+    if gains["arm"].nunique() > 1:
+        axes.legend(loc="upper left")
     return figure

@@ -19,6 +19,8 @@ def test_the_frontier_names_each_system_where_it_stands():
     assert sorted(names) == ["guard", "one", "two"]
     assert axes.texts[0].get_color() == axes.texts[1].get_color() != axes.texts[2].get_color()
     assert any(np.array_equal(line.get_ydata(), curve[1]) for line in axes.lines)
+    assert any(list(line.get_xdata()) == list(line.get_ydata()) == [0, 1] for line in axes.lines), "the diagonal"
+    assert [text.get_ha() for text in axes.texts] == ["left", "left", "right"]
 
 
 def test_exposures_have_their_means_over_the_times_seen():
