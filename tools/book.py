@@ -23,6 +23,7 @@ from pathlib import Path
 
 import yaml
 
+from helpers.errors import AssetError
 from tools import address, front, page_model, terms
 from tools import pages as finishing
 
@@ -183,15 +184,15 @@ def build(root: Path) -> int:
         if subprocess.run(command, cwd=root, stdout=subprocess.DEVNULL).returncode:
             print("the book has warnings or errors: see above", file=sys.stderr)
             return 1
-        finishing.add_mathjax(pages / "_static")
-        page_model.place(pages / "_static")
         try:
+            finishing.add_mathjax(pages / "_static")
+            page_model.place(pages / "_static")
             finishing.finish(pages)
             terms.finish(pages)
             finishing.redirect(pages)
             finishing.sitemap(pages, documents(root), address.pages(root))
             finishing.packed(pages)
-        except finishing.PageError as error:
+        except (finishing.PageError, AssetError) as error:
             print(error, file=sys.stderr)
             return 1
         stamp.write_text(wanted, encoding="utf-8")

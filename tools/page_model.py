@@ -18,6 +18,7 @@ import zipfile
 from pathlib import Path
 
 from helpers.book.widgets import classifier
+from helpers.errors import AssetError, InputError, TrainingError
 
 FORMAT = 1  # a change in how the model is made needs another number, so that caches make it anew
 LAYERS, SEED = 3, 0
@@ -27,30 +28,40 @@ RUNTIMES = {"ort.wasm.bundle.min.mjs": classifier.RUNTIME, "ort-wasm-simd-thread
 
 def main() -> int:
     """Print the hash of the model."""
-    folder = made()
+    try:
+        folder = made()
+    except (AssetError, InputError, TrainingError) as error:
+        print(error, file=sys.stderr)
+        return 1
     print(f"the model in the page has the sha256 {sha256(folder / classifier.GRAPH)}")
     return 0
 
 
 def place(static: Path) -> None:
-    """Put the model and its runtime into their folder beside the pages."""
+    """Put the model and its runtime beside the pages: as files, and as one script for pages opened from a disk.
+
+    Raises AssetError where it cannot be made or fetched.
+    """
     from helpers import assets
 
     target = static / classifier.FOLDER
     target.mkdir(parents=True, exist_ok=True)
     # In a process of its own, at the scale that the page is about, whatever the scale of the book.
-    subprocess.run([sys.executable, "-m", "tools.page_model"], env=os.environ | {"SFT_SCALE": "laptop"}, check=True)
+    command = [sys.executable, "-m", "tools.page_model"]
+    if subprocess.run(command, env=os.environ | {"SFT_SCALE": "laptop"}).returncode:
+        raise AssetError("the model that runs in the page could not be made: see above")
     runtime, model = assets.fetch("onnxruntime-web"), made()
     for source, name in RUNTIMES.items():
         shutil.copyfile(runtime / source, target / name)
     for name in (classifier.ABOUT, classifier.GRAPH, classifier.VOCABULARY):
         shutil.copyfile(model / name, target / name)
+    contents = {name: base64.b64encode((target / name).read_bytes()).decode() for name in classifier.FILES}
+    (target / classifier.OFFLINE).write_text(classifier.offline(contents), encoding="ascii")
 
 
 def pack(archive: zipfile.ZipFile, root: str, folder: Path) -> None:
-    """Put the files of the model into an archive as the one script that a page from a disk can read."""
-    contents = {name: base64.b64encode((folder / name).read_bytes()).decode() for name in classifier.FILES}
-    archive.writestr(f"{root}/_static/{classifier.FOLDER}/{classifier.OFFLINE}", classifier.offline(contents))
+    """Put the model into an archive as the one script that a page from a disk can read."""
+    archive.write(folder / classifier.OFFLINE, f"{root}/_static/{classifier.FOLDER}/{classifier.OFFLINE}")
 
 
 def made() -> Path:

@@ -177,13 +177,32 @@ def test_a_typed_text_is_judged_anew_and_fits_a_phone(page, served):
         assert page.locator(".said").first.is_visible()
 
 
+def test_the_page_answers_while_words_are_left_out_and_an_empty_field_is_not_judged(page, served):
+    loaded(page, served)
+    field = page.get_by_label("A review of a film")
+    page.evaluate(
+        """() => { globalThis.seen = []; const widget = document.querySelector('.widget');
+        new MutationObserver(() => seen.push((JSON.parse(widget.dataset.values).tokens ?? []).length))
+            .observe(widget, {attributeFilter: ['data-values']}); }"""
+    )
+    field.fill("so " * 55 + "good")
+    page.wait_for_timeout(400)  # the long text is being read, with each of its words left out
+    field.fill("Dull.")
+    page.wait_for_function("globalThis.seen.length > 0")
+    assert page.evaluate("globalThis.seen") == [len(["[CLS]", "dull", ".", "[SEP]"])]
+    field.fill("  ")
+    page.wait_for_function("document.querySelector('.said').textContent.includes('empty')")
+    assert said(page) == {}
+
+
 def test_a_page_from_a_disk_reads_the_script_beside_it(page, folder, tmp_path):
     with zipfile.ZipFile(tmp_path / "book.zip", "w") as archive:
         archive.write(folder / "index.html", "book/index.html")
         page_model.pack(archive, "book", folder / "_static" / classifier.FOLDER)
     zipfile.ZipFile(tmp_path / "book.zip").extractall(tmp_path)
-    found = loaded(page, (tmp_path / "book" / "index.html").as_uri())
-    assert found["logits"] == pytest.approx(asked(page, [START], "logits")[0])
+    for place in (tmp_path / "book", folder):  # out of the archive, and as it was built
+        found = loaded(page, (place / "index.html").as_uri())
+        assert found["logits"] == pytest.approx(asked(page, [START], "logits")[0])
     assert all(url.startswith(("file:", "blob:")) for url in page.asked)
 
 

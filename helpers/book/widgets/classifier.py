@@ -96,7 +96,7 @@ _LOAD = r"""
     Object.assign(ort.env.wasm, {numThreads: 1, wasmBinary: binary, proxy: false});
     ort.env.logLevel = "error";
     const session = await ort.InferenceSession.create(graph, {executionProviders: ["wasm"]});
-    const ids = new Map(vocabulary.split("\n").map((piece, id) => [piece, id]));
+    const ids = new Map(vocabulary.split(/\r?\n/).map((piece, id) => [piece, id]));
     Object.assign(known, {about, ort, session, ids, kind: kindsOf(about.kinds)});
   };
   const logits = async numbers => {
@@ -135,9 +135,13 @@ _PAGE = r"""
       said.textContent = "The model could not be started: " + error.message + ".";
     }
   });
-  field.addEventListener("input", () => judge());
+  let waiting;
+  field.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(judge, 300); });
+  const pause = () => new Promise(done => setTimeout(done)); // so that the page answers between two runs of the model
   const judge = async () => {
-    const mine = ++turn, text = field.value, found = tokens(text), began = performance.now();
+    const mine = ++turn, text = field.value;
+    if (!text.trim()) return show({}, "Type a review; an empty one says nothing.");
+    const found = tokens(text), began = performance.now();
     const scores = await logits(numbers(found)), milliseconds = performance.now() - began;
     if (mine !== turn) return;
     const probabilities = softmax(scores), best = probabilities.indexOf(Math.max(...probabilities));
@@ -147,6 +151,8 @@ _PAGE = r"""
     cut.textContent = found.length + " tokens: " + found.join(" · ");
     const words = text.split(/\s+/u).filter(word => word), carried = [];
     for (let i = 0; i < Math.min(words.length, data.most); i++) {
+      await pause();
+      if (mine !== turn) return;
       const rest = await chances(words.filter((_, j) => j !== i).join(" "));
       if (mine !== turn) return;
       carried.push(probabilities[best] - rest[best]);
