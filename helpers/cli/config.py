@@ -28,6 +28,7 @@ class Parser(argparse.ArgumentParser):
         """What argparse reads, with the options of a file put before those of the command line."""
         if (action := self._option_string_actions.get(FLAG)) is not None:
             first = argparse.ArgumentParser(add_help=False)
+            first.error = self.error
             first.add_argument(FLAG, dest=action.dest)
             found, _ = first.parse_known_args(args)
             if (path := getattr(found, action.dest)) is not None:
@@ -41,27 +42,48 @@ def flags(path: str | Path, known: dict[str, argparse.Action]) -> list[str]:
     Args:
         known: what the command takes, by the option as it is written.
 
-    Raises InputError for a file that cannot be read, an unknown key, or a value that no option can hold.
+    Raises InputError for a file that cannot be read, an unknown key, one that stands twice, or a value that its option
+    cannot hold.
     """
-    written = []
+    written: dict[str, str] = {}
     for key, value in _read(path).items():
         flag = "--" + key.replace("_", "-")
         if (action := known.get(flag)) is None or flag == FLAG or isinstance(action, argparse._HelpAction):
-            raise InputError(f"'{path}' has the key '{key}', and the command has no option {flag}; leave it out")
+            raise InputError(f"'{path}' has the key {key!r}, and the command has no option {flag!r}; leave it out")
+        if flag in written:
+            raise InputError(f"'{path}' gives {key}, which is {flag}, in two spellings; leave one of them out")
         if action.nargs == 0:
-            written += [flag] * _switch(path, key, value)
+            written[flag] = flag if _switch(path, key, value) else ""
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
-            written.append(f"{flag}={value}")
+            _check(path, key, str(value), action)
+            written[flag] = f"{flag}={value}"
         else:
             raise InputError(f"'{path}' gives {key} as {_named(value)}; write one text or number")
-    return written
+    return [option for option in written.values() if option]
 
 
 def _read(path: str | Path) -> dict:
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))  # editors of Windows begin it with a mark
+    except OSError as error:
+        raise InputError(
+            f"'{path}' cannot be read ({error.strerror}); give a TOML file, such as the run.toml in a model's folder"
+        ) from error
+    except ValueError as error:
         raise InputError(f"'{path}' cannot be read as TOML ({error}); write lines such as epochs = 3") from error
+
+
+def _check(path: str | Path, key: str, value: str, action: argparse.Action) -> None:
+    """InputError if an option does not take a value: argparse would name neither the file nor the key."""
+    try:
+        converted = action.type(value) if action.type else value
+    except (TypeError, ValueError, argparse.ArgumentTypeError):
+        kinds = {int: "a whole number", float: "a number"}
+        raise InputError(
+            f"'{path}' gives {key} as {value!r}; write {kinds.get(action.type, 'another value')}"
+        ) from None
+    if action.choices is not None and converted not in action.choices:
+        raise InputError(f"'{path}' gives {key} as {value!r}; choose one of {', '.join(map(str, action.choices))}")
 
 
 def _switch(path: str | Path, key: str, value: object) -> bool:

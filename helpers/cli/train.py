@@ -30,11 +30,12 @@ def add(verb: argparse.ArgumentParser) -> None:
     """Put the options on the verb."""
     add_rows(verb)
     verb.add_argument("--output", required=True, help="new folder for the trained model")
-    verb.add_argument("--no-texts", action="store_true", help="leave texts of the test rows out of the error analysis")
-    verb.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
-    verb.add_argument("--config", metavar="FILE", help="TOML with any of these options, such as a model's run.toml")
+    _switch(verb, "--no-texts", "--texts", "leave texts of the test rows out of the error analysis")
+    _switch(verb, "--resume", "--no-resume", "go on with a run that was interrupted, or whose model could not be saved")
+    about = "TOML with any of these options, such as a model's run.toml; those beside it on the command line count more"
+    verb.add_argument("--config", metavar="FILE", help=about)
     verb.add_argument("--track", choices=("tensorboard",), help="write curves while it trains, into OUTPUT.tensorboard")
-    verb.add_argument("--tune", action="store_true", help="search rate and epochs first, as 'helpers tune' does")
+    _switch(verb, "--tune", "--no-tune", "search rate and epochs first, as 'helpers tune' does")
     add_recipe(verb)
 
 
@@ -57,10 +58,17 @@ def add_recipe(verb: argparse.ArgumentParser) -> None:
     for field in fields(Recipe):
         flag = "--" + field.name.replace("_", "-")
         if field.type is bool:
-            recipe.add_argument(flag, action="store_true", help="several processes share one copy of the model")
+            undo = flag.replace("--", "--no-", 1)
+            _switch(recipe, flag, undo, "several processes share one copy of the model")
             continue
         default = CHOSEN.get(field.name, field.default)
         recipe.add_argument(flag, type=_value, default=field.default, metavar="X", help=f"default: {default}")
+
+
+def _switch(verb, flag: str, undo: str, about: str) -> None:
+    """An option that is on or off, and one that turns it off again where a file of options has turned it on."""
+    made = verb.add_argument(flag, action="store_true", help=f"{about} ({undo} undoes it)")
+    verb.add_argument(undo, dest=made.dest, action="store_false", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -85,6 +85,14 @@ def test_the_command_line_counts_more_than_the_file(tmp_path):
         ("epochs = 2026-01-02", "2026"),
         ('resume = "yes"', "'yes'"),
         ("resume = 1", "switch"),
+        ("max_length = 3.5", "a.toml' gives max_length as '3.5'; write a whole number"),
+        ('rows = "many"', "a.toml' gives rows as 'many'; write a whole number"),
+        ('scale = "huge"', "a.toml' gives scale as 'huge'; choose one of laptop, gpu"),
+        (
+            "learning_rate = 1e-4\nlearning-rate = 2e-4",
+            "gives learning-rate, which is --learning-rate, in two spellings",
+        ),
+        ('"a\\nb" = 1', r"has the key 'a\nb', and"),
         ("epochs = ", "TOML"),
         ('epochs = "three"', "epochs 'three'"),
         ("seed = -1", "seed -1"),
@@ -98,8 +106,37 @@ def test_a_file_that_says_nothing_useful_is_named(tmp_path, capsys, text, said):
 
 
 @pytest.mark.parametrize("name", ["none.toml", "."])
-def test_a_file_that_cannot_be_read_is_named(tmp_path, capsys, name):
-    assert f"'{tmp_path / name}'" in refused(capsys, "--config", str(tmp_path / name), "--output", "y")
+def test_a_file_that_cannot_be_read_is_named_with_a_remedy(tmp_path, capsys, name):
+    said = refused(capsys, "--config", str(tmp_path / name), "--output", "y")
+    assert f"'{tmp_path / name}' cannot be read (" in said and "; give a TOML file, such as the run.toml in" in said
+
+
+def test_a_config_without_its_file_is_one_sentence(capsys):
+    said = refused(capsys, "--output", "y", "--config")
+    assert said == "helpers: argument --config: expected one argument; see 'helpers train --help'\n"
+
+
+def test_a_mark_at_the_beginning_of_the_file_is_no_part_of_its_first_key(tmp_path):
+    path = written(tmp_path / "a.toml", "\ufeffepochs = 2\n")
+    assert parser().parse_args(["train", "--data", "x", "--output", "y", "--config", path]).epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "undo"),
+    [("no_texts", "--texts"), ("resume", "--no-resume"), ("tune", "--no-tune"), ("shard", "--no-shard")],
+)
+def test_each_switch_of_a_file_is_turned_off_on_the_command_line(tmp_path, key, undo):
+    path, words = written(tmp_path / "a.toml", f"{key} = true\n"), ["train", "--data", "x", "--output", "y", "--config"]
+    assert getattr(parser().parse_args([*words, path]), key) is True
+    for arguments in ([*words, path, undo], ["train", undo, *words[1:], path]):
+        assert getattr(parser().parse_args(arguments), key) is False
+    assert getattr(parser().parse_args(["train", "--data", "x", "--output", "y"]), key) is False
+
+
+def test_every_switch_of_the_command_can_be_turned_off():
+    actions = parser()._subparsers._group_actions[0].choices["train"]._actions
+    on, off = ({a.dest for a in actions if a.nargs == 0 and a.const is value} for value in (True, False))
+    assert on == off and on
 
 
 def test_every_value_comes_back_as_it_was(tmp_path):
