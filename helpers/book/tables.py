@@ -19,13 +19,14 @@ _GROUND = ",".join(
     for side, place in (("right", 0), ("left", "100%"))
 )
 _STYLE = (
-    f".book-table{{margin:1rem 0;overflow-x:auto;background:{_GROUND}}}"
+    ".book-table{margin:1rem 0}.book-table .title{font-weight:600;margin:0 0 .4rem}"
+    f".book-table .scroller{{overflow-x:auto;background:{_GROUND}}}"
     ".book-table table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.92em;margin:0}"
-    ".book-table caption{caption-side:top;text-align:left;font-weight:600;padding:0 0 .4rem;color:inherit}"
     ".book-table th,.book-table td{padding:.3rem .8rem .3rem 0;border:0;border-bottom:1px solid rgba(120,130,140,.35);"
     "vertical-align:top;text-align:left;background:none}"
-    ".book-table th{border-bottom-width:2px;white-space:nowrap}"
+    ".book-table th{border-bottom-width:2px;white-space:nowrap;vertical-align:bottom}"
     ".book-table .number{text-align:right;white-space:nowrap}"
+    "@media (max-width:600px){.book-table th,.book-table th.number{white-space:normal}}"
 )
 
 
@@ -56,7 +57,8 @@ def show(
     Args:
         columns: the heading of each column that is shown, in this order; the index is none, so name it as a column
             before (`frame.reset_index()`).
-        title: what the table holds, and on how many rows it was measured.
+        title: what the table holds, and on how many rows it was measured; it stays where it is while the table is
+            scrolled.
         digits: of fractions after the point, for all columns or by column; whole numbers stay whole.
         sort: the column by which rows are sorted, else they keep their order.
 
@@ -77,8 +79,9 @@ def show(
         for _, row in frame.iterrows()
     )
     return PageTable(
-        f'<div class="book-table" tabindex="0" role="region" aria-label="{escape(title)}"><style>{_STYLE}</style>'
-        f"<table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<div class="book-table"><style>{_STYLE}</style><div class="title">{escape(title)}</div>'
+        f'<div class="scroller" tabindex="0" role="region" aria-label="{escape(title)}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
     )
 
 

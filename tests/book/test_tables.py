@@ -42,6 +42,15 @@ def test_numbers_stand_at_the_right_and_text_at_the_left():
         assert [("number" in cell.get("class", [])) for cell in row.find_all(["th", "td"])] == [False, True, True]
 
 
+def test_the_title_stands_outside_of_what_scrolls_and_names_it():
+    soup = BeautifulSoup(tables.show(FRAME, COLUMNS, title="Scores & <n>").html, "html.parser")
+    (title,), (scroller,) = soup.select(".book-table > .title"), soup.select("[tabindex]")
+    assert title.text == scroller["aria-label"] == "Scores & <n>"
+    assert scroller.find("table") and title not in scroller.descendants and "Scores" not in scroller.text
+    scrolling = re.findall(r"([^{}]+)\{[^{}]*overflow-x:auto", soup.style.text)
+    assert [soup.select(selector) for selector in scrolling] == [[scroller]]
+
+
 def test_no_index_and_no_column_that_was_not_asked_for():
     html = tables.show(FRAME, {"rows": "Rows"}, title="t").html
     assert not re.search(r">[xyz]<|tuned", html)
