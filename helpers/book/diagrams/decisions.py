@@ -12,7 +12,7 @@ def decision(questions: Sequence[tuple[str, str, str]], last: tuple[str, str]) -
     """Questions, each with an answer at its side, and what is left if all are answered with no.
 
     Args:
-        questions: (question, what to do on yes, a remark on what was measured), from the cheapest way on.
+        questions: (question, what to do on yes, a remark on what was measured), in the order in which they are asked.
         last: what to do, and a remark, where no question was answered with yes.
 
     Raises InputError if there are no questions.
@@ -46,6 +46,8 @@ def _upright(canvas: Canvas, questions: Sequence[tuple[str, str, str]], last: tu
         canvas.text(30, end + 12, "yes", "soft", "end")
         canvas.wire([(34, end + 7), (52, end + 7)])
         y = _answer(canvas, 56, end - 6, answer, note) + 14
+        canvas.text(30, y - 14, "no", "soft", "end")
+        canvas.wire([(14, y - 9), (14, y + 1)])
     _answer(canvas, 8, y, *last)
 
 

@@ -12,17 +12,19 @@ def forecasts(table: pd.DataFrame, reach: tuple[float, float]) -> Figure:
     """The error that came over the error that was foretold, a mark each, on logarithmic scales.
 
     Args:
-        table: columns predicted, came, and step, a name that says how far it was foretold.
+        table: columns predicted, came, task, whose colour a mark has, and step, a name that says how far it was
+            foretold, whose shape it has.
         reach: by which factors of the forecast the band about it goes down and up.
     """
     figure, axes = plt.subplots(figsize=(7, 4.6))
     ends = np.array([table[["predicted", "came"]].min().min() / 1.3, table[["predicted", "came"]].max().max() * 1.3])
     axes.plot(ends, ends, color=GREY, linewidth=1)
     axes.fill_between(ends, ends * reach[0], ends * reach[1], color=GREY, alpha=0.2, linewidth=0)
-    for (step, rows), (marker, colour) in zip(
-        table.groupby("step", sort=False), (("o", BLUE), ("^", ORANGE)), strict=False
-    ):
-        axes.plot(rows["predicted"], rows["came"], marker, color=colour, label=step, linestyle="none")
+    colours = dict(zip(table["task"].unique(), (BLUE, ORANGE), strict=False))
+    markers = dict(zip(table["step"].unique(), "o^", strict=False))
+    for (task, step), rows in table.groupby(["task", "step"], sort=False):
+        style = {"color": colours[task], "label": f"{task}, {step}", "linestyle": "none"}
+        axes.plot(rows["predicted"], rows["came"], markers[step], **style)
     ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5) if ends[0] <= tick <= ends[1]]
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="error that the curve foretold")
     axes.set(ylabel="error that came", title="Does a curve tell what comes?")

@@ -28,6 +28,18 @@ GALLERY = {
     "update": diagrams.low_rank_update(576, 1536, 8),
     "groups": diagrams.groups({"rotten": (304, 34, 338), "fresh": (416, 46, 462)}, "outlet"),
     "teaching": diagrams.teaching(6, [0, 2, 5], {"fresh": (0.91, 0.74), "rotten": (0.09, 0.26)}),
+    "halving": diagrams.halving(
+        [
+            {
+                "learning_rate": rate,
+                "epochs": epochs,
+                "steps": 50 * epochs,
+                "accuracy": 0.9,
+                "chosen": rate == epochs == 1,
+            }
+            for rate, epochs in ((1e-4, 1), (5e-5, 1), (2e-4, 1), (1e-4, 2), (2e-4, 2), (2e-4, 4))
+        ]
+    ),
     "decision": diagrams.decision(
         [
             (
@@ -242,5 +254,24 @@ def test_a_decision_asks_in_order_and_ends_with_what_is_left():
         assert [text for text in texts if text in ("Easy?", "Large?", "do a", "do b", "do c")] == [
             "Easy?", "do a", "Large?", "do b", "do c",
         ]  # fmt: skip
+        said = [text.text for text in shapes(form).iter("text")]
+        assert said.count("yes") == said.count("no") == 2, "each question has both ways out, at every width"
     with pytest.raises(InputError, match="no questions"):
         diagrams.decision([], ("do c", "z"))
+
+
+def test_a_search_shows_each_trial_once_and_leads_on_from_those_that_went_on():
+    trials = [
+        {"learning_rate": rate, "epochs": epochs, "steps": 10 * epochs, "accuracy": score, "chosen": score == 0.9}
+        for rate, epochs, score in ((1e-4, 3, 0.8), (5e-5, 3, 0.7), (1e-4, 6, 0.9))
+    ]
+    drawn = diagrams.halving(trials)
+    for form in (drawn.wide, drawn.narrow):
+        svg = shapes(form)
+        assert [box.get("class") for box in svg.iter("rect")] == ["body", "body", "new"]
+        assert len([path for path in svg.iter("path") if path.get("class")]) == 1
+        texts = [text.text for text in svg.iter("text")]
+        assert texts.count("rate 0.0001") == 2 and texts.count("rate 5e-05") == 1
+    assert "rate 0.0001 with 6 passes: 0.900, chosen" in drawn.description
+    with pytest.raises(InputError, match="without trials"):
+        diagrams.halving([])

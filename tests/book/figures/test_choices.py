@@ -8,11 +8,23 @@ from helpers.book import figures
 
 def test_each_forecast_has_its_mark_and_the_band_its_reach():
     table = pd.DataFrame(
-        {"predicted": [0.1, 0.2, 0.3], "came": [0.12, 0.18, 0.1], "step": ["twice", "twice", "four times"]}
+        {
+            "predicted": [0.1, 0.2, 0.3, 0.4],
+            "came": [0.12, 0.18, 0.1, 0.4],
+            "step": ["twice", "twice", "four times", "twice"],
+            "task": ["news", "news", "news", "reviews"],
+        }
     )
     axes = figures.forecasts(table, (0.5, 1.5)).axes[0]
     marks = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines[1:]}
-    assert marks == {"twice": ([0.1, 0.2], [0.12, 0.18]), "four times": ([0.3], [0.1])}
+    assert marks == {
+        "news, twice": ([0.1, 0.2], [0.12, 0.18]),
+        "news, four times": ([0.3], [0.1]),
+        "reviews, twice": ([0.4], [0.4]),
+    }
+    twice, far, other = axes.lines[1:]
+    assert twice.get_color() == far.get_color() != other.get_color(), "a colour is a task"
+    assert twice.get_marker() == other.get_marker() != far.get_marker(), "a shape is a step"
     low, high = axes.get_xlim()
     corners = axes.collections[0].get_paths()[0].vertices
     assert corners[:, 1].min() == pytest.approx(0.5 * low) and corners[:, 1].max() == pytest.approx(1.5 * high)
