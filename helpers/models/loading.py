@@ -155,6 +155,11 @@ def origin(model: str | os.PathLike) -> dict[str, str]:
     return {"name": name} | {fact: value or "not stated" for fact, value in told.items()}
 
 
+def packaged(role: str) -> str:
+    """The folder of the model that a package holds for a role."""
+    return _where(role, "laptop")
+
+
 def _where(model: str | os.PathLike, scale: str | None) -> str:
     """A local folder, checked, or a name on the Hub."""
     model = os.fspath(model)
@@ -185,6 +190,11 @@ def _from_asset(name: str) -> Path:
 
 def _check_folder(folder: Path) -> None:
     names = [path.name for path in folder.iterdir()]
+    if "config.json" not in names and "adapter_config.json" in names:
+        raise InputError(
+            f"folder '{folder}' holds an adapter alone, without the model that it stands beside; pass a whole model, "
+            "such as 'helpers train --lora-saved merged' saves"
+        )
     if "config.json" not in names:
         raise InputError(f"folder '{folder}' holds no config.json; pass one that save_pretrained has written")
     pickled = [name for name in names if name.endswith(_PICKLED)]

@@ -6,18 +6,24 @@ for a hundredth of the weights, which saves most of the memory. Afterwards B A i
 """
 
 import json
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
 
 from helpers.errors import AssetError, InputError
-from helpers.models import stored
+from helpers.models import bases, stored
 from helpers.models.inference import weights_in_bf16
 from helpers.models.loading import load as load_model
+
+CONFIG = "adapter_config.json"  # by which peft, and transformers, know the folder of an adapter
 
 
 def add(
@@ -45,8 +51,7 @@ def add(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for something it will rename
+            with _peft_warnings_off():
                 return get_peft_model(stored.store(model, base_dtype), settings).eval()
         except ValueError as error:
             linear = sorted({n.rpartition(".")[2] for n, m in model.named_modules() if isinstance(m, nn.Linear)})
@@ -69,10 +74,20 @@ def rounded(model: nn.Module) -> nn.Module:
     return model
 
 
-def write(model: nn.Module, folder: Path, how: str) -> None:
-    """Write a model into a folder: `merged` with its LoRA matrices, so rounded to bf16, or the `adapter` alone."""
+def write(model: nn.Module, folder: Path, how: str, output: Path) -> None:
+    """Write a model into a folder: `merged` with its LoRA matrices, so rounded to bf16, or the `adapter` alone.
+
+    Args:
+        output: where the folder will lie, from where an adapter sees its base model.
+
+    Raises InputError for an adapter whose base model was not read from files.
+    """
     if how == "adapter" and isinstance(model, PeftModel):
+        base = model.get_base_model().name_or_path
+        base = os.path.abspath(base) if os.path.isdir(base) else base
+        model.peft_config["default"].base_model_name_or_path = base
         model.save_pretrained(folder)
+        bases.write(folder, base, output)
         (folder / "README.md").unlink(missing_ok=True)  # peft's form of a card, unfilled
         return
     plain = merged(model)
@@ -86,17 +101,63 @@ def write(model: nn.Module, folder: Path, how: str) -> None:
 def read(folder: Path, auto_class: type, base_dtype: str) -> nn.Module:
     """The model that an adapter in a folder was written for, with the adapter merged into it, in fp32.
 
-    Its weights are rounded as they were in training. Raises InputError if the adapter names a model that is not there.
+    Its weights are rounded as they were in training. Raises InputError if the adapter is damaged, or names a model that
+    is not there or has other weights; of adapters that earlier versions saved that cannot be told, which is a warning.
     """
-    base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    base = stated = _stated_base(folder)
+    if about := bases.known(folder):
+        base = bases.found(folder, stated, about)
+    else:
+        warnings.warn(
+            f"'{folder}' was saved by an earlier version, so that nothing says whether '{stated}' still has the "
+            "weights that this adapter has learnt beside; train it again to have that checked",
+            stacklevel=2,
+        )
     try:
         plain = stored.store(load_model(auto_class, base, dtype=stored.read_in(base_dtype)), base_dtype)
     except (AssetError, InputError) as error:
+        reason = str(error).partition("; ")[0]  # its own remedy is for those who name a model themselves
         raise InputError(
-            f"'{folder}' holds an adapter alone, and its base model '{base}' cannot be read ({error}); bring that "
+            f"'{folder}' holds an adapter alone, and its base model '{base}' cannot be read ({reason}); bring that "
             "model there, or train with --lora-saved merged"
         ) from error
-    return merged(PeftModel.from_pretrained(plain, folder))
+    if about and not os.path.isdir(base):
+        bases.check(folder, base, about)
+    return merged(_adapted(plain, folder, base))
+
+
+def _stated_base(folder: Path) -> str:
+    """What an adapter says that its base model is."""
+    try:
+        return os.fspath(json.loads((folder / CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"'{folder / CONFIG}' does not name the base model of the adapter ({type(error).__name__}: {error}); bring "
+            "the folder here once more, or train again"
+        ) from error
+
+
+def _adapted(plain: PreTrainedModel, folder: Path, base: str) -> PeftModel:
+    """A base model with the adapter of a folder beside it; InputError if that does not fit."""
+    try:
+        with _peft_warnings_off():
+            return PeftModel.from_pretrained(plain, folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, RuntimeError) and "loading state_dict" not in str(error):
+            raise  # such as memory that runs out
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"the adapter in '{folder}' does not fit its base model '{base}' ({reason}); bring the model back that it "
+            "was trained beside, or train again"
+        ) from error
+
+
+@contextmanager
+def _peft_warnings_off() -> Iterator[None]:
+    """While this lasts, nothing is said of a name that peft asks transformers for, which will rename it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def trained_share(model: nn.Module) -> float:

@@ -1,16 +1,20 @@
 """A trained model on disk: what plain `from_pretrained` reads, and beside it how the model was made.
 
 The folder holds config.json (label names inside), model.safetensors, the tokenizer, task.json, recipe.json,
-data_card.json, scores.json and history.csv. It appears in one move; `helpers train` adds run.toml (`run_file`).
+data_card.json, scores.json and history.csv; an adapter alone has adapter_config.json, adapter_model.safetensors and
+base.json (`helpers.models.bases`) in place of the first two. It appears in one move; `helpers train` adds run.toml
+(`run_file`).
 """
 
 import glob
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,7 @@ import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers import models
 from helpers.data.corpus import DataCard
@@ -28,7 +32,9 @@ from helpers.models import lora
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
 
+TOKENIZER = ("tokenizer_config.json", "tokenizer.json")
 LOCK, MODEL = "lock", "model"  # all that a folder holds while a model is written
+LONGEST = 230  # bytes of a name, which is lengthened for checkpoints and scratch folders; file systems take 255
 
 
 def check_free(output: str | Path) -> None:
@@ -36,7 +42,12 @@ def check_free(output: str | Path) -> None:
 
     Folders above it are made when it is written.
     """
-    if Path(output).exists():
+    if (length := len(os.fsencode(Path(output).name))) > LONGEST:
+        raise InputError(
+            f"the name '{Path(output).name[:20]}...' of the output has {length} bytes, and with what is written beside "
+            f"it a file system takes {LONGEST}; choose a shorter one"
+        )
+    if os.path.lexists(output):  # a link that leads nowhere is in the way as well
         raise InputError(f"the output folder '{output}' exists already; choose another name, or move it away")
     above = next(folder for folder in Path(output).absolute().parents if folder.exists())
     if not above.is_dir():
@@ -61,18 +72,17 @@ def save(
     """
     output = Path(output)
     check_free(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(output) as scratch:
         with models.quiet(slow=False), full_disk_named(output):
-            lora.write(predictor.model, scratch, predictor.task.lora_saved)
+            lora.write(predictor.model, scratch, predictor.task.lora_saved, output)
             predictor.tokenizer.save_pretrained(scratch)
-        write_json(scratch / "task.json", predictor.task.settled(predictor.model).to_dict())
-        for weights in scratch.glob("*.safetensors"):
-            weights.chmod((scratch / "task.json").stat().st_mode)  # safetensors lets the owner alone read them
-        write_json(scratch / "recipe.json", recipe)
-        write_json(scratch / "scores.json", scores or {})
-        (scratch / "data_card.json").write_text(card.to_json(), encoding="utf-8")
-        history.to_csv(scratch / "history.csv", index=False, lineterminator="\n")
+            write_json(scratch / "task.json", predictor.task.settled(predictor.model).to_dict())
+            for weights in scratch.glob("*.safetensors"):
+                weights.chmod((scratch / "task.json").stat().st_mode)  # safetensors lets the owner alone read them
+            write_json(scratch / "recipe.json", recipe)
+            write_json(scratch / "scores.json", scores or {})
+            (scratch / "data_card.json").write_text(card.to_json(), encoding="utf-8")
+            history.to_csv(scratch / "history.csv", index=False, lineterminator="\n")
         check_free(output)
         scratch.rename(output)
     return output
@@ -89,8 +99,8 @@ def add_scores(output: str | Path, task: Task, scores: dict) -> None:
 def load(folder: str | Path) -> Predictor:
     """What `save` wrote into a folder, its model in evaluation mode.
 
-    Raises InputError if `save` did not write the folder, or if an adapter was put there afterwards: transformers would
-    change the weights by it without a word.
+    Raises InputError if `save` did not write the folder, and for what transformers would answer with without a word: an
+    adapter that was put there afterwards, a tokenizer that is missing, or other labels than the task's.
     """
     folder = Path(folder)
     added = sorted(path.name for path in folder.glob("adapter_*"))
@@ -104,11 +114,46 @@ def load(folder: str | Path) -> Predictor:
     try:
         with models.quiet(slow=False):
             model = lora.read(folder, task.auto_class, task.base_dtype) if alone else _plain_model(task, folder)
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer = read_tokenizer(folder)
+        check_labels(folder, task, model.config)
         task.restore(model, folder)  # what plain `from_pretrained` leaves out
+    except InputError:
+        raise
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"the model in '{folder}' cannot be read ({error}); train it again") from error
     return Predictor(task, model.eval(), tokenizer)
+
+
+def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a folder; InputError if one of its files is missing, for which transformers makes up another."""
+    missing, tokenizer = next((name for name in TOKENIZER if not (folder / name).is_file()), None), None
+    if missing != TOKENIZER[0]:
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # the library tokenizers has no class for what it cannot read
+            if not missing:
+                raise OSError(f"its tokenizer: {error}") from error
+    # One that is not of the library tokenizers has other files, which it cannot do without.
+    if missing and (tokenizer is None or tokenizer.is_fast):
+        raise InputError(
+            f"'{folder}' lacks {missing}, without which its model would read other tokens; bring that file back, or "
+            "make the folder again"
+        )
+    return tokenizer
+
+
+def check_labels(folder: Path, task: Task, config: PreTrainedConfig) -> None:
+    """InputError if task.json and config.json of a folder name other labels, or have them in another order."""
+    ours, theirs = task.configuration().get("id2label"), {int(i): name for i, name in config.id2label.items()}
+    if ours is None or theirs == {i: f"LABEL_{i}" for i in ours}:  # as transformers names what nobody has named
+        return
+    for place in range(max(len(ours), len(theirs))):
+        one, other = (f"'{names[place]}'" if place in names else "missing" for names in (ours, theirs))
+        if one != other:
+            raise InputError(
+                f"label {place} is {one} in task.json of '{folder}' and {other} in its config.json; bring back the "
+                "file that was changed, or make the folder again"
+            )
 
 
 def _plain_model(task: Task, folder: Path) -> PreTrainedModel:
@@ -121,7 +166,10 @@ def full_disk_named(folder: Path) -> Iterator[None]:
     """While this lasts, a disk that is full is an OSError with the folder and the remedy."""
     try:
         yield
-    except SafetensorError as error:
+    except Exception as error:
+        # What writes tokenizers raises no more special class than this.
+        if not isinstance(error, SafetensorError | OSError) and type(error) is not Exception:
+            raise
         raise OSError(f"'{folder}' cannot be written ({error}); free some space, or take a folder elsewhere") from error
 
 
@@ -135,7 +183,8 @@ def scratch_folder(output: Path) -> Iterator[Path]:
         if {LOCK} <= {path.name for path in left.iterdir()} <= {LOCK, MODEL}:
             with suppress(Timeout, NotImplementedError, OSError), FileLock(left / LOCK, timeout=0):
                 shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(prefix=f"{output.name}.saving-", dir=output.parent) as folder:
+    scratch = partial(tempfile.TemporaryDirectory, prefix=f"{output.name}.saving-", dir=output.parent)
+    with folders_above(output), scratch() as folder:
         lock = FileLock(Path(folder) / LOCK)
         with suppress(NotImplementedError, OSError):  # where the file system knows none
             lock.acquire()
@@ -143,18 +192,32 @@ def scratch_folder(output: Path) -> Iterator[Path]:
         lock.release()
 
 
+@contextmanager
+def folders_above(path: Path) -> Iterator[None]:
+    """While this lasts, the folders above a path exist; if it fails, those that were made for it go again if empty."""
+    made = [folder for folder in path.absolute().parents if not folder.exists()]
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for folder in made:
+                folder.rmdir()
+        raise
+
+
 def write_json(path: Path, content: dict) -> None:
     """Write what JSON can hold, and numbers that are not finite by their names."""
-    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as JSON has it, which knows no infinity: a number that is not finite becomes its name, such as `inf`."""
     if is_dataclass(value):
-        return _plain(asdict(value))
+        return plain(asdict(value))
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, float) and not isfinite(value) else value

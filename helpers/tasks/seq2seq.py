@@ -91,7 +91,7 @@ class Seq2Seq(WritingTask):
             if over and self.max_length is None:
                 raise InputError(
                     f"prompt in row {number} needs {limit + over:,} tokens and the model reads {limit:,}; shorten it, "
-                    "or set max_length (--max-length) to have prompts cut"
+                    "or train with max_length to have prompts cut"
                 )
         return [side.framed(ids[:room]) for ids in prompts], cuts
 

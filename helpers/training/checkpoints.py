@@ -23,7 +23,7 @@ from torch import Tensor
 
 from helpers.errors import InputError
 from helpers.progress import is_main_process
-from helpers.saving.folder import full_disk_named
+from helpers.saving.folder import folders_above, full_disk_named
 
 Weights = dict[str, Tensor]
 Moments = dict[int, dict[str, Tensor]]
@@ -73,6 +73,12 @@ def alone(work: Path | None) -> Iterator[None]:
     if work is None:
         yield
         return
+    with folders_above(work), _alone(work):
+        yield
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
     lock, problem = _locked(work) if is_main_process() else (None, None)
     (problem,) = broadcast_object_list([problem])  # or the other processes would wait for the first
     if problem:
@@ -117,23 +123,26 @@ def newest(work: Path) -> Path | None:
     return max(work.glob("step-*"), default=None)
 
 
-def save(work: Path, state: State, weights: Weights, moments: Moments, identity: dict) -> None:
+def save(work: Path, state: State, weights: Weights | None, moments: Moments, identity: dict) -> None:
     """Write a checkpoint and then remove the ones before it.
 
     Args:
-        weights: what trains, and buffers, by name.
+        weights: what trains, and buffers, by name. None are those of the best evaluation, with which a run ends: they
+            lie in the folder already, so that this takes no room.
         moments: AdamW's, by the number of the parameter.
         identity: to which run it belongs.
     """
     folder, scratch = work / f"step-{state.step:09d}", work / WRITING
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    tensors = {f"weights.{name}": tensor for name, tensor in weights.items()}
-    tensors |= {f"optimizer.{i}.{key}": tensor for i, own in moments.items() for key, tensor in own.items()}
-    with full_disk_named(scratch):
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, scratch / TENSORS)
     about = {name: getattr(state, name) for name in ("step", "seconds", "history", "best")}
-    about |= {"identity": identity, "sha256": _file_digest(scratch / TENSORS)}
+    about |= {"identity": identity, "sha256": None}
+    if weights is not None:
+        tensors = {f"weights.{name}": tensor for name, tensor in weights.items()}
+        tensors |= {f"optimizer.{i}.{key}": tensor for i, own in moments.items() for key, tensor in own.items()}
+        with full_disk_named(scratch):
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, scratch / TENSORS)
+        about["sha256"] = _file_digest(scratch / TENSORS)
     if state.best is not None:
         _linked(work / BEST, scratch / BEST)
         about["best_sha256"] = _file_digest(scratch / BEST)
@@ -143,6 +152,22 @@ def save(work: Path, state: State, weights: Weights, moments: Moments, identity:
         scratch.rename(folder)
         for path in old:
             shutil.rmtree(path)
+
+
+def check_processes(work: Path | None, processes: int) -> None:
+    """InputError if the newest checkpoint is of several processes and the run of one, which cannot go on with it.
+
+    Only that is said then, and not what else follows from it.
+    """
+    folder, before = None if work is None else newest(work), 1
+    if folder is not None:
+        with suppress(OSError, ValueError, LookupError, TypeError):  # whoever reads it whole tells what is wrong
+            before = json.loads((folder / STATE).read_text(encoding="utf-8"))["identity"]["processes"]
+    if processes == 1 < before:
+        raise InputError(
+            f"the checkpoint '{folder}' is of {before} processes; start as many with torchrun --nproc-per-node "
+            f"{before} -m helpers train and the same options, or delete '{work}' to start anew"
+        )
 
 
 def load(work: Path, identity: dict) -> tuple[State, Weights, Moments]:
@@ -162,9 +187,11 @@ def load(work: Path, identity: dict) -> tuple[State, Weights, Moments]:
                 f"use the same settings and data, or delete '{work}' to start anew"
             )
     groups: dict[str, dict] = {"weights": {}, "optimizer": {}}
-    for name, tensor in load_file(folder / TENSORS).items():
+    for name, tensor in (load_file(folder / TENSORS) if about["sha256"] else {}).items():
         group, rest = name.split(".", 1)
         groups[group][rest] = tensor
+    if about["sha256"] is None:
+        groups["weights"] = load_file(folder / BEST)
     state = State(about["step"], about["seconds"], about["history"], about["best"])
     if state.best is not None and is_main_process():
         _linked(folder / BEST, work / BEST)
@@ -200,6 +227,21 @@ class _Opened(Mapping):
 
     def __len__(self) -> int:
         return len(self.stream.keys())
+
+
+@contextmanager
+def kept_if_not_saved(output: str | Path) -> Iterator[None]:
+    """While this lasts, a model that cannot be saved is told with what its run has kept, and how it is saved then."""
+    work = work_folder(output)
+    try:
+        yield
+    except (InputError, OSError) as error:
+        if newest(work) is None:
+            raise
+        raise type(error)(
+            f"{error}; the training is kept: the same command with --resume (from Python resume=True) only saves it, "
+            f"and does so to another output NAME once '{work}' is called NAME.training"
+        ) from error
 
 
 def discard(output: str | Path) -> None:
@@ -250,7 +292,8 @@ def _read_state(folder: Path) -> dict:
     remedy = f"delete '{folder.parent}' to start anew"
     try:
         about = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        named = {TENSORS: "sha256"} | ({BEST: "best_sha256"} if about["best"] is not None else {})
+        named = {TENSORS: "sha256"} if about["sha256"] else {}
+        named |= {BEST: "best_sha256"} if about["best"] is not None else {}
         damaged = [name for name, key in named.items() if about[key] != _file_digest(folder / name)]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"the checkpoint '{folder}' cannot be read ({error}); {remedy}") from error

@@ -1,5 +1,6 @@
 """What is fixed while a run lasts, such as the prepared model and the plan of its steps; and what a step does."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -112,7 +113,10 @@ class Job:
     def identity(self) -> dict:
         """What must be equal for a run to resume from a checkpoint."""
         rows = checkpoints.digest(_written_out(self.rows), _written_out(self.validation))
-        about = {"task": f"{self.task.name} {asdict(self.task)}", "model": self._model_digest(), "rows": rows}
+        task = asdict(self.task)
+        if "lora_saved" in task:  # how a model is saved may be chosen anew: it trains alike
+            task["lora_saved"] = Task.lora_saved
+        about = {"task": f"{self.task.name} {task}", "model": self._model_digest(), "rows": rows}
         return {
             **self.recipe.to_dict(),
             "precision": self.precision,
@@ -216,6 +220,20 @@ def save(job: Job, state: State) -> None:
     content = job.weights(), job.moments(), job.identity
     if job.accelerator.is_main_process:
         checkpoints.save(job.work, state, *content)
+    job.accelerator.wait_for_everyone()
+
+
+def save_last(job: Job, state: State) -> None:
+    """Write a checkpoint of a run whose steps are done, from which its model is saved if that fails now."""
+    if job.work is None:
+        return
+    content = job.weights() if state.best is None else None, {}, job.identity
+    done = checkpoints.newest(job.work)
+    if job.accelerator.is_main_process and (done is None or int(done.name.removeprefix("step-")) < state.step):
+        try:
+            checkpoints.save(job.work, state, *content)
+        except OSError as error:  # the model is in memory still, and may be saved elsewhere
+            warnings.warn(f"the last checkpoint could not be written ({error}); save the model soon", stacklevel=2)
     job.accelerator.wait_for_everyone()
 
 

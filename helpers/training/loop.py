@@ -80,10 +80,14 @@ class Run(Predictor):
 
         Args:
             card: of the data that it was trained on.
+
+        Raises as `saving.save` does, and tells then where the run is kept, if it has checkpoints beside that folder.
         """
         scores = (self.scores or {}) | ({} if self.ladder is None else {"ladder": ladder_rows(self.ladder)})
         scores |= {"signs": list(self.signs)} if self.signs else {}
-        path = saving.save(folder, self, recipe=self.recipe.to_dict(), history=self.history, card=card, scores=scores)
+        about = {"recipe": self.recipe.to_dict(), "history": self.history, "card": card, "scores": scores}
+        with checkpoints.kept_if_not_saved(folder):
+            path = saving.save(folder, self, **about)
         checkpoints.discard(folder)
         return path
 
@@ -135,6 +139,7 @@ def carry_out(
             state = job.opened(run, resume)
             with job.memory_errors(run, state):
                 _train(run, state, interrupt, _progress(run, state, note, follow))
+            job.save_last(run, state)
     finally:
         run.restore_trainable()
     return _result(run, state)

@@ -15,7 +15,7 @@ from helpers.errors import InputError, TrainingError
 from helpers.models import stored
 from helpers.models.fast import check_dropout
 from helpers.tasks.base import Task, labelled_references
-from helpers.training import probes, sharding
+from helpers.training import checkpoints, probes, sharding
 from helpers.training.device import accelerator, out_of_memory
 from helpers.training.job import Job, listed
 from helpers.training.optimizer import check_reach, new_parameters, parameter_groups
@@ -35,7 +35,7 @@ def prepare(
     encoded, validation = _encoded(task, model, tokenizer, train, validation)
     trainable = {name: parameter.requires_grad for name, parameter in model.named_parameters()}
     machine, precision = accelerator(recipe)
-    _check_recipe(model, recipe, machine)
+    _check_recipe(model, recipe, machine, work)
     recipe = _resolved(recipe, len(encoded), model, machine)
     lengths = np.array([len(ids) for ids in encoded["input_ids"]])
     plan, evaluate_after = _plan(lengths, recipe)
@@ -64,8 +64,9 @@ def prepare(
     )
 
 
-def _check_recipe(model: PreTrainedModel, recipe: Recipe, machine: Accelerator) -> None:
-    """InputError if the recipe asks for what this model, or one process, cannot do."""
+def _check_recipe(model: PreTrainedModel, recipe: Recipe, machine: Accelerator, work: Path | None) -> None:
+    """InputError if the recipe, or a checkpoint, asks for what this model, or one process, cannot do."""
+    checkpoints.check_processes(work, machine.num_processes)
     check_reach(model, recipe)
     check_dropout(model, recipe.dropout, recipe.attention_dropout)
     if recipe.shard:

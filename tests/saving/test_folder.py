@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from cases import CASES
+from tiny_export import of_case, saved
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from helpers import saving
@@ -79,6 +81,16 @@ def test_an_output_below_missing_folders_is_free_and_one_below_a_file_is_one_sen
         saving.check_free(tmp_path / "a" / "b" / "model")
 
 
+def test_a_link_that_leads_nowhere_and_a_name_that_no_disk_takes_are_in_the_way(tmp_path):
+    (tmp_path / "model").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"the output folder '.*model' exists already"):
+        saving.check_free(tmp_path / "model")
+    saving.check_free(tmp_path / ("é" * 115))
+    for name in ("é" * 116, "a" * 300):
+        with pytest.raises(InputError, match=r"has (232|300) bytes, and .* takes 230; choose a shorter one"):
+            saving.check_free(tmp_path / name)
+
+
 @pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
 def test_every_file_of_a_saved_model_has_the_mode_that_the_umask_gives(tmp_path, run, umask):
     before = os.umask(umask)
@@ -134,3 +146,43 @@ def test_an_adapter_that_was_put_beside_a_model_is_refused(tmp_path, run, name):
     (folder / name).write_text("{}")
     with pytest.raises(InputError, match=rf"holds {name}, which no saved model of helpers has; move it elsewhere"):
         saving.load(folder)
+
+
+@pytest.mark.parametrize("name", folder.TOKENIZER)
+def test_a_tokenizer_that_lost_a_file_is_not_made_up(tmp_path, run, name):
+    model = run.save(tmp_path / "model", CARD)
+    (model / name).unlink()
+    with pytest.raises(InputError, match=rf"^'.*model' lacks {name}, without which .*; bring that file back, or make"):
+        saving.load(model)
+
+
+def test_a_tokenizer_that_is_damaged_is_one_sentence(tmp_path, run):
+    model = run.save(tmp_path / "model", CARD)
+    for name in folder.TOKENIZER:
+        before = (model / name).read_bytes()
+        (model / name).write_text("{", encoding="utf-8")
+        with pytest.raises(
+            InputError, match=r"^the model in '.*' cannot be read \(its tokenizer: .*\); train it again$"
+        ):
+            saving.load(model)
+        (model / name).write_bytes(before)
+    saving.load(model)
+
+
+@pytest.mark.parametrize("task", ["classification", "multilabel", "tagging"])
+def test_labels_that_are_not_the_model_s_are_refused(tmp_path, task):
+    case = CASES[task]
+    predictor = of_case(task)
+    predictor.model.config.update(case.task.configuration())
+    model = saved(tmp_path / "model", predictor)
+    about = json.loads((model / "task.json").read_text(encoding="utf-8"))
+    key = "tags" if task == "tagging" else "labels"
+    (model / "task.json").write_text(json.dumps(about | {key: about[key][::-1]}), encoding="utf-8")
+    first, last = about[key][0], about[key][-1]
+    with pytest.raises(InputError, match=rf"label 0 is '{last}' in task.json of '.*model' and '{first}' in its config"):
+        saving.load(model)
+    (model / "task.json").write_text(json.dumps(about | {key: about[key] + ["B-more"]}), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"label {len(about[key])} is 'B-more' in task.json .* missing in its config"):
+        saving.load(model)
+    (model / "task.json").write_text(json.dumps(about), encoding="utf-8")
+    assert saving.load(model).task == case.task

@@ -1,5 +1,6 @@
 """A run deletes only what a run has made, and two runs into one output exclude each other."""
 
+import json
 import subprocess
 import sys
 import time
@@ -100,3 +101,90 @@ def test_the_moments_of_the_optimiser_are_gone_before_the_best_weights_come(tmp_
     prepared = preparation.prepare(tiny.TASK, tiny.model(), tiny.tokenizer(), *rows, tiny.recipe(), work)
     loop.carry_out(prepared)
     assert held == [0]
+
+
+def stopped_here(*_):
+    raise AssertionError("a step was trained again")
+
+
+@pytest.mark.parametrize("validation", [None, tiny.rows(40, 1)], ids=["the last weights", "the best weights"])
+@pytest.mark.parametrize("patience", [None, 1])
+def test_a_finished_run_that_was_not_saved_is_taken_up_without_a_step(tmp_path, monkeypatch, validation, patience):
+    changes = {"epochs": 12, "checkpoint_steps": 1000, "patience": patience, "learning_rate": 2e-2}
+    arguments = tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(8), validation, tiny.recipe(**changes)
+    first = fit(*arguments, output=tmp_path / "model")
+    work = checkpoints.work_folder(tmp_path / "model")
+    assert checkpoints.newest(work).name == f"step-{first.history['step'].iloc[-1]:09d}"
+    kept = sum(path.stat().st_size for path in {p.stat().st_ino: p for p in work.rglob("*.safetensors")}.values())
+    assert kept < 1.1 * 4 * sum(p.numel() for p in first.model.parameters()) + 20_000, "one copy of the weights"
+    monkeypatch.setattr(job, "backward", stopped_here)
+    again = tiny.model()
+    second = fit(arguments[0], again, *arguments[2:], output=tmp_path / "model", resume=True)
+    assert second.history.equals(first.history) and second.best == first.best
+    for (name, one), other in zip(first.model.named_parameters(), again.parameters(), strict=True):
+        assert (one == other).all(), name
+
+
+def test_a_model_that_cannot_be_saved_is_kept_and_saved_as_another_output(tmp_path, monkeypatch):
+    settings = {"checkpoint_steps": 1000}
+    trained = fit(
+        tiny.TASK,
+        tiny.model(),
+        tiny.tokenizer(),
+        tiny.rows(8),
+        None,
+        tiny.recipe(epochs=1, **settings),
+        output=tmp_path / "model",
+    )
+    (tmp_path / "model").mkdir()
+    with pytest.raises(InputError, match=r"exists already; .* the training is kept: the same command with --resume"):
+        trained.save(tmp_path / "model", CARD)
+    checkpoints.work_folder(tmp_path / "model").rename(tmp_path / "other.training")
+    monkeypatch.setattr(job, "backward", stopped_here)
+    again = fit(
+        tiny.TASK,
+        tiny.model(),
+        tiny.tokenizer(),
+        tiny.rows(8),
+        None,
+        tiny.recipe(epochs=1, **settings),
+        output=tmp_path / "other",
+        resume=True,
+    )
+    again.save(tmp_path / "other", CARD)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "other"]
+
+
+def test_a_last_checkpoint_that_cannot_be_written_costs_nobody_the_model(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(checkpoints, "save", full)
+    recipe = tiny.recipe(epochs=1, checkpoint_steps=1000)
+    with pytest.warns(UserWarning, match=r"the last checkpoint could not be written \(No space .*\); save the model"):
+        trained = fit(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(8), None, recipe, output=tmp_path / "model")
+    trained.save(tmp_path / "model", CARD)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("shard", [True, False])
+def test_a_checkpoint_of_two_processes_has_one_remedy_in_one(tmp_path, shard):
+    run(tmp_path / "model")
+    work = checkpoints.work_folder(tmp_path / "model")
+    file = checkpoints.newest(work) / checkpoints.STATE
+    about = json.loads(file.read_text(encoding="utf-8"))
+    about["identity"] |= {"shard": True, "processes": 2}
+    file.write_text(json.dumps(about), encoding="utf-8")
+    recipe = tiny.recipe(epochs=1, shard=shard)
+    sentence = r"is of 2 processes; start as many with torchrun --nproc-per-node 2 .*, or delete '.*' to start anew$"
+    with pytest.raises(InputError, match=sentence):
+        fit(
+            tiny.TASK,
+            tiny.model(),
+            tiny.tokenizer(),
+            tiny.rows(8),
+            None,
+            recipe,
+            output=tmp_path / "model",
+            resume=True,
+        )

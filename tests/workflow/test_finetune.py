@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 import pytest
 import tiny
+from transformers import PreTrainedTokenizerFast
 
 from helpers import Classification, Recipe, finetune
+from helpers.cli.main import main
 from helpers.tasks.classification import files
-from helpers.training import checkpoints
+from helpers.training import checkpoints, job
 from helpers.training.loop import Run
 
 
@@ -93,3 +95,52 @@ def test_nobody_else_trains_into_an_output_until_the_model_is_saved(body, tmp_pa
     assert "another run trains into" in str(found[0])
     another()
     assert not work.exists()
+
+
+def train(body, folder, *more: str) -> int:
+    """The exit code of the command that trains on the rows of `corpus`."""
+    corpus(folder)
+    places = ["--data", str(folder / "mail.csv"), "--model", body, "--output", str(folder / "model")]
+    return main(["train", *places, "--epochs", "2", "--learning-rate", "3e-3", "--max-length", "32", *more])
+
+
+def in_the_way(folder, patch):
+    """Somebody makes a folder of the same name while the last step is computed; it can be moved away."""
+    step = job.check_finite
+
+    def made(*arguments):
+        (folder / "model").mkdir(exist_ok=True)
+        step(*arguments)
+
+    patch.setattr(job, "check_finite", made)
+    return lambda: (folder / "model").rmdir()
+
+
+def full_disk(folder, patch):
+    """The disk is full when the tokenizer is written, which tokenizers tells by a plain Exception."""
+
+    def full(*_args, **_options):
+        raise Exception("No space left on device (os error 28)")
+
+    patch.setattr(PreTrainedTokenizerFast, "save_pretrained", full)
+    return lambda: None
+
+
+@pytest.mark.parametrize("mishap", [in_the_way, full_disk])
+def test_a_model_that_cannot_be_saved_is_saved_later_without_training_again(
+    body, tmp_path, capsys, monkeypatch, mishap
+):
+    for name in ("unbroken", "late"):
+        (tmp_path / name).mkdir()
+    assert train(body, tmp_path / "unbroken") == 0
+    with monkeypatch.context() as patch:
+        mend = mishap(tmp_path / "late", patch)
+        assert train(body, tmp_path / "late") in (1, 2)
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("helpers: ") and "the same command with --resume" in said
+    mend()
+    monkeypatch.setattr(job, "backward", None)
+    assert train(body, tmp_path / "late", "--resume") == 0
+    models = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("unbroken", "late")]
+    assert models[0] == models[1]
+    assert sorted(path.name for path in (tmp_path / "late").iterdir()) == ["mail.csv", "model"]

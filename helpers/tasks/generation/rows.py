@@ -175,7 +175,7 @@ class Room:
     def _sentence(self, number: int, before: int, answer: int, fixed: int) -> str:
         """Why a row does not fit; `fixed` tokens before its answer cannot be cut."""
         limit = f"max_length is {self.limit:,}" if self.limit < self.window else f"the model reads {self.limit:,}"
-        longer = "raise max_length (--max-length)" if self.limit < self.window else "shorten it"
+        longer = "train with a larger max_length (--max-length)" if self.limit < self.window else "shorten it"
         if answer and fixed + answer > self.limit:
             return (
                 f"completion in row {number} needs {answer:,} tokens with its end, the frame of its prompt {fixed:,}, "
@@ -185,7 +185,7 @@ class Room:
         if self.max_length is None:
             return (
                 f"prompt in row {number} needs {before:,} tokens with its frame, {beside}, and {limit}; shorten it, or "
-                "set max_length (--max-length) to have prompts cut"
+                "train with max_length (--max-length) to have prompts cut"
             )
         return (
             f"the frame of the prompt in row {number} needs {fixed:,} tokens, max_new_tokens (--max-new-tokens) is "

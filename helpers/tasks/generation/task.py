@@ -28,6 +28,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 
 from helpers import models
 from helpers.data.batching import pack
+from helpers.data.corpus import Corpus
 from helpers.errors import InputError
 from helpers.models import lora, stored
 from helpers.models.fast import cheap_parts_again
@@ -94,9 +95,7 @@ class Generation(WritingTask):
                 raise InputError(f"{field} '{getattr(self, field)}' is unknown; choose {known}")
         if self.lora_rank is None and (self.base_dtype or self.lora_saved != "merged"):
             name = "base_dtype" if self.base_dtype else "lora_saved"
-            raise InputError(
-                f"{name} '{getattr(self, name)}' has no meaning without LoRA; give lora_rank (--lora-rank)"
-            )
+            raise InputError(_without_lora(name, getattr(self, name)))
         for field in ("max_length", "max_new_tokens", "packed", "lora_rank"):
             value = getattr(self, field)
             if value is not None and value < 1:
@@ -112,6 +111,13 @@ class Generation(WritingTask):
             raise InputError(
                 f"the system turn {self.system!r} holds half a character (a lone surrogate); write whole ones"
             )
+
+    @classmethod
+    def for_corpus(cls, corpus: Corpus, **settings: Any) -> "Generation":
+        """The task for a corpus; InputError for a way to save LoRA that is asked for without LoRA."""
+        if settings.get("lora_saved") and not settings.get("lora_rank"):
+            raise InputError(_without_lora("lora_saved", settings["lora_saved"]))
+        return super().for_corpus(corpus, **settings)
 
     def encode(self, tokenizer: PreTrainedTokenizerBase, data: Dataset) -> Dataset:
         """Turn rows into tokens, row by row.
@@ -280,3 +286,7 @@ def _positions(rows: list[dict], groups: Sequence[Sequence[int]]) -> Tensor:
     lengths = [[len(rows[i]["input_ids"]) for i in group] for group in groups]
     width = max(map(sum, lengths))
     return torch.stack([torch.cat([torch.arange(n) for n in (*row, width - sum(row))]) for row in lengths])
+
+
+def _without_lora(field: str, value: str) -> str:
+    return f"{field} '{value}' has no meaning without LoRA; give lora_rank (--lora-rank), or leave it out"

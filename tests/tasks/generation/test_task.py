@@ -154,7 +154,7 @@ def test_the_window_bounds_max_length_and_a_row_of_its_length_is_whole():
     assert text(row) == "abcdefgCD<|end|>"
     assert encode(tiny.PLAIN, pairs(("c" * 125, "CD")))[0]["cut"] == 0  # 128 tokens fit
     with pytest.raises(
-        InputError, match=r"^completion in row 1 needs 6 tokens with its end, .* max_length is 6; raise"
+        InputError, match=r"^completion in row 1 needs 6 tokens with its end, .* max_length is 6; train"
     ):
         encode(replace(tiny.PLAIN, max_length=6, max_new_tokens=5), pairs(("ab", "CDEFG")))
 
@@ -213,7 +213,7 @@ def test_a_chat_loses_tokens_of_its_longest_prompt_and_keeps_its_frame():
 
 
 def test_a_completion_is_never_cut():
-    sentence = r"^completion in row 2 needs 6 tokens .* max_length is 5; raise max_length \(--max-length\) or leave"
+    sentence = r"^completion in row 2 needs 6 tokens .* max_length is 5; train with a larger max_length .* or leave"
     with pytest.raises(InputError, match=sentence):
         encode(replace(tiny.PLAIN, max_length=5, max_new_tokens=3), pairs(("a", "CD"), ("ab", "CDEFG")))
 
