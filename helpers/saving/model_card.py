@@ -45,17 +45,19 @@ def build(folder: str | Path) -> ModelCard:
 
 def _built(folder: Path) -> ModelCard:
     task = registry.from_dict(_read(folder, "task"))
-    recipe, data, scores, config = (_read(folder, name) for name in ("recipe", "data_card", "scores", "config"))
+    recipe, data, scores = (_read(folder, name) for name in ("recipe", "data_card", "scores"))
+    adapter = task.lora_saved == "adapter" and not (folder / "config.json").exists()
+    kind = "LoRA adapter" if adapter else _read(folder, "config").get("model_type", "transformer")
     name, ladder = folder.resolve().name, scores.get("ladder", [])
     template = resources.files("helpers.saving").joinpath("model_card.md").read_text(encoding="utf-8")
     return ModelCard(
         template.format(
             metadata=_metadata(task, name, data, scores).to_yaml(),
             name=name,
-            architecture=config.get("model_type", "transformer"),
+            architecture=kind,
             parameters=_parameters(folder) / 1e6,
             task=task.name,
-            auto_class=task.auto_class.__name__,
+            **_loading(task.auto_class.__name__, adapter),
             base=_base(scores.get("base", {})),
             classes=_classes(scores.get("classes", [])),
             signs=_signs(scores.get("signs")),
@@ -71,6 +73,14 @@ def _built(folder: Path) -> ModelCard:
             trials=_trials(scores.get("trials", [])),
         )
     )
+
+
+def _loading(name: str, adapter: bool) -> dict[str, str]:
+    """How the model is loaded without this package; an adapter by peft, which has classes of nearly the same names."""
+    if not adapter:
+        return {"imports": f"from transformers import {name}, AutoTokenizer", "auto_class": name}
+    name = name.replace("Auto", "AutoPeft", 1)
+    return {"imports": f"from peft import {name}\nfrom transformers import AutoTokenizer", "auto_class": name}
 
 
 def _metadata(task: Task, name: str, data: dict, scores: dict) -> ModelCardData:

@@ -1,5 +1,8 @@
 """Frozen weights in 16 and in 4 bits: results differ by their rounding alone, and memory by what is counted."""
 
+import warnings
+from pathlib import Path
+
 import pytest
 import tiny_decoder as tiny
 import torch
@@ -11,8 +14,9 @@ import helpers
 from helpers import Generation
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
-from helpers.models import lora, stored
-from helpers.training import loop
+from helpers.models import bases, lora, stored
+from helpers.saving import model_card
+from helpers.training import job, loop
 
 IDS = torch.tensor([[3, 9, 27, 81, 5, 6]])
 WIDE = {"hidden_size": 128, "intermediate_size": 192}  # rows of two and of three blocks
@@ -163,8 +167,97 @@ def test_an_adapter_saved_alone_loads_with_its_base_here_and_in_peft(tmp_path, d
 def test_an_adapter_without_its_base_is_one_sentence(tmp_path):
     folder = trained(tmp_path, lora_saved="adapter").save(tmp_path / "model", CARD)
     (tmp_path / "base").rename(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"holds an adapter alone, and its base model .*base' cannot be read.*merged"):
+    sentence = r"^'.*model' holds an adapter alone, and its base model '.*base' cannot be read \(.*\); .*merged$"
+    with pytest.raises(InputError, match=sentence) as found:
         helpers.load(folder)
+    assert str(found.value).count(";") == 1, "one remedy"
+
+
+def test_an_adapter_beside_other_weights_is_refused_however_alike_they_look(tmp_path):
+    folder = trained(tmp_path, lora_saved="adapter").save(tmp_path / "model", CARD)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing is wrong, so nothing is said
+        helpers.load(folder)
+    other = wide()
+    with torch.no_grad():
+        other.model.layers[1].mlp.down_proj.weight[3, 5] += 1e-6
+    other.save_pretrained(tmp_path / "base")
+    with pytest.raises(
+        InputError, match=r"^the adapter in '.*' has learnt beside other weights than those of '.*base'"
+    ):
+        helpers.load(folder)
+    wide().save_pretrained(tmp_path / "base", max_shard_size="100KB")  # the same weights in several files
+    (tmp_path / "base" / "model.safetensors").unlink()
+    assert len(list((tmp_path / "base").glob("*.safetensors"))) > 1
+    helpers.load(folder)
+
+
+def test_an_adapter_and_its_base_are_found_from_anywhere_and_after_both_were_moved(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    wide().save_pretrained("base")
+    task = Generation(template="plain", max_new_tokens=8, lora_rank=4, lora_saved="adapter")
+    run = loop.fit(task, task.build("base"), tiny.tokenizer(), tiny.rows(), None, tiny.recipe())
+    expected = run.model.cpu()(IDS).logits.detach()
+    folder = run.save("model", CARD)
+    monkeypatch.chdir(tmp_path)
+    found = AutoPeftModelForCausalLM.from_pretrained(Path("here") / folder)(IDS).logits
+    torch.testing.assert_close(found, expected, rtol=0, atol=5e-6)
+    (tmp_path / "here").rename(tmp_path / "there")
+    torch.testing.assert_close(helpers.load("there/model").model(IDS).logits, expected, rtol=0, atol=5e-6)
+
+
+def test_an_adapter_of_an_earlier_version_opens_with_a_warning_and_beside_another_width_not_at_all(tmp_path):
+    folder = trained(tmp_path, lora_saved="adapter").save(tmp_path / "model", CARD)
+    (folder / bases.NAME).unlink()
+    with pytest.warns(
+        UserWarning, match=r"saved by an earlier version, so that nothing says whether '.*base' still has"
+    ):
+        helpers.load(folder)
+    tiny.model().save_pretrained(tmp_path / "base")
+    sentence = r"^the adapter in '.*model' does not fit its base model '.*base' \(.*size mismatch.*\); bring the model"
+    with pytest.warns(UserWarning, match="earlier version"), pytest.raises(InputError, match=sentence):
+        helpers.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        (
+            lora.CONFIG,
+            "{}",
+            r"'.*adapter_config.json' does not name the base model .*KeyError.*; bring the folder here",
+        ),
+        (lora.CONFIG, "[", r"'.*adapter_config.json' does not name the base model"),
+        (
+            bases.NAME,
+            '{"format": 2, "sha256": "0"}',
+            r"base.json'.* its format is 2, and this version of helpers reads 1",
+        ),
+        (bases.NAME, '{"format": 1}', r"base.json'.* cannot be read \(KeyError"),
+        ("adapter_model.safetensors", "x", r"the adapter in '.*' does not fit its base model"),
+    ],
+)
+def test_a_damaged_adapter_is_one_sentence(tmp_path, file, content, sentence):
+    folder = trained(tmp_path, lora_saved="adapter").save(tmp_path / "model", CARD)
+    (folder / file).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=sentence) as found:
+        helpers.load(folder)
+    assert "train it again" not in str(found.value), "one remedy, not that of another error inside it"
+
+
+def test_a_base_that_was_never_read_from_files_has_no_adapter(tmp_path):
+    task = Generation(template="plain", max_new_tokens=8, lora_rank=4, lora_saved="adapter")
+    run = loop.fit(task, lora.add(wide(), 4), tiny.tokenizer(), tiny.rows(), None, tiny.recipe())
+    with pytest.raises(InputError, match=r"the base model '' has no weights on this machine.*take lora_saved merged"):
+        run.save(tmp_path / "model", CARD)
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_adapter_is_no_model_to_begin_with(tmp_path):
+    folder = trained(tmp_path, lora_saved="adapter").save(tmp_path / "model", CARD)
+    with pytest.raises(InputError, match=r"'.*model' holds an adapter alone, without the model .*; pass a whole model"):
+        Generation(template="plain").build(str(folder))
 
 
 def test_merged_in_bf16_is_half_the_file_and_what_was_scored(tmp_path):
@@ -213,3 +306,30 @@ def test_4_bits_are_the_nearest_levels_and_16_of_them(seed):
     torch.testing.assert_close(
         torch.tensor(stored.LEVELS[:8], dtype=torch.float64), -quantiles / quantiles[0], rtol=0, atol=1e-4
     )
+
+
+def test_a_way_to_save_lora_is_nothing_without_lora_also_where_it_is_the_usual_one():
+    with pytest.raises(InputError, match=r"lora_saved 'merged' has no meaning without LoRA; give lora_rank"):
+        Generation.for_corpus(None, lora_saved="merged", lora_rank=None)
+    assert Generation.for_corpus(None, lora_saved="merged", lora_rank=2).lora_saved == "merged"
+    assert Generation.for_corpus(None, lora_saved=None).lora_saved == "merged"
+
+
+def test_a_finished_run_that_was_not_saved_is_saved_in_another_way(tmp_path, monkeypatch):
+    wide().save_pretrained(tmp_path / "base")
+    how = {"output": tmp_path / "model", "resume": True}
+    for saved, more in (("merged", {"output": tmp_path / "model"}), ("adapter", how)):
+        task = Generation(template="plain", max_new_tokens=8, lora_rank=4, lora_saved=saved)
+        built = task.build(str(tmp_path / "base"))
+        run = loop.fit(task, built, tiny.tokenizer(), tiny.rows(), None, tiny.recipe(), **more)
+        monkeypatch.setattr(job, "backward", None)
+    folder = run.save(tmp_path / "model", CARD)
+    torch.testing.assert_close(helpers.load(folder).model(IDS).logits, run.model.cpu()(IDS).logits, rtol=0, atol=5e-6)
+    assert (folder / lora.CONFIG).exists()
+
+
+def test_an_adapter_has_a_card(tmp_path):
+    folder = trained(tmp_path, lora_saved="adapter").save(tmp_path / "model", CARD)
+    text = model_card.build(folder).text
+    assert "A LoRA adapter of 0.0 million parameters" in text
+    assert "from peft import AutoPeftModelForCausalLM\n" in text and "AutoPeftModelForCausalLM.from_pretrained(" in text
