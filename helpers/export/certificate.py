@@ -1,6 +1,7 @@
 """What an exported file answers beside PyTorch, row by row, and whether that is near enough to give it away."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +9,10 @@ from pathlib import Path
 from helpers import evaluation
 from helpers.evaluation import Difference
 from helpers.export.formats import Format
+from helpers.saving.folder import plain
 from helpers.tasks.base import Task
+
+VERSION = 2  # of the certificate; the first had the hash of the exported file alone
 
 
 @dataclass(frozen=True)
@@ -46,35 +50,53 @@ class Certificate:
         if self.faults:
             return self.faults[0]
         if self.form.nats is not None and not self.largest <= self.form.nats:
-            return f"it is {self.largest:.3g} nats off on one of {self.n} rows, and {self.form.nats} are allowed"
+            return f"it is {self.largest:.3g} nats off on one of {rows_told(self.n)}, and {self.form.nats} are allowed"
         if self.equal < self.form.equal:
             return f"{self.equal:.1%} of the answers are PyTorch's, and {self.form.equal:.0%} must be"
         low, bound = self.difference.low, -self.form.loss * self.scale
         if self.form.rounded and not low > bound:
             return (
-                f"its {self.metric} on {self.n} rows is {self.difference} more than PyTorch's, and the lower end must "
-                f"be above {bound:g}"
+                f"its {self.metric} on {rows_told(self.n)} is {self.difference} more than PyTorch's, and the lower end "
+                f"must be above {bound:g}"
             )
         return None
 
-    def to_dict(self, file: Path) -> dict:
-        """All of it, with the hash of the exported file, ready for JSON."""
+    def to_dict(self, folder: Path) -> dict:
+        """All of it, ready for JSON: with the hash of each file of the exported folder, and a hash of the whole."""
         bounds = (
             {"nats": self.form.nats}
             if not self.form.rounded
             else {"score_difference_above": -self.form.loss * self.scale}
         )
         told = {name: value for name, value in asdict(self).items() if name not in ("form", "faults", "scale")}
-        about = {"format": self.form.name, "file": file.name, "bytes": file.stat().st_size, "sha256": digest(file)}
-        return about | told | {"bounds": bounds}
+        file = folder / self.form.file
+        about = {"version": VERSION, "format": self.form.name, "file": file.name, "bytes": file.stat().st_size}
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        about |= {
+            "sha256": digest(file),
+            "files": {each.relative_to(folder).as_posix(): digest(each) for each in files},
+        }
+        content = about | told | {"bounds": bounds}
+        return content | {"seal": seal(content)}
 
     def sentence(self) -> str:
         """What was found, for people."""
-        rows = f"{self.n} {'row' if self.n == 1 else 'rows'}"
         return (
-            f"{self.equal:.1%} of the answers on {rows} of {self.data} are PyTorch's; {self.metric} {self.score:.3f}, "
-            f"{self.difference} more than PyTorch's; largest difference {self.largest:.2g} nats ({self.runtime})"
+            f"{self.equal:.1%} of the answers on {rows_told(self.n)} of {self.data} are PyTorch's; {self.metric} "
+            f"{self.score:.3f}, {self.difference} more than PyTorch's; largest difference {self.largest:.2g} nats "
+            f"({self.runtime})"
         )
+
+
+def rows_told(count: int) -> str:
+    """A number of rows in words."""
+    return f"{count:,} {'row' if count == 1 else 'rows'}"
+
+
+def seal(content: dict) -> str:
+    """The sha256 of a certificate without its seal, however it is laid out."""
+    bare = {name: value for name, value in plain(content).items() if name != "seal"}
+    return hashlib.sha256(json.dumps(bare, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def digest(file: Path) -> str:

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from datasets import Dataset
 
-from helpers import saving
+from helpers import evaluation, saving
 from helpers.errors import InputError
 from helpers.export import card
-from helpers.export.certificate import Certificate
+from helpers.export.certificate import Certificate, rows_told
 from helpers.export.formats import Format, usable
 from helpers.saving.folder import scratch_folder, write_json
 from helpers.tasks.base import Predictor
+from helpers.workflow.finetune import groups_of
 
 CERTIFICATE = "certificate.json"
 Note = Callable[[str], None]
@@ -45,15 +47,15 @@ def export(
     saving.check_free(output)
     form, output = usable(to, predictor.task.name), Path(output)
     test = _drawn(rows, form.rows if count is None else count, data)
-    note(f"writing {form.file} and asking it, and PyTorch, for answers to {len(test):,} rows of {data}")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    _check_before(predictor, form, test, data)
+    note(f"writing {form.file} and asking it, and PyTorch, for answers to {rows_told(len(test))} of {data}")
     with scratch_folder(output) as folder:
         folder.mkdir()
         certificate = _written(predictor, form, test, folder, data)
         if reason := certificate.refusal():
             remedy = "; give more labelled rows, or export without rounding" if form.rounded else ""
             raise InputError(f"'{form.name}' of '{model}' is not handed over: {reason}{remedy}")
-        write_json(folder / CERTIFICATE, certificate.to_dict(folder / form.file))
+        write_json(folder / CERTIFICATE, certificate.to_dict(folder))
         card.write(folder, model, predictor.task, certificate, output.name)
         saving.check_free(output)
         folder.rename(output)
@@ -64,9 +66,31 @@ def _drawn(rows: Dataset, count: int, data: str) -> Dataset:
     """So many rows drawn at random, or all."""
     if count < 1 or len(rows) == 0:
         raise InputError(
-            f"an export is tried on at least one labelled row; '{data}' has {len(rows)}, asked for {count}"
+            f"an export is tried on at least one labelled row, and {count} of the {len(rows)} of '{data}' were asked "
+            "for; give a file with labelled rows, and --rows of at least 1"
         )
     return rows if len(rows) <= count else rows.shuffle(seed=0).select(range(count))
+
+
+def _check_before(predictor: Predictor, form: Format, rows: Dataset, data: str) -> None:
+    """InputError for what is known before the work: the form cannot hold this model, or so few rows cannot show it."""
+    if form.library == "gguf":
+        from helpers.export import gguf_file
+
+        gguf_file.check(predictor.model, form)
+    if not form.rounded or predictor.task.from_counts is not None:
+        return
+    count, groups = len(rows), groups_of(rows)
+    alike = evaluation.paired(np.ones(count), np.ones(count), groups=groups)
+    if alike.low > -form.loss:
+        return
+    enough = next(n for n in range(count, 100_000) if evaluation.paired(np.ones(n), np.ones(n)).low > -form.loss)
+    of_groups = f", of more than {len(set(groups))} groups" if groups else ""
+    raise InputError(
+        f"{rows_told(count)} of {data} cannot show that '{form.name}' loses less than {form.loss:g}: were all its "
+        f"answers PyTorch's, the interval would still reach to {alike.low:.3f}; give at least {max(enough, count + 1)} "
+        f"labelled rows{of_groups}"
+    )
 
 
 def _written(predictor: Predictor, form: Format, rows: Dataset, folder: Path, data: str) -> Certificate:

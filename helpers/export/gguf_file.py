@@ -15,6 +15,7 @@ from helpers.tasks.base import Predictor
 from helpers.tasks.generation.chat import ChatTemplate
 
 FAMILIES = {"llama": gguf.MODEL_ARCH.LLAMA}  # architectures whose tensors and settings are known here
+INSTEAD = "use it from its own folder ('helpers predict', 'helpers serve')"  # what can be done about a refusal
 # How a byte-level tokenizer cuts a text before it merges, as tokenizers has it and as llama.cpp calls it.
 _DIGITS = {"type": "Digits", "individual_digits": True}
 CUTS = {"gpt-2": [], "smollm": [_DIGITS]}
@@ -28,10 +29,8 @@ def write(predictor: Predictor, form: Format, folder: Path) -> None:
     Raises InputError for an architecture, a vocabulary or stop tokens that GGUF has no name for here.
     """
     model, tokenizer = predictor.model, predictor.tokenizer
-    family = model.config.model_type
-    if family not in FAMILIES:
-        raise InputError(f"a GGUF of the family '{family}' cannot be written here; it can of {', '.join(FAMILIES)}")
-    writer = gguf.GGUFWriter(folder / form.file, gguf.MODEL_ARCH_NAMES[FAMILIES[family]])
+    check(model, form)
+    writer = gguf.GGUFWriter(folder / form.file, gguf.MODEL_ARCH_NAMES[FAMILIES[model.config.model_type]])
     _settings(writer, model.config, _FILE_TYPES[form.weights])
     _vocabulary(writer, tokenizer, model.config.vocab_size)
     _turns(writer, ChatTemplate(tokenizer, predictor.task.template))
@@ -44,13 +43,27 @@ def write(predictor: Predictor, form: Format, folder: Path) -> None:
     writer.close()
 
 
+def check(model: PreTrainedModel, form: Format) -> None:
+    """InputError if a decoder is of a family that is not known here, or has rows that are no whole blocks of 8 bits."""
+    family, kind = model.config.model_type, _KINDS[form.weights]
+    if family not in FAMILIES:
+        raise InputError(f"a GGUF of the family '{family}' cannot be written here; it can of {', '.join(FAMILIES)}")
+    block = gguf.GGML_QUANT_SIZES[kind][0]
+    for name, weight in model.state_dict().items():
+        if weight.ndim > 1 and weight.shape[-1] % block:
+            raise InputError(
+                f"'{form.name}' rounds blocks of {block} weights, and a row of '{name}' has {weight.shape[-1]}; export "
+                "to gguf, which rounds none"
+            )
+
+
 def _settings(writer: gguf.GGUFWriter, config: PreTrainedConfig, kind: gguf.LlamaFileType) -> None:
     """The shape of the network."""
     rope = config.rope_parameters
     if rope.get("rope_type", "default") != "default":
-        raise InputError(f"positions of the kind '{rope['rope_type']}' are not known to the export to GGUF")
+        raise InputError(f"positions of the kind '{rope['rope_type']}' are not known to the export to GGUF; {INSTEAD}")
     if config.hidden_act != "silu" or config.attention_bias or config.mlp_bias:
-        raise InputError("a Llama with biases or another gate than silu is not known to the export to GGUF")
+        raise InputError(f"a Llama with biases or another gate than silu is not known to the export to GGUF; {INSTEAD}")
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     writer.add_file_type(kind)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
@@ -115,7 +128,7 @@ def _turns(writer: gguf.GGUFWriter, template: ChatTemplate) -> None:
     tokens = stop_tokens(template)
     if len(tokens) > len(names):
         raise InputError(
-            f"an answer of this model may end with {len(tokens)} tokens, and GGUF has names for {len(names)}"
+            f"an answer of this model may end with {len(tokens)} tokens, and GGUF has names for {len(names)}; {INSTEAD}"
         )
     for add, token in zip(names, tokens, strict=False):
         add(token)

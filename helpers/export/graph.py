@@ -13,12 +13,13 @@ import onnxruntime
 import torch
 from datasets import Dataset
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
 from helpers import models
 from helpers.data.batching import rows_at
 from helpers.errors import InputError
 from helpers.export.formats import Format
+from helpers.saving.folder import check_labels, read_tokenizer
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
 from helpers.tasks.tagging.heads import TransitionScores
@@ -57,14 +58,35 @@ def write(predictor: Predictor, form: Format, rows: Dataset, folder: Path) -> No
 
 
 def load(folder: Path, form: Format) -> Predictor:
-    """What `write` wrote, with the graph in the place of the model."""
-    task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))
-    graph = Graph(folder / form.file, apart=form.rounded)
-    if (folder / TRANSITIONS).exists():
-        scores = json.loads((folder / TRANSITIONS).read_text(encoding="utf-8"))
-        graph.crf = TransitionScores(len(task.tags))
-        graph.crf.load_state_dict({name: torch.tensor(score) for name, score in scores.items()})
-    return Predictor(task, graph, AutoTokenizer.from_pretrained(folder, local_files_only=True))
+    """What `write` wrote, with the graph in the place of the model; InputError if its files are damaged or disagree."""
+    try:
+        task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))
+        graph = Graph(folder / form.file, apart=form.rounded)
+        if (folder / TRANSITIONS).exists():
+            scores = json.loads((folder / TRANSITIONS).read_text(encoding="utf-8"))
+            graph.crf = TransitionScores(len(task.tags))
+            graph.crf.load_state_dict({name: torch.tensor(score) for name, score in scores.items()})
+        tokenizer = read_tokenizer(folder)
+        check_labels(folder, task, graph.config)
+    except Exception as error:  # those of onnxruntime have no class of their own in common
+        if isinstance(error, InputError | MemoryError):
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"the exported model in '{folder}' cannot be read ({type(error).__name__}: {reason}); export it again"
+        ) from error
+    _check_width(folder, task, graph)
+    return Predictor(task, graph, tokenizer)
+
+
+def _check_width(folder: Path, task: Task, graph: "Graph") -> None:
+    """InputError if a graph gives another number of scores than the task has labels."""
+    labels, width = task.configuration().get("id2label"), graph.session.get_outputs()[0].shape[-1]
+    if labels is not None and isinstance(width, int) and width != len(labels):
+        raise InputError(
+            f"the graph in '{folder}' gives {width} scores, and its task.json names {len(labels)} labels; export the "
+            "model again"
+        )
 
 
 def transition_scores(model: PreTrainedModel) -> dict[str, list]:

@@ -12,6 +12,7 @@ import torch
 import xllamacpp
 
 from helpers.errors import InputError
+from helpers.export.gguf_file import INSTEAD
 
 RUNTIME = f"llama.cpp in xllamacpp {version('xllamacpp')}"
 
@@ -41,7 +42,9 @@ class Llama:
         try:
             self.server = xllamacpp.Server(params)
         except RuntimeError as error:
-            raise InputError(f"llama.cpp does not load {path.name} ({error})") from error
+            raise InputError(
+                f"llama.cpp does not load {path.name} ({error}), so that the model cannot be exported to it; {INSTEAD}"
+            ) from error
 
     def read(self, prompt: str | Sequence[dict]) -> list[int]:
         """The tokens of a prompt, or of turns as the file's template frames them."""
@@ -57,6 +60,8 @@ class Llama:
         else:
             asked = {"messages": list(prompt), "logprobs": True, "top_logprobs": 1, **settings}
             told = self.server.handle_chat_completions(asked)
+        if "choices" not in told:
+            raise InputError(f"llama.cpp gives no answer to a prompt ({told.get('error', told)}); {INSTEAD}")
         choice = told["choices"][0]
         tokens = choice["logprobs"]["content"]
         text = choice["text"] if isinstance(prompt, str) else choice["message"]["content"]

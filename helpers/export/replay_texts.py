@@ -109,7 +109,7 @@ def _answered(path: Path, prompts: Sequence[_Prompt], window: int) -> list[Writt
         if other:
             raise InputError(
                 f"llama.cpp reads {len(other)} of {len(prompts)} prompts as other tokens than the model has learnt "
-                f"from, the first is number {other[0]}: template or vocabulary differ"
+                f"from, the first is number {other[0]}: template or vocabulary differ; {gguf_file.INSTEAD}"
             )
         return [llama.answer(prompt.given, prompt.limit) for prompt in prompts]
 

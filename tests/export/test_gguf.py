@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import gguf
 import pytest
@@ -14,8 +15,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from helpers import Generation, fit
 from helpers.errors import InputError
-from helpers.export import gguf_file, ollama
+from helpers.export import exporting, gguf_file, ollama
 from helpers.export.formats import FORMATS
+from helpers.export.llama import Llama
 from helpers.tasks.base import Predictor
 from helpers.tasks.generation.chat import ChatTemplate
 
@@ -39,10 +41,10 @@ def model(**changes) -> LlamaForCausalLM:
     """Two layers of width 32 with two heads, which share their keys and values."""
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
     special = {"pad_token_id": 0, "bos_token_id": None, "eos_token_id": 2, "vocab_size": 260}
-    settings = {"intermediate_size": 64, "max_position_embeddings": 128, "tie_word_embeddings": True}
+    settings = {"intermediate_size": 64, "max_position_embeddings": 128, "tie_word_embeddings": True} | changes
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return LlamaForCausalLM(LlamaConfig(**sizes, **special, **settings, **changes)).eval()
+        return LlamaForCausalLM(LlamaConfig(**sizes, **special, **settings)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +153,23 @@ def test_what_gguf_has_no_name_for_is_one_sentence(mistake, tmp_path):
     with pytest.raises(InputError, match=sentence):
         exported(tmp_path, make(), "gguf", tiny_decoder.rows(6))
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_rows_that_are_no_whole_blocks_of_8_bits_are_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "_written", None)
+    narrow = Predictor(TASKS["chat"], model(intermediate_size=72), tokenizer())
+    with pytest.raises(InputError, match=r"'gguf-q8' rounds blocks of 32 weights, and a row of '.*down_proj.*' has 72"):
+        exported(tmp_path, narrow, "gguf-q8", tiny_decoder.rows(6))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    gguf_file.check(narrow.model, FORMATS["gguf"])
+
+
+def test_an_answer_that_llama_cpp_refuses_is_one_sentence():
+    server = SimpleNamespace(handle_completions=lambda asked: {"error": {"message": "full"}})
+    llama = object.__new__(Llama)
+    llama.server = server
+    with pytest.raises(InputError, match=r"llama.cpp gives no answer to a prompt \(.*full.*\); use it from its own"):
+        llama.answer("a", 3)
 
 
 def test_a_classifier_is_not_for_gguf(tmp_path):

@@ -15,9 +15,9 @@ import torch
 from cases import CASES
 from datasets import Dataset
 from huggingface_hub import ModelCard
-from tiny_export import exported, of_case
+from tiny_export import exported, of_case, saved
 
-from helpers import fit
+from helpers import fit, saving
 from helpers.errors import InputError
 from helpers.export import exporting, formats, graph
 from helpers.tasks.base import Predictor
@@ -106,7 +106,7 @@ def test_a_graph_that_answers_otherwise_is_refused_and_leaves_nothing(to, tmp_pa
     other, traced = tiny.model(dropout=0.0, initializer_range=0.5).eval(), graph._traced
     monkeypatch.setattr(graph, "_traced", lambda model, *given: traced(other, *given))
     with pytest.raises(InputError, match=f"'{to}' of '.*' is not handed over"):
-        exported(tmp_path, of_case("classification"), to, tiny.rows(60))
+        exported(tmp_path, of_case("classification"), to, tiny.rows(200))
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
@@ -147,3 +147,37 @@ def test_onnxruntime_keeps_no_id_of_the_machine_and_sends_nothing(tmp_path):
 def test_rows_are_drawn():
     assert len(exporting._drawn(tiny.rows(50), 20, "x")) == 20
     assert exporting._drawn(tiny.rows(5), 20, "x")["text"][:] == tiny.rows(5)["text"][:]
+
+
+def test_rows_that_cannot_show_it_are_told_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "_written", None)
+    with pytest.raises(
+        InputError, match=r"^120 rows of rows.jsonl cannot show that 'onnx-int8' loses less than 0.02: "
+    ):
+        exported(tmp_path, of_case("classification"), "onnx-int8", tiny.rows(120))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 60])
+def test_so_many_rows_as_are_asked_for_are_enough_and_one_less_is_not(count):
+    form = formats.FORMATS["onnx-int8"]
+    with pytest.raises(InputError, match=r"give at least \d+ labelled rows$") as found:
+        exporting._check_before(of_case("classification"), form, tiny.rows(count), "x")
+    enough = int(str(found.value).split()[-3])
+    exporting._check_before(of_case("classification"), form, tiny.rows(enough), "x")
+    with pytest.raises(InputError, match="cannot show"):
+        exporting._check_before(of_case("classification"), form, tiny.rows(enough - 1), "x")
+    assert ("1 row of x" in str(found.value)) == (count == 1)
+
+
+def test_folders_that_were_made_for_a_refused_export_go_again(tmp_path, monkeypatch):
+    def refused(*_):
+        raise InputError("refused")
+
+    monkeypatch.setattr(exporting, "_written", refused)
+    model = saved(tmp_path / "model", of_case("classification"))
+    (tmp_path / "own").mkdir()
+    for output in (tmp_path / "a" / "b" / "out", tmp_path / "own" / "out"):
+        with pytest.raises(InputError, match="refused"):
+            exporting.export(saving.load(model), "onnx", tiny.rows(8), output, model=model, data="x")
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_dir()) == ["model", "own"]

@@ -1,6 +1,7 @@
 """An exported graph answers in the shell as the model does that it was made of, or says why not."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,9 @@ from tiny_export import exported, of_case
 
 from helpers.cli.main import main
 from helpers.errors import InputError
-from helpers.export import formats, opening
+from helpers.export import certificate, formats, graph, opening
 from helpers.export.exporting import CERTIFICATE
+from helpers.saving.folder import TOKENIZER
 
 
 @pytest.fixture(scope="module", params=["onnx", "onnx-int8"])
@@ -75,19 +77,97 @@ def test_evaluate_scores_a_graph(folder, tmp_path, capsys):
     assert scores[0] == pytest.approx(scores[1], abs=0.1 if "int8" in folder.name else 0)
 
 
-def test_a_graph_that_was_changed_afterwards_is_refused(tmp_path):
-    exported(tmp_path, of_case("classification"), "onnx", CASES["classification"].rows(20))
-    graph = tmp_path / "out" / "model.onnx"
-    graph.write_bytes(graph.read_bytes() + b" ")
-    with pytest.raises(InputError, match=r"model.onnx' is not the file that was tried; export the model again"):
-        opening.opened(tmp_path / "out")
-    graph.unlink()
-    with pytest.raises(InputError, match="is not the file that was tried"):
-        opening.opened(tmp_path / "out")
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory):
+    """The folder of the graph of a tagger."""
+    place = tmp_path_factory.mktemp("tagger")
+    predictor = of_case("tagging")
+    predictor.model.config.update(predictor.task.configuration())
+    exported(place, predictor, "onnx", CASES["tagging"].rows(20))
+    return place / "out"
+
+
+@pytest.fixture
+def own(tagger, tmp_path):
+    """A copy of that folder, which a test may spoil."""
+    return shutil.copytree(tagger, tmp_path / "out")
+
+
+def test_each_file_that_answers_is_the_one_that_was_tried(tagger, own):
+    opening.opened(own)
+    names = {path.name for path in own.iterdir()} - {CERTIFICATE, "README.md"}
+    assert {"model.onnx", "task.json", "config.json", *TOKENIZER} <= names
+    for name in names:
+        before = (own / name).read_bytes()
+        for changed in (before + b" ", None):
+            (own / name).unlink() if changed is None else (own / name).write_bytes(changed)
+            with pytest.raises(InputError, match=rf"{name}' is not the file that was tried; export the model again"):
+                opening.opened(own)
+            (own / name).write_bytes(before)
+    (own / "README.md").unlink()  # the card is for people, who may change it
+    (own / "notes.md").write_text("mine", encoding="utf-8")
+    opening.opened(own)
+    (own / graph.TRANSITIONS).write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match=r"holds transitions.json, which was not there when the model was tried; move"):
+        opening.opened(own)
+
+
+def test_a_certificate_that_was_changed_is_told(own):
+    about = json.loads((own / CERTIFICATE).read_text(encoding="utf-8"))
+    (own / CERTIFICATE).write_text(json.dumps(about), encoding="utf-8")  # laid out otherwise, and the same
+    opening.opened(own)
+    (own / CERTIFICATE).write_text(json.dumps(about | {"format": "onnx-int8"}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot be read \(it is not as it was written\); export the model again"):
+        opening.opened(own)
+    later = {name: value for name, value in about.items() if name != "seal"} | {"version": 3}
+    (own / CERTIFICATE).write_text(json.dumps(later | {"seal": certificate.seal(later)}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"is of version 3, and this version of helpers reads 2; take the version"):
+        opening.opened(own)
+    (own / CERTIFICATE).unlink()
+    with pytest.raises(InputError, match=r"holds an exported model without its certificate.json.*bring that file back"):
+        opening.opened(own)
+
+
+def test_a_folder_of_an_earlier_version_opens_with_a_warning_and_is_checked_as_far_as_can_be(own):
+    about = json.loads((own / CERTIFICATE).read_text(encoding="utf-8"))
+    old = {name: value for name, value in about.items() if name not in ("version", "files", "seal")}
+    (own / CERTIFICATE).write_text(json.dumps(old), encoding="utf-8")
+    with pytest.warns(UserWarning, match="vouches for model.onnx alone and not for the tokenizer and the labels"):
+        opening.opened(own)
+    for name, content, sentence in DAMAGES:
+        before = (own / name).read_bytes()
+        (own / name).unlink() if content is None else (own / name).write_text(content, encoding="utf-8")
+        with pytest.warns(UserWarning, match="earlier version"), pytest.raises(InputError, match=sentence):
+            opening.opened(own)
+        (own / name).write_bytes(before)
+    (own / "model.onnx").write_bytes(b"no graph")
+    (own / CERTIFICATE).write_text(json.dumps(old | {"sha256": certificate.digest(own / "model.onnx")}), "utf-8")
+    with pytest.warns(UserWarning), pytest.raises(InputError, match=r"cannot be read \(.*; export it again"):
+        opening.opened(own)
+
+
+DAMAGES = [
+    ("task.json", "{", r"the exported model in '.*' cannot be read \(JSONDecodeError: .*\); export it again"),
+    ("task.json", '{"name": "tagging", "tags": ["O"], "colour": 1}', r"cannot be read \(TypeError: .*colour"),
+    ("task.json", '{"name": "tagging", "tags": ["O", "B-X"]}', r"label 2 is missing in task.json of '.*' and 'I-X' in"),
+    ("config.json", "[]", r"the exported model in '.*' cannot be read"),
+    ("tokenizer.json", None, r"lacks tokenizer.json, without which its model would read other tokens; bring"),
+    ("tokenizer_config.json", None, r"lacks tokenizer_config.json, without which its model would read"),
+    ("tokenizer.json", "{", r"the exported model in '.*' cannot be read"),
+]
+
+
+def test_a_graph_of_another_width_than_the_labels_is_told(own):
+    for name in ("task.json", "config.json"):
+        about = json.loads((own / name).read_text(encoding="utf-8"))
+        about |= {"tags": ["O", "B-X"]} if name == "task.json" else {"id2label": {"0": "O", "1": "B-X"}}
+        (own / name).write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(InputError, match=r"the graph in '.*' gives 3 scores, and its task.json names 2 labels; export"):
+        graph.load(own, formats.FORMATS["onnx"])
 
 
 @pytest.mark.parametrize(
-    ("certificate", "message"),
+    ("text", "message"),
     [
         ("{", "the certificate '.*' cannot be read"),
         ('{"format": "onyx", "sha256": "0"}', "the certificate '.*' cannot be read"),
@@ -95,8 +175,8 @@ def test_a_graph_that_was_changed_afterwards_is_refused(tmp_path):
         ('{"format": "gguf", "sha256": "0"}', "is a model for llama.cpp and Ollama, which answer with it"),
     ],
 )
-def test_a_folder_that_cannot_be_asked_is_one_sentence(tmp_path, certificate, message):
-    (tmp_path / CERTIFICATE).write_text(certificate, encoding="utf-8")
+def test_a_folder_that_cannot_be_asked_is_one_sentence(tmp_path, text, message):
+    (tmp_path / CERTIFICATE).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         opening.opened(tmp_path)
 
