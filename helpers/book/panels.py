@@ -40,6 +40,7 @@ def votes(
     draw: np.random.Generator,
     alike: float = 3.0,
     pull: float = 0.15,
+    taste: float = 0.0,
     randomised: bool = True,
 ) -> np.ndarray:
     """Whether each reader prefers the new system's text in each pair, shape (pairs, readers).
@@ -48,9 +49,11 @@ def votes(
         share: of readers who prefer the new system, on average over pairs; pairs differ, as some texts turn out well.
         alike: how alike the pairs are, the sum of the two parameters of a beta distribution.
         pull: how often a reader takes the text on the left, whatever it says.
+        taste: the standard deviation of how far each reader leans to one system, in all pairs alike; it is added to
+            the share.
         randomised: the new text stands on the left in half of the cases by lot; else always.
     """
-    liked = draw.beta(share * alike, (1 - share) * alike, (pairs, 1))
+    liked = draw.beta(share * alike, (1 - share) * alike, (pairs, 1)) + draw.normal(0, taste, (1, readers))
     left = draw.random((pairs, readers)) < (0.5 if randomised else 1)
     by_place, by_text = draw.random((pairs, readers)) < pull, draw.random((pairs, readers)) < liked
     return np.where(by_place, left, by_text)

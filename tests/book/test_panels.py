@@ -41,6 +41,12 @@ def test_readers_of_one_pair_agree_more_than_readers_of_two():
     assert abs(np.corrcoef(found[:-1, 0], found[1:, 1])[0, 1]) < 0.05
 
 
+def test_a_reader_who_leans_does_so_in_all_pairs():
+    level = {"share": 0.5, "pull": 0.0, "draw": np.random.default_rng(2)}
+    of_readers = [panels.votes(2000, 200, taste=taste, **level).mean(0).std() for taste in (0.0, 0.1)]
+    assert of_readers[0] < 0.02 and of_readers[1] == pytest.approx(0.1, rel=0.2)
+
+
 def _verdicts(agreement: float, size: tuple, seed: int) -> tuple[np.ndarray, np.ndarray]:
     draw = np.random.default_rng(seed)
     people = draw.random(size) < 0.5

@@ -55,8 +55,9 @@ def panel_power(curves: Mapping[float, Sequence[float]], pairs: Sequence[int], l
         place = {"ha": "right", "va": "bottom", "color": colour}
         axes.text(pairs[middle], chances[middle] + 0.02, f"{share:.0%} ", **place)
     axes.axhline(level, color=GREY, linestyle="--", linewidth=1)
-    ticks = [count for count in (10, 20, 50, 100, 200, 500, 1000) if pairs[0] <= count <= pairs[-1]]
+    ticks = [count for count in (10, 30, 100, 300, 1000) if pairs[0] <= count <= pairs[-1]]
     axes.set(xscale="log", xlabel="pairs that are compared", ylabel="chance to find it", ylim=(0, 1.03))
+    axes.set_xlim(left=pairs[0] / 2)  # room for a name at the left of a line
     axes.set_xticks(ticks, [f"{count:,}" for count in ticks])
     axes.minorticks_off()
     axes.set_title("How many pairs does it take?")
