@@ -4,6 +4,7 @@ from helpers.book.diagrams.canvas import Drawing
 from helpers.book.diagrams.decisions import decision
 from helpers.book.diagrams.flows import FIVE_STEPS, chain, five_steps, timeline, way_of_the_data
 from helpers.book.diagrams.groups import groups
+from helpers.book.diagrams.halving import halving
 from helpers.book.diagrams.layers import heads, low_rank_update, query_key_value, two_layers
 from helpers.book.diagrams.readings import readings
 from helpers.book.diagrams.row import STEPS, way_of_a_row
@@ -22,6 +23,7 @@ __all__ = [
     "decision",
     "five_steps",
     "groups",
+    "halving",
     "heads",
     "low_rank_update",
     "masks",

@@ -33,6 +33,7 @@ from helpers.book.figures.maths import (
 )
 from helpers.book.figures.questions import silence
 from helpers.book.figures.safety import exposure, frontier
+from helpers.book.figures.settings import movement, optimism
 from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, style
 from helpers.book.figures.tagging import gains, span_scores
 from helpers.book.figures.trainers import agreement, overlaid
@@ -74,8 +75,10 @@ __all__ = [
     "likelihood",
     "losses",
     "memory",
+    "movement",
     "novelty",
     "operating_curve",
+    "optimism",
     "over_misspelling",
     "overlaid",
     "panel_power",
