@@ -15,13 +15,17 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
+import helpers
 from helpers.book.widgets import classifier
 from helpers.errors import AssetError, InputError, TrainingError
 
-FORMAT = 1  # a change in how the model is made needs another number, so that caches make it anew
+FORMAT = 1  # another change in how the model is made needs another number, so that caches make it anew
 LAYERS, SEED = 3, 0
+CODE = ("export/graph.py", "export/replay_graph.py", "export/certificate.py", "workflow/distil.py")
+LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
 SAVED = "saved"  # the folder of the student in fp32, which the tests compare with
 RUNTIMES = {"ort.wasm.bundle.min.mjs": classifier.RUNTIME, "ort-wasm-simd-threaded.wasm": classifier.BINARY}
 
@@ -53,8 +57,11 @@ def place(static: Path) -> None:
     runtime, model = assets.fetch("onnxruntime-web"), made()
     for source, name in RUNTIMES.items():
         shutil.copyfile(runtime / source, target / name)
-    for name in (classifier.ABOUT, classifier.GRAPH, classifier.VOCABULARY):
+    for name in (classifier.GRAPH, classifier.VOCABULARY):
         shutil.copyfile(model / name, target / name)
+    hashes = {name: sha256(target / name)[:16] for name in classifier.FILES if name != classifier.ABOUT}
+    about = json.loads((model / classifier.ABOUT).read_text(encoding="utf-8")) | {"hashes": hashes}
+    (target / classifier.ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     contents = {name: base64.b64encode((target / name).read_bytes()).decode() for name in classifier.FILES}
     (target / classifier.OFFLINE).write_text(classifier.offline(contents), encoding="ascii")
 
@@ -70,10 +77,14 @@ def made() -> Path:
     from helpers import assets, corpora
 
     settings = [FORMAT, LAYERS, SEED, efficiency.ROWS, efficiency.TEXTS, efficiency.RECIPE, efficiency.STUDENT]
-    identity = json.dumps(
-        [*settings, assets.assets()["encoder"].sha256, corpora.load("reviews", scale="laptop").card.sha256]
-    )
+    settings += [assets.assets()["encoder"].sha256, corpora.load("reviews", scale="laptop").card.sha256]
+    identity = json.dumps([*settings, *programs(Path(helpers.__file__).parent)])
     return assets.keep(f"page-model-{hashlib.sha256(identity.encode()).hexdigest()[:12]}", _make)
+
+
+def programs(package: Path) -> list[str]:
+    """The hashes of the code that distils and exports the model, and the versions of what it calls."""
+    return [*(sha256(package / name) for name in CODE), *map(version, LIBRARIES)]
 
 
 def sha256(file: Path) -> str:

@@ -74,17 +74,19 @@ _LOAD = r"""
     document.head.append(script);
   });
   const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
-  const fetched = async name => {
-    const answer = await fetch(from(name));
+  const fetched = async (name, ...how) => {
+    const answer = await fetch(from(name), ...how);
     if (!answer.ok) throw new Error(name + " is not beside this page");
     return answer;
   };
   const files = async () => {
     const {about, graph, vocabulary, runtime, binary} = data.files;
-    if (location.protocol !== "file:") return {
-      about: await (await fetched(about)).json(), vocabulary: await (await fetched(vocabulary)).text(),
-      graph: await (await fetched(graph)).arrayBuffer(), binary: await (await fetched(binary)).arrayBuffer(),
-      runtime: from(runtime)};
+    if (location.protocol !== "file:") { // a browser keeps files, so it is asked for those of these hashes
+      const stated = await (await fetched(about, {cache: "no-cache"})).json();
+      const of = name => name + "?" + stated.hashes[name];
+      return {about: stated, vocabulary: await (await fetched(of(vocabulary))).text(), runtime: from(of(runtime)),
+        graph: await (await fetched(of(graph))).arrayBuffer(), binary: await (await fetched(of(binary))).arrayBuffer()};
+    }
     const all = await held(), text = name => new TextDecoder().decode(bytes(all[name]));
     const script = new Blob([text(runtime)], {type: "text/javascript"});
     return {about: JSON.parse(text(about)), vocabulary: text(vocabulary), graph: bytes(all[graph]),
