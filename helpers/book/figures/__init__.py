@@ -3,7 +3,7 @@
 from helpers.book.figures.bias import sides
 from helpers.book.figures.choices import forecasts
 from helpers.book.figures.concepts import before_and_after, labels_saved, pretraining_curve, weight_change, word_map
-from helpers.book.figures.efficiency import pareto
+from helpers.book.figures.efficiency import costs
 from helpers.book.figures.filters import operating_curve, over_misspelling
 from helpers.book.figures.general import (
     bars,
@@ -60,6 +60,7 @@ __all__ = [
     "chain_gain",
     "compared",
     "confusion_matrix",
+    "costs",
     "differences",
     "entropy_and_kl",
     "epoch_losses",
@@ -82,7 +83,6 @@ __all__ = [
     "over_misspelling",
     "overlaid",
     "panel_power",
-    "pareto",
     "parts_of_layers",
     "pretraining_curve",
     "quadratic_share",

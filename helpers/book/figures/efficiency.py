@@ -1,9 +1,10 @@
-"""Plots of what a score costs: systems beside each other, and those that nothing beats."""
+"""Plots of what a score costs: how far each system is from a first one, over what it takes."""
 
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -12,41 +13,44 @@ from helpers.book.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE
 _FAMILIES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"))
 
 
-def pareto(points: pd.DataFrame, costs: Mapping[str, str], score: str = "accuracy") -> Figure:
-    """A score over each of some costs, with 95 % intervals, and a line through the systems that none beats in both.
+def costs(points: pd.DataFrame, costs: Mapping[str, str], reference: str, score: str = "accuracy") -> Figure:
+    """Paired differences of a score to one system, with 95 % intervals, over each of some costs.
 
     Args:
-        points: columns family, name, value, low, high, and one for each cost, on a logarithmic axis; the systems of a
-            family share a colour, and each has a short name beside it.
+        points: columns family, name, value, low and high (of the difference), and one for each cost, on a logarithmic
+            axis; the systems of a family share a colour, and each has a short name beyond the end of its interval:
+            those of the first family above it, the others below, as that of the system without one.
         costs: by column, what an axis is called.
+        reference: what the system is called that the others are compared with.
     """
     figure, every = plt.subplots(
-        len(costs), 1, figsize=(7, 0.5 + 3.2 * len(costs)), squeeze=False, layout="constrained"
+        len(costs), 1, figsize=(7, 0.5 + 2.5 * len(costs)), squeeze=False, layout="constrained"
     )
     for axes, (cost, label) in zip(every[:, 0], costs.items(), strict=True):
-        best = unbeaten(points, cost)
-        axes.plot(best[cost], best["value"], color=GREY, linestyle="--", linewidth=1, zorder=1)
-        for (family, rows), (colour, marker) in zip(points.groupby("family", sort=False), _FAMILIES, strict=False):
-            errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-            axes.errorbar(rows[cost], rows["value"], yerr=errors, fmt=marker, color=colour, capsize=3, label=family)
-            for _, row in rows.iterrows():
-                place = {"xytext": (6, 6), "textcoords": "offset points", "fontsize": 10}
-                axes.annotate(row["name"], (row[cost], row["value"]), color=colour, **place)
-        axes.set(xscale="log", xlabel=label, ylabel=f"{score}, 95 % interval")
+        axes.axhline(0, color=GREY, linestyle="--", linewidth=1, zorder=1)
+        for place, (family, rows) in enumerate(points.groupby("family", sort=False)):
+            _family(axes, rows, cost, family, place)
+        axes.set(xscale="log", xlabel=label, ylabel=f"{score}\nminus {reference}")
+        axes.margins(y=0.25)
         axes.xaxis.set_minor_formatter(NullFormatter())
-        ticks = _ticks(points[cost].min(), points[cost].max())
-        axes.set_xticks(ticks, minor=False)
+        axes.set_xticks(_ticks(points[cost].min(), points[cost].max()), minor=False)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_xlim(points[cost].min() / 1.3, points[cost].max() * 1.9)
+        axes.set_xlim(points[cost].min() / 1.4, points[cost].max() * 1.4)
     handles, names = every[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), columnspacing=1, handletextpad=0.2)
     return figure
 
 
-def unbeaten(points: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """The systems than which none costs less and scores as well, cheapest first."""
-    ordered = points.sort_values([cost, "value"], ascending=[True, False])
-    return ordered[ordered["value"] > ordered["value"].cummax().shift(fill_value=-float("inf"))]
+def _family(axes: Axes, rows: pd.DataFrame, cost: str, family: str, place: int) -> None:
+    """The systems of a family, each with its name beyond an end of its interval."""
+    colour, marker = _FAMILIES[place]
+    errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
+    axes.errorbar(rows[cost], rows["value"], yerr=errors, fmt=marker, color=colour, capsize=3, label=family)
+    for _, row in rows.iterrows():
+        below = place > 0 or row["low"] == row["high"]
+        end, gap, side = ("low", -5, "top") if below else ("high", 5, "bottom")
+        where = {"xytext": (0, gap), "textcoords": "offset points", "ha": "center", "va": side, "fontsize": 10}
+        axes.annotate(row["name"], (row[cost], row[end]), color=colour, **where)
 
 
 def _ticks(low: float, high: float) -> list[float]:

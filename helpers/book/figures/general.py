@@ -1,6 +1,7 @@
 """Plots that several chapters draw: data in, a matplotlib figure out; a drawing shows only the numbers that it gets."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,24 +23,34 @@ def lengths(tokens: Sequence[int], limit: int) -> Figure:
     return figure
 
 
-def learning_curve(results: pd.DataFrame, score: str = "accuracy") -> Figure:
+def learning_curve(
+    results: pd.DataFrame, score: str = "accuracy", names: Mapping[str, tuple[str, int, str]] | None = None
+) -> Figure:
     """Mean score over training-set size for each system, with a band from the worst to the best seed.
 
     Args:
         results: columns system, train_rows and the score, one row per run.
+        names: by system what it is called on the plot, at which of its sizes that begins, and whether "above" or
+            "below" its line; without names a legend tells the systems apart.
     """
     figure, axes = plt.subplots()
-    for system, runs in results.groupby("system", sort=False):
+    for (system, runs), marker in zip(results.groupby("system", sort=False), cycle("osD^vP"), strict=False):
         by_size = runs.groupby("train_rows")[score].agg(["mean", "min", "max"])
         colour = COLOURS.get(system, COLOURS["other"])
-        axes.plot(by_size.index, by_size["mean"], marker="o", color=colour, label=system)
+        axes.plot(by_size.index, by_size["mean"], marker=marker, color=colour, label=system)
         axes.fill_between(by_size.index, by_size["min"], by_size["max"], color=colour, alpha=0.2, linewidth=0)
+        if names:
+            text, size, side = names[system]
+            place = {"xytext": (0, 9 if side == "above" else -9), "textcoords": "offset points", "color": colour}
+            place |= {"va": "bottom" if side == "above" else "top", "ha": "left"}
+            axes.annotate(text, (size, by_size["mean"][size]), **place)
     sizes = sorted(results["train_rows"].unique())
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     axes.set(xlabel="labelled training rows", ylabel=score, title="How many labels does each system need?")
-    axes.legend()
+    if not names:
+        axes.legend()
     return figure
 
 

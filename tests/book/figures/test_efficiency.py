@@ -1,32 +1,44 @@
-"""The figure of costs: every system at its place, and the line through those that none beats."""
+"""The figure of costs: every system at its place, its difference to the first one, and its name off all intervals."""
 
 import pandas as pd
+import pytest
 
 from helpers.book import figures
-from helpers.book.figures.efficiency import unbeaten
 
 POINTS = pd.DataFrame(
     [
-        {"name": "large", "family": "whole", "value": 0.9, "megabytes": 90.0, "ms": 8.0},
-        {"name": "slow", "family": "whole", "value": 0.8, "megabytes": 80.0, "ms": 9.0},
-        {"name": "small", "family": "cut", "value": 0.85, "megabytes": 20.0, "ms": 2.0},
-        {"name": "twin", "family": "cut", "value": 0.85, "megabytes": 30.0, "ms": 2.0},
+        {"name": "fp32", "family": "whole", "value": 0.0, "low": 0.0, "high": 0.0, "megabytes": 90.0, "ms": 8.0},
+        {
+            "name": "8 bits",
+            "family": "whole",
+            "value": -0.01,
+            "low": -0.02,
+            "high": 0.005,
+            "megabytes": 23.0,
+            "ms": 4.0,
+        },
+        {"name": "small", "family": "cut", "value": -0.02, "low": -0.03, "high": -0.01, "megabytes": 20.0, "ms": 2.0},
     ]
-).assign(low=lambda rows: rows["value"] - 0.02, high=lambda rows: rows["value"] + 0.03)
+)
+COSTS = {"megabytes": "megabytes", "ms": "milliseconds"}
 
 
-def test_what_is_dearer_and_no_better_is_beaten():
-    assert unbeaten(POINTS, "megabytes")["name"].tolist() == ["small", "large"]
-    assert unbeaten(POINTS, "ms")["name"].tolist() == ["small", "large"]
-    assert len(unbeaten(POINTS.assign(ms=1.0), "ms")) == 1
+def test_each_cost_has_its_panel_with_every_system_and_its_interval():
+    for axes, cost in zip(figures.costs(POINTS, COSTS, "the first").axes, COSTS, strict=True):
+        drawn = [x for held in axes.containers for x in held[0].get_xdata()]
+        assert drawn == POINTS[cost].tolist() and axes.get_xscale() == "log"
+        heights = [y for held in axes.containers for y in held[0].get_ydata()]
+        ends = [part[:, 1].tolist() for held in axes.containers for part in held[2][0].get_segments()]
+        assert heights == POINTS["value"].tolist()
+        assert ends == [pytest.approx(pair) for pair in POINTS[["low", "high"]].values.tolist()]
+        assert axes.lines[0].get_ydata() == [0, 0] and "minus the first" in axes.get_ylabel()
 
 
-def test_each_cost_has_its_panel_with_every_system_named():
-    top, bottom = figures.pareto(POINTS, {"megabytes": "megabytes", "ms": "milliseconds"}).axes
-    for axes, cost in ((top, "megabytes"), (bottom, "ms")):
-        assert {text.get_text() for text in axes.texts} == set(POINTS["name"])
-        drawn = sorted(x for held in axes.containers for x in held[0].get_xdata())
-        assert drawn == sorted(POINTS[cost]) and axes.get_xscale() == "log"
-        assert axes.lines[0].get_ydata().tolist() == [0.85, 0.9], "the line rises from the cheapest to the best"
-    (legend,) = top.figure.legends
+def test_names_stand_beyond_the_intervals_and_the_legend_tells_the_families():
+    figure = figures.costs(POINTS, COSTS, "the first")
+    for axes in figure.axes:
+        assert [text.get_text() for text in axes.texts] == POINTS["name"].tolist()
+        assert [text.xy[1] for text in axes.texts] == [0.0, 0.005, -0.03]
+        assert [text.xyann[1] > 0 for text in axes.texts] == [False, True, False]
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["whole", "cut"]

@@ -19,7 +19,20 @@ def test_the_learning_curve_draws_means_and_the_range_of_seeds():
     assert axes.lines[0].get_color() == figures.COLOURS["tf-idf"]
     corners = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert (corners.min(), corners.max()) == (0.5, 0.9)
-    assert labelled(axes)
+    assert labelled(axes) and axes.get_legend()
+
+
+def test_the_names_of_a_learning_curve_stand_at_their_lines_in_place_of_a_legend():
+    runs = pd.DataFrame(
+        {"system": ["tf-idf"] * 2 + ["frozen"], "train_rows": [10, 100, 10], "accuracy": [0.5, 0.8, 0.7]}
+    )
+    names = {"tf-idf": ("counted", 100, "below"), "frozen": ("vectors", 10, "above")}
+    axes = figures.learning_curve(runs, names=names).axes[0]
+    assert [(text.get_text(), text.xy) for text in axes.texts] == [("counted", (100, 0.8)), ("vectors", (10, 0.7))]
+    assert [np.sign(text.xyann[1]) for text in axes.texts] == [-1, 1]
+    assert {text.get_ha() for text in axes.texts} == {"left"}, "a name at the first size would cover the axis"
+    assert [text.get_color() for text in axes.texts] == [line.get_color() for line in axes.lines]
+    assert axes.get_legend() is None and len({line.get_marker() for line in axes.lines}) == 2
 
 
 def test_scores_of_systems_are_drawn_with_their_intervals():
