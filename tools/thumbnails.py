@@ -105,6 +105,10 @@ PICTURES = {
     + _line([(30, 40), (142, 22)], GREY, 2),
     "mail": _box(44, 12, 72, 48, BLUE, 0.15) + _line([(44, 14), (80, 40), (116, 14)], BLUE) + _dot(116, 14, RED, 8),
     "search": _axes() + "".join(_dot(30 + 22 * i, 48 - (i - 2.4) ** 2 * -5 - 30, BLUE, 4) for i in range(6)),
+    "sliders": "".join(
+        _line([(26, y), (134, y)], GREY, 2) + _dot(x, y, colour, 6)
+        for x, y, colour in ((104, 16, ORANGE), (58, 36, BLUE), (82, 56, BLUE))
+    ),
     "scales": _line([(40, 22), (120, 22)], GREY)
     + _line([(80, 14), (80, 62)], GREY)
     + _box(26, 30, 28, 18, BLUE)

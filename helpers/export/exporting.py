@@ -13,7 +13,6 @@ from helpers.export.certificate import Certificate, rows_told
 from helpers.export.formats import Format, usable
 from helpers.saving.folder import scratch_folder, write_json
 from helpers.tasks.base import Predictor
-from helpers.workflow.finetune import groups_of
 
 CERTIFICATE = "certificate.json"
 Note = Callable[[str], None]
@@ -80,17 +79,20 @@ def _check_before(predictor: Predictor, form: Format, rows: Dataset, data: str) 
         gguf_file.check(predictor.model, form)
     if not form.rounded or predictor.task.from_counts is not None:
         return
-    count, groups = len(rows), groups_of(rows)
-    alike = evaluation.paired(np.ones(count), np.ones(count), groups=groups)
-    if alike.low > -form.loss:
+    count = len(rows)
+    low = _were_all_alike(count)  # without groups: where some answers differ, what few groups say may be narrower
+    if low > -form.loss:
         return
-    enough = next(n for n in range(count, 100_000) if evaluation.paired(np.ones(n), np.ones(n)).low > -form.loss)
-    of_groups = f", of more than {len(set(groups))} groups" if groups else ""
+    enough = next(n for n in range(count, 100_000) if _were_all_alike(n) > -form.loss)
     raise InputError(
         f"{rows_told(count)} of {data} cannot show that '{form.name}' loses less than {form.loss:g}: were all its "
-        f"answers PyTorch's, the interval would still reach to {alike.low:.3f}; give at least {max(enough, count + 1)} "
-        f"labelled rows{of_groups}"
+        f"answers PyTorch's, the interval would still reach to {low:.3f}; give at least {enough} labelled rows"
     )
+
+
+def _were_all_alike(count: int) -> float:
+    """The lower end of the interval of the difference if so many rows had the same answers."""
+    return evaluation.paired(np.ones(count), np.ones(count)).low
 
 
 def _written(predictor: Predictor, form: Format, rows: Dataset, folder: Path, data: str) -> Certificate:

@@ -168,6 +168,8 @@ def test_so_many_rows_as_are_asked_for_are_enough_and_one_less_is_not(count):
     with pytest.raises(InputError, match="cannot show"):
         exporting._check_before(of_case("classification"), form, tiny.rows(enough - 1), "x")
     assert ("1 row of x" in str(found.value)) == (count == 1)
+    grouped = tiny.rows(enough).add_column("group", [str(number % 9) for number in range(enough)])
+    exporting._check_before(of_case("classification"), form, grouped, "x")
 
 
 def test_folders_that_were_made_for_a_refused_export_go_again(tmp_path, monkeypatch):
