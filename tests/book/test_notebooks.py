@@ -18,6 +18,7 @@ NOTEBOOKS = book.notebooks(ROOT)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = [each for extra in PROJECT["optional-dependencies"].values() for each in extra]
 DISTRIBUTIONS = packages_distributions()
+LINES = 30  # of a cell at most
 
 
 def imported(code: str) -> set[str]:
@@ -55,6 +56,12 @@ def test_notebook_begins_with_the_common_cell_and_a_title(name):
 def test_notebook_holds_no_output(name):
     code = [cell for cell in notebook.read(ROOT / name).cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_cell_fits_on_a_screen(name):
+    cells = [cell for cell in notebook.read(ROOT / name).cells if cell.cell_type == "code"]
+    assert [number for number, cell in enumerate(cells) if cell.source.count("\n") >= LINES] == []
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
