@@ -104,4 +104,5 @@ def test_contributing_lists_the_private_names_of_other_libraries():
 
 def test_readme_tells_how_much_is_downloaded():
     megabytes = int(re.search(r"(\d+) MB of models and texts", prose("README.md")).group(1))
-    assert abs(megabytes - assets.table()["bytes"].sum() / 1e6) < 10
+    archives = assets.table().drop_duplicates(["registry", "package", "version"])  # each is fetched once
+    assert abs(megabytes - archives["bytes"].sum() / 1e6) < 2
