@@ -182,7 +182,7 @@ LONG = "c" * 70
         (pairs(("a", "b"), (" ", "b")), "^prompt in row 2 is empty or no text; fill it or delete the row$"),
         (pairs(("a", ""), ("a", "b")), "^completion in row 1 is empty or no text; fill it or delete the row$"),
         (pairs(("a", "b"), ("a", None)), "^completion in row 2 is empty or no text"),
-        (pairs(("a", "b"), (LONG, "b")), "^prompt in row 2 needs 71 tokens and the model reads 64; shorten it, or train"),
+        (pairs(("a", "b"), (LONG, "b")), "^prompt in row 2 needs 71 tokens and the model reads 64; shorten it, or t"),
         (pairs(("a", "b"), ("a", LONG)), "^completion in row 2 needs 71 tokens and the model writes 64 at most; short"),
         (Dataset.from_list([{"text": "a", "label": "b"}]), "^the rows have no column prompt, only text, label; rename"),
         (
