@@ -1,6 +1,7 @@
 # Everything runs in one environment, .venv, made from requirements.lock.
-PYTHON ?= python3
 RUN := .venv/bin/python
+# The Python that .venv was made with, until another is named; where there is none that works, the first of the path.
+PYTHON ?= $(shell $(RUN) -c "import pip" 2>/dev/null && echo $(RUN) || echo python3)
 # The unit tests run in so many processes of one thread each; their models are too small to use more.
 WORKERS ?= 2
 UNIT := OMP_NUM_THREADS=1 $(RUN) -m pytest tests --ignore=tests/site -n $(WORKERS) --dist worksteal --durations=25

@@ -1,6 +1,8 @@
 """The Makefile and what the texts say about it."""
 
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -55,6 +57,28 @@ def test_every_program_that_make_starts_exists():
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists()
     for script in re.findall(r"(tools/[a-z]+\.py)", MAKEFILE):
         assert (ROOT / script).exists()
+
+
+@pytest.mark.parametrize(
+    ("there", "named", "used"),
+    [
+        (None, [], "python3"),
+        ("exit 0", [], ".venv/bin/python"),
+        ("exit 1", [], "python3"),
+        ("exit 0", ["PYTHON=python3.12"], "python3.12"),
+    ],
+)
+def test_the_python_of_the_environment_is_kept_until_another_is_named(tmp_path, there, named, used):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    if there is not None:
+        python = tmp_path / ".venv" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f"#!/bin/sh\n{there}\n", encoding="utf-8")
+        python.chmod(0o755)
+    command = ["make", "--dry-run", "environment", *named]
+    quiet = {name: value for name, value in os.environ.items() if name != "PYTHON"}
+    shown = subprocess.run(command, cwd=tmp_path, env=quiet, capture_output=True, encoding="utf-8", check=True).stdout
+    assert shown.strip() == f"{used} tools/environment.py"
 
 
 def test_ci_runs_the_two_commands_in_order():
