@@ -50,12 +50,18 @@ def movement(runs: pd.DataFrame, chance: float) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(7, 4.2))
     axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)
-    axes.text(runs["movement"].max() * 1.6, chance - 0.004, "one answer for all", color=GREY, ha="right", va="top")
-    for setting, own in runs.groupby("setting", sort=False):
-        axes.plot(own["movement"], own["accuracy"], "o", color=BLUE, alpha=0.75)
-        place = {"xytext": (0, 9), "textcoords": "offset points", "ha": "center", "fontsize": 10, "color": BLUE}
-        axes.annotate(setting, (own["movement"].iloc[0], own["accuracy"].max()), **place)
-    axes.set_xlim(runs["movement"].min() / 1.7, runs["movement"].max() * 1.7)
+    axes.text(runs["movement"].max() * 2.2, chance - 0.004, "one answer for all", color=GREY, ha="right", va="top")
+    axes.plot(runs["movement"], runs["accuracy"], "o", color=BLUE, alpha=0.75)
+    tops = runs.groupby("setting").agg({"movement": "first", "accuracy": "max"}).sort_values("movement")
+    near = tops["movement"].gt(2 * tops["movement"].shift()).cumsum()  # settings that lie together
+    line = 0.07 * (runs["accuracy"].max() + 0.065 - chance)
+    for _, group in tops.groupby(near):
+        for below, (setting, (x, y)) in enumerate(reversed(list(group.iterrows())), start=1):
+            height = group["accuracy"].max() + line * (below - 0.4)
+            axes.vlines(x, y, height, color=BLUE, linewidth=0.6)
+            place = {"ha": "center" if len(group) == 1 else "left", "fontsize": 10, "color": BLUE}
+            axes.text(x, height, setting, **place)
+    axes.set_xlim(runs["movement"].min() / 1.7, runs["movement"].max() * 2.4)
     axes.set_ylim(chance - 0.03, runs["accuracy"].max() + 0.035)
     axes.set(xscale="log", xlabel="steps times learning rate", ylabel="accuracy", title="How far must a run move?")
     return figure

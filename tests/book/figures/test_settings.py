@@ -14,6 +14,21 @@ def test_each_number_of_systems_has_its_line_and_its_dots_where_it_was_measured(
     assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 0.1
 
 
+def test_names_of_settings_that_lie_together_do_not_cover_each_other():
+    runs = pd.DataFrame(
+        {
+            "setting": ["a fifth of the rate", "batches of 128", "one pass", "as it is"],
+            "movement": [0.96e-3, 1.2e-3, 1.6e-3, 4.8e-3],
+            "accuracy": [0.595, 0.619, 0.604, 0.77],
+        }
+    )
+    figure = figures.movement(runs, chance=0.58)
+    figure.draw_without_rendering()
+    boxes = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts}
+    pairs = [(one, other) for one in boxes for other in boxes if one < other]
+    assert not [pair for pair in pairs if boxes[pair[0]].overlaps(boxes[pair[1]])]
+
+
 def test_every_run_stands_at_its_movement_and_every_setting_is_named_once():
     runs = pd.DataFrame(
         {
@@ -23,7 +38,8 @@ def test_every_run_stands_at_its_movement_and_every_setting_is_named_once():
         }
     )
     axes = figures.movement(runs, chance=0.58).axes[0]
-    dots = {line.get_xdata()[0]: list(line.get_ydata()) for line in axes.lines[1:]}
-    assert dots == {1e-3: [0.58, 0.6], 5e-3: [0.76]} and axes.get_xscale() == "log"
+    dots = axes.lines[1]
+    assert [*zip(*dots.get_data(), strict=True)] == [(1e-3, 0.58), (1e-3, 0.6), (5e-3, 0.76)]
+    assert axes.get_xscale() == "log"
     assert axes.lines[0].get_ydata()[0] == pytest.approx(0.58)
     assert sorted(text.get_text() for text in axes.texts) == ["as it is", "one answer for all", "short"]
