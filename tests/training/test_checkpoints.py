@@ -126,31 +126,14 @@ def test_a_finished_run_that_was_not_saved_is_taken_up_without_a_step(tmp_path, 
 
 
 def test_a_model_that_cannot_be_saved_is_kept_and_saved_as_another_output(tmp_path, monkeypatch):
-    settings = {"checkpoint_steps": 1000}
-    trained = fit(
-        tiny.TASK,
-        tiny.model(),
-        tiny.tokenizer(),
-        tiny.rows(8),
-        None,
-        tiny.recipe(epochs=1, **settings),
-        output=tmp_path / "model",
-    )
+    rows, recipe = (tiny.rows(8), None), tiny.recipe(epochs=1, checkpoint_steps=1000)
+    trained = fit(tiny.TASK, tiny.model(), tiny.tokenizer(), *rows, recipe, output=tmp_path / "model")
     (tmp_path / "model").mkdir()
     with pytest.raises(InputError, match=r"exists already; .* the training is kept: the same command with --resume"):
         trained.save(tmp_path / "model", CARD)
     checkpoints.work_folder(tmp_path / "model").rename(tmp_path / "other.training")
     monkeypatch.setattr(job, "backward", stopped_here)
-    again = fit(
-        tiny.TASK,
-        tiny.model(),
-        tiny.tokenizer(),
-        tiny.rows(8),
-        None,
-        tiny.recipe(epochs=1, **settings),
-        output=tmp_path / "other",
-        resume=True,
-    )
+    again = fit(tiny.TASK, tiny.model(), tiny.tokenizer(), *rows, recipe, output=tmp_path / "other", resume=True)
     again.save(tmp_path / "other", CARD)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "other"]
 
