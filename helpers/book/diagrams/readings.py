@@ -1,4 +1,4 @@
-"""Drawing of one text as several systems read it: the pieces of each, and which of them tell it nothing."""
+"""Drawings of texts in pieces: one text as several systems read it, and two texts with what they share."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,6 +31,39 @@ def readings(text: str, ways: Mapping[str, Sequence[str]]) -> Drawing:
 
     words = "; ".join(f"{name}, {told[name]}" for name in ways)
     return drawing(f"The text “{text}” in the pieces of {len(ways)} systems: {words}.", layout)
+
+
+def subsequence(texts: Mapping[str, Sequence[str]], common: Sequence[str]) -> Drawing:
+    """Texts as words, one below the other, and lit in each the words of a common subsequence.
+
+    Args:
+        texts: by name, the words of each.
+        common: the words that all hold in this order, with others between them or not.
+
+    Raises InputError for a text that does not hold them in this order.
+    """
+    places = {name: _places(name, words, common) for name, words in texts.items()}
+
+    def layout(canvas: Canvas) -> None:
+        y = 0.0
+        for name, words in texts.items():
+            canvas.text(8, y + 20, name, "soft")
+            kinds = ["good" if place in places[name] else "token" for place in range(len(words))]
+            y = canvas.tokens(8, y + 28, words, kinds)[-1][1] + TOKEN + 4
+
+    told = "; ".join(f"{name}: {' '.join(words)}" for name, words in texts.items())
+    return drawing(f"Texts that share, in this order, the words “{' '.join(common)}”. {told}.", layout)
+
+
+def _places(name: str, words: Sequence[str], common: Sequence[str]) -> set[int]:
+    """Where the words of a subsequence stand, the earliest places that will do."""
+    found, start = set(), 0
+    for word in common:
+        if word not in words[start:]:
+            raise InputError(f"'{name}' does not hold '{word}' in this order; leave it out of the common words")
+        start = words.index(word, start) + 1
+        found.add(start - 1)
+    return found
 
 
 def _told(pieces: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.book.figures.style import COLOURS, RED
+from helpers.book.figures.style import BLUE, COLOURS, RED
 
 
 def size_curve(results: pd.DataFrame, score: str, title: str, unit: str) -> Figure:
@@ -41,7 +41,7 @@ def novelty(shares: Mapping[str, float]) -> Figure:
     """For each system the share of words in its texts that the source does not hold."""
     figure, axes = plt.subplots(figsize=(7, 0.5 * len(shares) + 1.4))
     names = list(shares)[::-1]
-    axes.barh(names, [100 * shares[name] for name in names], color=[COLOURS.get(name, RED) for name in names])
+    axes.barh(names, [100 * shares[name] for name in names], color=BLUE)
     axes.grid(visible=False, axis="y")
     axes.set(xlabel="words that the source does not hold, in %", title="Who copies, and who writes?")
     return figure

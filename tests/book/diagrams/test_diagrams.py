@@ -61,6 +61,13 @@ GALLERY = {
     "readings": diagrams.readings(
         "酒店很好", {"characters": list("酒店很好"), "English": ["[UNK]", "[UNK]"], "many": ["▁", "酒店", "很好"]}
     ),
+    "subsequence": diagrams.subsequence(
+        {
+            "summary": ["Return", "the", "sum", "of", "all", "the", "rows"],
+            "reference": ["Compute", "the", "sum", "of", "the", "rows"],
+        },
+        ["the", "sum", "of", "the", "rows"],
+    ),
     "steps": diagrams.five_steps(),
     "step": diagrams.five_steps(3),
     "package": diagrams.way_of_the_data(),
@@ -222,6 +229,7 @@ def test_windows_hold_an_answer_only_if_it_is_whole():
         (lambda: diagrams.subwords(["a"], ["O", "O"], ["a"], [0]), "'tags' has 2 tags for 1 words"),
         (lambda: diagrams.chains("hmm"), "there is no chain 'hmm'"),
         (lambda: diagrams.readings("a", {"bytes": []}), "'bytes' has no pieces of the text"),
+        (lambda: diagrams.subsequence({"a": ["b", "c"]}, ["c", "b"]), "'a' does not hold 'b' in this order"),
         (lambda: canvas.drawing(" ", lambda _: None), "no description"),
     ],
 )
@@ -245,6 +253,12 @@ def test_a_reading_marks_and_counts_what_is_unknown_and_gives_square_letters_the
     assert [box.get("class").split()[-1] for box in boxes] == ["bad", "token", "bad", "token"]
     assert float(boxes[-1].get("width")) > 8 * canvas.SMALL
     assert "3 pieces, 2 of them unknown" in reading.description and "many, 1 piece." in reading.description
+
+
+def test_a_subsequence_lights_each_of_its_words_once_and_nothing_else():
+    drawn = diagrams.subsequence({"a": ["the", "sum", "of", "the", "rows"], "b": ["of", "the", "the"]}, ["of", "the"])
+    boxes = [box.get("class").split()[-1] for box in shapes(drawn.narrow).iter("rect")]
+    assert boxes == ["token", "token", "good", "good", "token", "good", "good", "token"]
 
 
 def test_a_decision_asks_in_order_and_ends_with_what_is_left():
