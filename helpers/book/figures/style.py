@@ -24,6 +24,7 @@ COLOURS = {
     "other": RED,
     "copy": GREY,
     "memory": ORANGE,
+    "combined": GREEN,
     "zero-shot": PURPLE,
     "lead": SKY,
     "central": GREEN,

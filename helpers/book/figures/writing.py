@@ -9,31 +9,33 @@ from matplotlib.figure import Figure
 from helpers.book.figures.style import BLUE, COLOURS, RED
 
 
-def size_curve(results: pd.DataFrame, score: str, title: str, unit: str) -> Figure:
+def size_curve(results: pd.DataFrame, score: str, unit: str, names: Mapping[str, str]) -> Figure:
     """A score over the number of training rows, a dot with its interval each; systems without rows as level lines.
 
     Args:
         results: columns system, train_rows, value, low and high; train_rows is 0 for what has no training rows.
-        score, title, unit: what the axes and the title say.
+        score, unit: what the axes say.
+        names: by system what it is called at the end of its line.
     """
-    figure, axes = plt.subplots()
-    for system, runs in results.groupby("system", sort=False):
-        colour = COLOURS.get(system, RED)
-        if (runs["train_rows"] == 0).all():
-            axes.axhline(runs["value"].iloc[0], color=colour, linestyle="--", label=system)
-            continue
-        runs = runs.sort_values("train_rows")
-        errors = [runs["value"] - runs["low"], runs["high"] - runs["value"]]
-        # rings for all but the first, so that equal scores do not hide each other
-        shape = {"fillstyle": "none", "markersize": 11, "capsize": 8} if axes.containers else {"capsize": 4}
-        axes.errorbar(runs["train_rows"], runs["value"], yerr=errors, color=colour, marker="o", label=system, **shape)
+    figure, axes = plt.subplots(figsize=(7, 4.4))
     sizes = sorted(set(results["train_rows"]) - {0})
+    for number, (system, runs) in enumerate(results.groupby("system", sort=False)):
+        colour, runs = COLOURS.get(system, RED), runs.sort_values("train_rows")
+        end = (runs["train_rows"].iloc[-1], runs["value"].iloc[-1])
+        if (runs["train_rows"] == 0).all():
+            axes.axhline(end[1], color=colour, linestyle="--", linewidth=1.5)
+            end = (sizes[-1], end[1])
+        else:
+            errors = [runs["value"] - runs["low"], runs["high"] - runs["value"]]
+            places = runs["train_rows"] * 1.03**number  # intervals beside each other
+            axes.errorbar(places, runs["value"], yerr=errors, color=colour, marker="o", capsize=4)
+        place = {"xytext": (8, 5), "textcoords": "offset points", "color": colour}
+        axes.annotate(names[system], end, va="bottom", ha="left" if end[0] < sizes[-1] else "right", **place)
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
-    axes.set(xlabel=unit, ylabel=score, title=title)
+    axes.set(xlabel=unit, ylabel=score)
     axes.margins(y=0.1)  # level lines stay off the frame
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))  # bars may stand anywhere within
     return figure
 
 
@@ -43,5 +45,5 @@ def novelty(shares: Mapping[str, float]) -> Figure:
     names = list(shares)[::-1]
     axes.barh(names, [100 * shares[name] for name in names], color=BLUE)
     axes.grid(visible=False, axis="y")
-    axes.set(xlabel="words that the source does not hold, in %", title="Who copies, and who writes?")
+    axes.set(xlabel="words that the source does not hold, in %")
     return figure

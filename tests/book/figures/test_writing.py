@@ -17,14 +17,16 @@ RESULTS = pd.DataFrame(
 
 
 def test_the_curve_has_a_level_line_for_what_has_no_rows_and_dots_with_intervals_for_the_rest():
-    axes = figures.size_curve(RESULTS, "chrF", "title", "rows").axes[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["copy", "memory", "fine-tuned"]
+    names = {"copy": "English", "memory": "a memory", "fine-tuned": "a decoder"}
+    axes = figures.size_curve(RESULTS, "chrF", "rows", names).axes[0]
+    assert {text.get_text() for text in axes.texts} == set(names.values())
     level = next(line for line in axes.lines if line.get_linestyle() == "--")
     assert set(level.get_ydata()) == {28.0}
-    dots = [container.lines[0].get_xydata().tolist() for container in axes.containers]
-    assert dots == [[[64, 24], [1000, 31]], [[64, 30]]]
+    dots = [container.lines[0].get_xydata() for container in axes.containers]
+    assert [list(points[:, 1]) for points in dots] == [[24, 31], [30]]
+    assert dots[0][:, 0] == pytest.approx([64, 1000], rel=0.1) and dots[1][0, 0] == pytest.approx(64, rel=0.1)
+    assert dots[0][0, 0] != dots[1][0, 0], "intervals at the same size stand beside each other"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["64", "1,000"]
-    assert [container.lines[0].get_fillstyle() for container in axes.containers] == ["full", "none"]
 
 
 def test_novelty_is_a_bar_in_percent_for_each_system():
