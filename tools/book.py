@@ -4,7 +4,8 @@
 
 `executed/` holds each notebook with its outputs and `record.json` with its key: the hash of its source, of the
 package, of the locked environment and the scale. A notebook whose key is in the record does not run again. Each one
-runs alone in an empty folder outside the repository, as it would in Colab.
+runs in an empty folder of its own outside the repository, as it would in Colab; where there are 8 GB for each, two run
+beside each other on half of the cores, since much of a notebook uses one core alone. Fewer or more: BOOK_AT_ONCE.
 """
 
 import hashlib
@@ -18,9 +19,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Lock
 
+import psutil
 import yaml
 
 from helpers.errors import AssetError
@@ -30,8 +34,10 @@ from tools import pages as finishing
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 900
 NOTEBOOK_SECONDS = 1800
+NOTEBOOK_BYTES = 8e9  # of memory that a machine has for each notebook that runs
 CPU = Path("/proc/cpuinfo")  # on Linux
 CONFIGURATION = ("_config.yml", "_toc.yml")
+_RECORDING = Lock()
 
 
 def main(root: Path = ROOT) -> int:
@@ -39,12 +45,32 @@ def main(root: Path = ROOT) -> int:
     stale = [notebook for notebook in notebooks(root) if not is_fresh(root, notebook)]
     if stale:
         fetch(root)
-    failed = [notebook for number, notebook in enumerate(stale, 1) if not execute(root, notebook, number, len(stale))]
+    failed = failures(root, stale)
     print(report(root, len(stale)))
     if failed:
         print(f"failed: {', '.join(failed)}; the outputs up to the error are in executed/failed", file=sys.stderr)
         return 1
     return build(root)
+
+
+def failures(root: Path, stale: list[str]) -> list[str]:
+    """Run notebooks, begun in their order, some at once; those that failed."""
+    count = len(stale)
+    with ThreadPoolExecutor(at_once()) as pool:
+        jobs = [pool.submit(execute, root, notebook, number, count) for number, notebook in enumerate(stale, 1)]
+        try:
+            return [notebook for notebook, job in zip(stale, jobs, strict=True) if not job.result()]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def at_once() -> int:
+    """How many notebooks run beside each other: BOOK_AT_ONCE, or two where cores and memory are enough, else one."""
+    if asked := os.environ.get("BOOK_AT_ONCE"):
+        return max(1, int(asked))
+    enough = (os.cpu_count() or 1) >= 2 and psutil.virtual_memory().total >= 2 * NOTEBOOK_BYTES
+    return 2 if enough else 1
 
 
 def fetch(root: Path) -> None:
@@ -101,14 +127,13 @@ def is_fresh(root: Path, notebook: str) -> bool:
 
 def execute(root: Path, notebook: str, number: int, count: int) -> bool:
     """Run one notebook; keep its executed copy and record it, or print its traceback and return False."""
-    print(f"[{number}/{count}] {notebook} ", end="", flush=True)
     wanted, began = key(root, notebook), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copy(root / notebook, folder))
         trouble = run(copy)
         seconds = time.monotonic() - began
         keep(copy, root / "executed" / ("failed" if trouble else "") / notebook)
-    print(f"{'failed after ' if trouble else ''}{seconds:.0f} s", flush=True)
+    print(f"[{number}/{count}] {notebook} {'failed after ' if trouble else ''}{seconds:.0f} s", flush=True)
     if trouble:
         print(trouble, file=sys.stderr)
         return False
@@ -124,6 +149,7 @@ def run(notebook: Path) -> str:
     # The kernel itself chooses the backend that puts figures into the page.
     environment.pop("MPLBACKEND", None)
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for kernels that import torch before helpers
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // at_once())))
     options = ["--nbmake", "--overwrite", f"--nbmake-timeout={CELL_SECONDS}", "--quiet", "--no-header"]
     location = ["-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={notebook.parent}"]
     command = [sys.executable, "-m", "pytest", *options, *location, str(notebook)]
@@ -147,10 +173,11 @@ def keep(source: Path, target: Path) -> None:
 
 def enter(root: Path, notebook: str, entry: dict) -> None:
     """Put one notebook into the record, at once, so that a later failure does not lose it."""
-    entries = {**record(root), notebook: entry}
-    part = root / "executed" / "record.json.part"
-    part.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(root / "executed" / "record.json")
+    with _RECORDING:
+        entries = {**record(root), notebook: entry}
+        part = root / "executed" / "record.json.part"
+        part.write_text(json.dumps(entries, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        part.replace(root / "executed" / "record.json")
 
 
 def machine() -> str:

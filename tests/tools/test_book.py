@@ -4,7 +4,9 @@ import copy
 import json
 import shutil
 import subprocess
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -56,6 +58,7 @@ def runs(monkeypatch):
     monkeypatch.setattr(book, "run", run)
     monkeypatch.setattr(book, "fetch", lambda root: None)
     monkeypatch.setattr(book, "build", lambda root: 0)
+    monkeypatch.setenv("BOOK_AT_ONCE", "1")
     return names, failing
 
 
@@ -65,6 +68,27 @@ def test_each_notebook_runs_once_in_reading_order(tree, runs):
     assert names == ["b.ipynb", "a.ipynb"]
     assert book.main(tree) == 0
     assert names == ["b.ipynb", "a.ipynb"]
+
+
+def test_two_notebooks_run_beside_each_other_and_both_are_recorded(tree, runs, monkeypatch):
+    monkeypatch.setenv("BOOK_AT_ONCE", "2")
+    meeting = threading.Barrier(2, timeout=20)
+    monkeypatch.setattr(book, "run", lambda notebook: "" if meeting.wait() in (0, 1) else "alone")
+    assert book.main(tree) == 0
+    assert set(book.record(tree)) == {"book/b.ipynb", "book/part/a.ipynb"}
+
+
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "asked", "count"),
+    [(2, 24, None, 2), (16, 64, None, 2), (1, 24, None, 1), (8, 8, None, 1), (2, 24, "1", 1), (2, 8, "3", 3)],
+)
+def test_two_run_at_once_where_there_is_room_for_two(monkeypatch, cores, gigabytes, asked, count):
+    monkeypatch.setattr(book.os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(book.psutil, "virtual_memory", lambda: SimpleNamespace(total=gigabytes * 1e9))
+    monkeypatch.delenv("BOOK_AT_ONCE", raising=False)
+    if asked:
+        monkeypatch.setenv("BOOK_AT_ONCE", asked)
+    assert book.at_once() == count
 
 
 @pytest.mark.parametrize(
