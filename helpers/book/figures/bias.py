@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.book.figures.style import BLUE, GREY, ORANGE
+from helpers.book.figures.style import BLUE, GREY, ORANGE, in_lines, row_height
 
 SIDES = {"with": ("o", BLUE), "without": ("|", GREY), "against": ("s", ORANGE)}
 
@@ -17,7 +17,7 @@ def sides(table: pd.DataFrame) -> Figure:
         table: columns system, side (with, without, against), value, low, high; the first system is drawn on top.
     """
     systems = list(dict.fromkeys(table["system"]))
-    figure, axes = plt.subplots(figsize=(7, 1.5 + 0.5 * len(systems)))
+    figure, axes = plt.subplots(figsize=(7, 1.5 + max(0.5, row_height(systems)) * len(systems)))
     heights = dict(zip(systems, np.arange(len(systems))[::-1], strict=True))
     for system, rows in table.groupby("system", sort=False):
         axes.plot([rows["value"].min(), rows["value"].max()], [heights[system]] * 2, color=GREY, linewidth=1, zorder=1)
@@ -30,7 +30,7 @@ def sides(table: pd.DataFrame) -> Figure:
         axes.errorbar(rows["value"], places, xerr=np.abs(errors), label=side, **style)
         beside = (0.24, "bottom") if side == "with" else (-0.24, "top")  # named once, on the first line
         axes.text(rows["value"].iloc[0], len(systems) - 1 + beside[0], side, color=colour, ha="center", va=beside[1])
-    axes.set_yticks(list(heights.values()), systems)
+    axes.set_yticks(list(heights.values()), in_lines(systems))
     axes.set_ylim(-0.6, len(systems) - 0.3)
     axes.set(xlabel="accuracy, with 95 % interval", title="Does it read the text or the word?")
     return figure

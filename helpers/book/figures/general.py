@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.book.figures.style import BLUE, COLOURS, GREEN, GREY, ORANGE, RED
+from helpers.book.figures.style import BLUE, COLOURS, GREEN, GREY, ORANGE, RED, in_lines, row_height
 from helpers.evaluation import pictures
 
 
@@ -74,7 +74,7 @@ def scores(table: pd.DataFrame, score: str) -> Figure:
         table: one row per system, with the columns value, low and high.
         score: the score's name.
     """
-    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.4 * len(table)))
+    figure, axes = plt.subplots(figsize=(7, 1.2 + row_height(table.index) * len(table)))
     _dots(axes, table, capsize=3)
     axes.set(xlabel=f"{score}, with 95 % interval", title=f"Which system has the best {score}?")
     return figure
@@ -86,13 +86,13 @@ def bars(table: pd.DataFrame, score: str) -> Figure:
     Args:
         table: one row per step, with the columns value, low and high.
     """
-    figure, axes = plt.subplots(figsize=(7, 0.9 + 0.42 * len(table)))
+    figure, axes = plt.subplots(figsize=(7, 0.9 + row_height(table.index) * len(table)))
     heights = np.arange(len(table))[::-1]
     errors = np.abs([table["value"] - table["low"], table["high"] - table["value"]])
     axes.barh(heights, table["value"], xerr=errors, height=0.62, color=BLUE, alpha=0.75, ecolor=GREY, capsize=3)
     for height, value in zip(heights, table["value"], strict=True):
         axes.text(0.02, height, f"{value:.3f}", va="center", color="white", weight="bold")
-    axes.set_yticks(heights, table.index)
+    axes.set_yticks(heights, in_lines(table.index))
     axes.grid(axis="y", visible=False)
     axes.set(xlim=(0, 1), xlabel=f"{score}, with 95 % interval", title=f"What does each step add in {score}?")
     return figure
@@ -142,7 +142,7 @@ def differences(table: pd.DataFrame, reference: str, score: str = "accuracy") ->
     Args:
         table: index the changed setting; columns value, low, high.
     """
-    figure, axes = plt.subplots(figsize=(7, 0.5 * len(table) + 1.6))
+    figure, axes = plt.subplots(figsize=(7, max(0.5, row_height(table.index)) * len(table) + 1.6))
     _dots(axes, table, capsize=4)
     axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
     axes.set_ylim(-0.6, len(table) - 0.4)
@@ -155,4 +155,4 @@ def _dots(axes: Axes, table: pd.DataFrame, capsize: float) -> None:
     heights = np.arange(len(table))[::-1]
     errors = [table["value"] - table["low"], table["high"] - table["value"]]
     axes.errorbar(table["value"], heights, xerr=np.abs(errors), fmt="o", color=BLUE, capsize=capsize)
-    axes.set_yticks(heights, table.index)
+    axes.set_yticks(heights, in_lines(table.index))

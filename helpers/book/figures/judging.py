@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.book.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
+from helpers.book.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, in_lines, row_height
 
 _SERIES = (("o", BLUE), ("s", ORANGE), ("^", GREEN))
 
@@ -22,14 +22,14 @@ def compared(table: pd.DataFrame, score: str, line: float | None = None) -> Figu
     """
     names = list(dict.fromkeys(table["name"]))
     series = list(dict.fromkeys(table["series"]))
-    figure, axes = plt.subplots(figsize=(7, 1.5 + 0.42 * len(names)))
+    figure, axes = plt.subplots(figsize=(7, 1.5 + row_height(names) * len(names)))
     heights = dict(zip(names, np.arange(len(names))[::-1], strict=True))
     for number, (one, (marker, colour)) in enumerate(zip(series, _SERIES, strict=False)):
         rows = table[table["series"] == one]
         errors = np.abs([rows["value"] - rows["low"], rows["high"] - rows["value"]])
         places = rows["name"].map(heights) + 0.13 * (len(series) - 1 - 2 * number)
         axes.errorbar(rows["value"], places, xerr=errors, fmt=marker, color=colour, capsize=3, label=one)
-    axes.set_yticks(list(heights.values()), names)
+    axes.set_yticks(list(heights.values()), in_lines(names))
     if "right" in table:
         colours = table.drop_duplicates("name").set_index("name")["right"].map({True: GREEN, False: RED})
         for label, name in zip(axes.get_yticklabels(), names, strict=True):

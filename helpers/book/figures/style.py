@@ -1,5 +1,7 @@
 """Colours and style of every plot of the book."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 from cycler import cycler
 
@@ -52,3 +54,13 @@ def style() -> None:
             "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK]),
         }
     )
+
+
+def in_lines(names) -> list[str]:
+    """Names beside an axis, long ones in several lines, so that a phone leaves half of its width to the plot."""
+    return ["\n".join(textwrap.wrap(str(name), 20)) for name in names]
+
+
+def row_height(names) -> float:
+    """Inches that a row of a plot needs for its name."""
+    return 0.22 + 0.18 * max(len(lines.split("\n")) for lines in in_lines(names))

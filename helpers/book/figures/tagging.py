@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from helpers.book.figures.style import BLACK, BLUE, COLOURS, ORANGE, RED
+from helpers.book.figures.style import BLACK, BLUE, COLOURS, ORANGE, RED, in_lines
 
 
 def span_scores(table: pd.DataFrame) -> Figure:
@@ -28,7 +28,7 @@ def span_scores(table: pd.DataFrame) -> Figure:
             right = row["value"] > 0.5  # where a name fits on a phone
             x = row["low"] - 0.02 if right else row["high"] + 0.02
             axes.text(x, height, system, color=colour, va="center", ha="right" if right else "left")
-    axes.set_yticks(range(len(cases)), cases[::-1])
+    axes.set_yticks(range(len(cases)), in_lines(cases[::-1]))
     axes.grid(axis="y", visible=False)
     axes.set(xlim=(0, 1), xlabel="span F1, with 95 % interval", title="Which system finds the names?")
     return figure
@@ -49,6 +49,6 @@ def gains(names: Sequence[str], means: np.ndarray, intervals: np.ndarray, title:
         axes.plot([low, high], [row, row], color=colour)
         axes.plot(mean, row, "o", color=colour, markersize=8)
     axes.set(yticks=at, xlabel=label, title=title, ylim=(-0.6, len(names) - 0.4))
-    axes.set_yticklabels(names)
+    axes.set_yticklabels(in_lines(names))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     return figure

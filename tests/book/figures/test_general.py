@@ -98,3 +98,12 @@ def test_losses_of_epochs_are_means_over_seeds_beside_the_loss_of_a_coin():
     assert slow.get_ydata() == pytest.approx([0.65, 0.55]) and fast.get_ydata() == pytest.approx([0.5, 0.5])
     assert set(coin.get_ydata()) == {np.log(2)}
     assert {"2e-5", "1e-4", "log 2"} == {text.get_text() for text in axes.texts} and labelled(axes)
+
+
+def test_a_long_name_takes_several_lines_and_its_row_grows():
+    names = ["short", "three examples in the prompt"]
+    short, long = (pd.DataFrame({"value": [0.5], "low": [0.4], "high": [0.6]}, index=[name]) for name in names)
+    plain, wrapped = (figures.scores(table, "F1") for table in (short, long))
+    (label,) = wrapped.axes[0].get_yticklabels()
+    assert label.get_text().split() == names[1].split() and label.get_text().count("\n") == 1
+    assert wrapped.get_size_inches()[1] > plain.get_size_inches()[1]
