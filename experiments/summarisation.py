@@ -142,7 +142,8 @@ def _shown(train: Dataset, test: Dataset) -> dict:
 
 def _summed_up(about: dict, test: Dataset, task: Generation) -> dict:
     """The result of a fine-tuned decoder on some rows."""
-    change = tuple(sorted(about["change"].items()))
+    settings = {"epochs": PASSES.get(about["train_rows"])} | about["change"]
+    change = tuple(sorted(settings.items()))  # what is trained alike is trained once
     run, watch = _run(about["train_rows"], about["seed"], change)
     return answered(task, run, watch, framed(test, docstrings.FRAME), SCORES)
 
@@ -153,5 +154,5 @@ def _run(size: int, seed: int, change: tuple) -> tuple[Run, Watch]:
     change = dict(change)
     train = shown(sample(rows(change.get("named", True))["train"], size, seed), change)
     settings = {name: value for name, value in change.items() if name not in ("named", "words")}
-    recipe = Recipe(**RECIPE | {"epochs": PASSES.get(size)} | settings, seed=seed)
+    recipe = Recipe(**RECIPE | settings, seed=seed)
     return trained(TASK, framed(train, docstrings.FRAME), recipe)
