@@ -10,6 +10,7 @@ from helpers import evaluation
 from helpers.evaluation import Difference
 from helpers.export.formats import Format
 from helpers.saving.folder import plain
+from helpers.saving.manifest import digest
 from helpers.tasks.base import Task
 
 VERSION = 2  # of the certificate; the first had the hash of the exported file alone
@@ -97,12 +98,6 @@ def seal(content: dict) -> str:
     """The sha256 of a certificate without its seal, however it is laid out."""
     bare = {name: value for name, value in plain(content).items() if name != "seal"}
     return hashlib.sha256(json.dumps(bare, sort_keys=True, allow_nan=False).encode()).hexdigest()
-
-
-def digest(file: Path) -> str:
-    """The sha256 of a file, hexadecimal."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def compared(task: Task, theirs: Sequence, ours: Sequence, references: Sequence, groups: evaluation.Groups) -> dict:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from helpers import saving
 from helpers.errors import InputError
-from helpers.export.certificate import VERSION, digest, seal
+from helpers.export.certificate import VERSION, seal
 from helpers.export.exporting import CERTIFICATE
 from helpers.export.formats import FORMATS, Format, check_modules
+from helpers.saving.manifest import digest
 from helpers.tasks.base import Predictor
 
 READ = (".json", ".jinja", ".model", ".onnx", ".txt")  # what a tokenizer, a task or a graph may be read from

@@ -2,8 +2,8 @@
 
 The folder holds config.json (label names inside), model.safetensors, the tokenizer, task.json, recipe.json,
 data_card.json, scores.json and history.csv; an adapter alone has adapter_config.json, adapter_model.safetensors and
-base.json (`helpers.models.bases`) in place of the first two. It appears in one move; `helpers train` adds run.toml
-(`run_file`).
+base.json (`helpers.models.bases`) in place of the first two. files.json has the hashes of what decides the answers
+(`manifest`). It appears in one move; `helpers train` adds run.toml (`run_file`).
 """
 
 import glob
@@ -29,6 +29,7 @@ from helpers import models
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
 from helpers.models import lora
+from helpers.saving import manifest
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
 
@@ -83,6 +84,7 @@ def save(
             write_json(scratch / "scores.json", scores or {})
             (scratch / "data_card.json").write_text(card.to_json(), encoding="utf-8")
             history.to_csv(scratch / "history.csv", index=False, lineterminator="\n")
+            manifest.write(scratch)
         check_free(output)
         scratch.rename(output)
     return output
@@ -93,16 +95,18 @@ def add_scores(output: str | Path, task: Task, scores: dict) -> None:
     for name, content in (("task", task.to_dict()), ("scores", scores)):
         scratch = Path(output) / f"{name}.writing"
         write_json(scratch, content)
-        scratch.replace(Path(output) / f"{name}.json")
+        manifest.replace(Path(output), f"{name}.json", scratch)
 
 
 def load(folder: str | Path) -> Predictor:
     """What `save` wrote into a folder, its model in evaluation mode.
 
-    Raises InputError if `save` did not write the folder, and for what transformers would answer with without a word: an
-    adapter that was put there afterwards, a tokenizer that is missing, or other labels than the task's.
+    Raises InputError if `save` did not write the folder, and for what transformers would answer with without a word: a
+    file that is missing or was changed since, an adapter that was put there afterwards, and in folders of earlier
+    versions weights or a tokenizer that are missing, or other labels than the task's.
     """
     folder = Path(folder)
+    manifest.check(folder)
     added = sorted(path.name for path in folder.glob("adapter_*"))
     try:
         task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))
@@ -158,7 +162,13 @@ def check_labels(folder: Path, task: Task, config: PreTrainedConfig) -> None:
 
 def _plain_model(task: Task, folder: Path) -> PreTrainedModel:
     settings = {"dtype": torch.float32, "use_safetensors": True, "local_files_only": True, "trust_remote_code": False}
-    return task.auto_class.from_pretrained(folder, **settings)
+    model, found = task.auto_class.from_pretrained(folder, output_loading_info=True, **settings)
+    if missing := sorted(found["missing_keys"]) + sorted(str(key) for key in found["mismatched_keys"]):
+        raise InputError(
+            f"the weights in '{folder}' have no {missing[0]} that fits, which would be drawn at random; bring its own "
+            "model.safetensors and config.json back"
+        )
+    return model
 
 
 @contextmanager

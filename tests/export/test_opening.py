@@ -15,6 +15,7 @@ from helpers.cli.main import main
 from helpers.errors import InputError
 from helpers.export import certificate, formats, graph, opening
 from helpers.export.exporting import CERTIFICATE
+from helpers.saving import manifest
 from helpers.saving.folder import TOKENIZER
 
 
@@ -141,7 +142,7 @@ def test_a_folder_of_an_earlier_version_opens_with_a_warning_and_is_checked_as_f
             opening.opened(own)
         (own / name).write_bytes(before)
     (own / "model.onnx").write_bytes(b"no graph")
-    (own / CERTIFICATE).write_text(json.dumps(old | {"sha256": certificate.digest(own / "model.onnx")}), "utf-8")
+    (own / CERTIFICATE).write_text(json.dumps(old | {"sha256": manifest.digest(own / "model.onnx")}), "utf-8")
     with pytest.warns(UserWarning), pytest.raises(InputError, match=r"cannot be read \(.*; export it again"):
         opening.opened(own)
 

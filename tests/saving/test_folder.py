@@ -5,20 +5,23 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import tiny
 from cases import CASES
+from safetensors.torch import load_file, save_file
 from tiny_export import of_case, saved
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from helpers import saving
 from helpers.data.corpus import text_corpus
 from helpers.errors import InputError
-from helpers.saving import folder
+from helpers.saving import folder, manifest
 from helpers.training import checkpoints, loop
 
 FRAME = pd.DataFrame({"text": ["w1 w2", "w40 w41"], "label": ["no", "yes"]})
@@ -127,13 +130,68 @@ def test_what_a_killed_save_left_goes_with_the_next_and_nothing_else_does(tmp_pa
     assert files == set(kept)
 
 
+def earlier(model: Path) -> Path:
+    """A saved model as earlier versions left it, without the hashes of its files."""
+    (model / manifest.NAME).unlink()
+    return model
+
+
+def test_a_file_that_decides_answers_and_was_changed_or_lost_is_refused_before_it_is_read(tmp_path, run):
+    model = run.save(tmp_path / "model", CARD)
+    hashes = json.loads((model / manifest.NAME).read_text(encoding="utf-8"))
+    assert set(hashes) == {path.name for path in model.iterdir()} - {manifest.NAME, *manifest.TOLD}
+    for name in hashes:
+        before = (model / name).read_bytes()
+        (model / name).write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        with pytest.raises(InputError, match=rf"^{name} in '.*model' is not the file that was saved there; bring"):
+            saving.load(model)
+        (model / name).unlink()
+        with pytest.raises(InputError, match=rf"^'.*model' lacks {name}, without which .*; bring that file back"):
+            saving.load(model)
+        (model / name).write_bytes(before)
+    for name in manifest.TOLD:
+        (model / name).write_text("", encoding="utf-8")
+    saving.load(model)
+    (model / manifest.NAME).write_text("[", encoding="utf-8")
+    with pytest.raises(InputError, match=r"files.json', which says what the files of the model are, cannot be read"):
+        saving.load(model)
+
+
+@pytest.mark.parametrize("stopped_at", range(5))
+def test_scores_that_are_added_leave_a_model_that_can_be_read_wherever_it_stops(tmp_path, run, monkeypatch, stopped_at):
+    model, steps, move = run.save(tmp_path / "model", CARD), iter(range(100)), Path.replace
+
+    def replace(self, target):
+        if next(steps) == stopped_at:
+            raise KeyboardInterrupt
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with suppress(KeyboardInterrupt):
+        saving.add_scores(model, run.task, {"accuracy": 0.75})
+    monkeypatch.undo()
+    saving.load(model)
+    saving.add_scores(model, run.task, {"accuracy": 0.75})
+    saving.load(model)
+    assert json.loads((model / "scores.json").read_text(encoding="utf-8")) == {"accuracy": 0.75}
+
+
+def test_weights_that_a_folder_lacks_are_not_drawn(tmp_path, run):
+    model = earlier(run.save(tmp_path / "model", CARD))
+    weights = load_file(model / "model.safetensors")
+    save_file({name: each for name, each in weights.items() if "classifier.bias" not in name},
+              model / "model.safetensors", {"format": "pt"})  # fmt: skip
+    with pytest.raises(InputError, match=r"^the weights in '.*model' have no classifier.bias that fits, which would"):
+        saving.load(model)
+
+
 def test_a_folder_without_a_model_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match=r"is not a model that helpers has saved .*give its folder"):
         saving.load(tmp_path)
 
 
 def test_a_model_without_weights_is_one_sentence(tmp_path, run):
-    folder = run.save(tmp_path / "model", CARD)
+    folder = earlier(run.save(tmp_path / "model", CARD))
     (folder / "model.safetensors").unlink()
     with pytest.raises(InputError, match=r"the model in '.*' cannot be read .*train it again"):
         saving.load(folder)
@@ -150,14 +208,14 @@ def test_an_adapter_that_was_put_beside_a_model_is_refused(tmp_path, run, name):
 
 @pytest.mark.parametrize("name", folder.TOKENIZER)
 def test_a_tokenizer_that_lost_a_file_is_not_made_up(tmp_path, run, name):
-    model = run.save(tmp_path / "model", CARD)
+    model = earlier(run.save(tmp_path / "model", CARD))
     (model / name).unlink()
     with pytest.raises(InputError, match=rf"^'.*model' lacks {name}, without which .*; bring that file back, or make"):
         saving.load(model)
 
 
 def test_a_tokenizer_that_is_damaged_is_one_sentence(tmp_path, run):
-    model = run.save(tmp_path / "model", CARD)
+    model = earlier(run.save(tmp_path / "model", CARD))
     for name in folder.TOKENIZER:
         before = (model / name).read_bytes()
         (model / name).write_text("{", encoding="utf-8")
@@ -174,7 +232,7 @@ def test_labels_that_are_not_the_model_s_are_refused(tmp_path, task):
     case = CASES[task]
     predictor = of_case(task)
     predictor.model.config.update(case.task.configuration())
-    model = saved(tmp_path / "model", predictor)
+    model = earlier(saved(tmp_path / "model", predictor))
     about = json.loads((model / "task.json").read_text(encoding="utf-8"))
     key = "tags" if task == "tagging" else "labels"
     (model / "task.json").write_text(json.dumps(about | {key: about[key][::-1]}), encoding="utf-8")
