@@ -1,8 +1,10 @@
 """Words and sentences of a text, by rules that need no model and no word list."""
 
+import os
 import re
 from collections.abc import Iterable
 from itertools import islice
+from pathlib import Path
 
 import regex
 
@@ -28,6 +30,15 @@ def check_whole(texts: Iterable[str]) -> None:
     for number, text in enumerate(texts, start=1):
         if half_character(text):
             raise InputError(f"text {number} holds half a character (a lone surrogate); send whole ones")
+
+
+def check_name(path: str | Path) -> None:
+    """InputError for a path whose name is no UTF-8, which files that tell of it cannot hold."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise InputError(f"the name '{shown}' is not in UTF-8; rename it, and give its new name") from error
 
 
 def words(text: str) -> list[str]:

@@ -154,7 +154,7 @@ def _asked(options: argparse.Namespace, task) -> dict:
 
 def _interrupted(output: str) -> str:
     """Where an interrupted run stands, and how it goes on."""
-    from helpers.training import checkpoints
+    from helpers.training import checkpoints, tracking
     from helpers.workflow import tune
 
     if Path(output).exists():
@@ -162,7 +162,9 @@ def _interrupted(output: str) -> str:
     if (searched := tune.search_folder(output)).exists() and not (searched / tune.CHOSEN).exists():
         return "interrupted while searching; the same command goes on"
     if checkpoints.newest(checkpoints.work_folder(output)) is None:
-        return "interrupted before the first checkpoint; the same command begins anew"
+        curves = tracking.folder_of(output)
+        moved = f", once '{curves}' is moved away" if curves.exists() else ""
+        return f"interrupted before the first checkpoint; the same command begins anew{moved}"
     return "interrupted after a complete step; the same command with --resume goes on"
 
 

@@ -12,6 +12,7 @@ from helpers.data import formats, shapes
 from helpers.data.corpus import SPLITS
 from helpers.data.splits import normalised
 from helpers.errors import ColumnError, InputError
+from helpers.text import check_name
 
 Frames = Mapping[str, pd.DataFrame]  # by split
 Paths = Mapping[str, str | Path]
@@ -36,6 +37,8 @@ def in_splits(
         check: raises InputError for given splits that do not fit each other.
     """
     check_pair(validation, test)
+    for path in filter(None, (data, validation, test)):
+        check_name(path)  # the card of the data tells it
     rows = read(data)
     shape = rows.attrs.get("format", shapes.PLAIN)
     source = str(data) if shape == shapes.PLAIN else f"{data}, read as {shape}"

@@ -19,17 +19,19 @@ from helpers import assets, scales
 from helpers.errors import InputError
 from helpers.models import loading
 
-NAME, FORMAT = "base.json", 1
+NAME, FORMAT = "base.json", 2  # the first knew the weights alone, and not what the configuration makes of them
+UNTOLD = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")  # change no answer
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
-def digest(base: str) -> str:
-    """The sha256 of the names, types, shapes and bits of all weights of a model, in the order of their names.
+def digest(base: str, form: int = FORMAT) -> str:
+    """The sha256 of the names, types, shapes and bits of all weights of a model, and of its configuration.
 
     Args:
         base: a folder, or a name on the Hub whose files are on this machine.
+        form: of the `base.json` that this is compared with; the first was without the configuration.
 
-    In how many files they lie, and what else these say, does not count. Raises InputError if there are no weights.
+    In how many files the weights lie does not count. Raises InputError if there are none.
     """
     seen = {}
     for file in _files(base):
@@ -43,7 +45,8 @@ def digest(base: str) -> str:
             f"the base model '{base}' has no weights on this machine, without which an adapter is worth nothing; take "
             "lora_saved merged (--lora-saved merged)"
         )
-    return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()
+    about = sorted(seen.items()) + ([_configuration(base)] if form > 1 else [])
+    return hashlib.sha256(repr(about).encode()).hexdigest()
 
 
 def write(folder: Path, base: str, output: Path) -> None:
@@ -54,8 +57,9 @@ def write(folder: Path, base: str, output: Path) -> None:
         output: where the folder will lie.
     """
     about = {"format": FORMAT, "base": base, "sha256": digest(base)}
-    if os.path.isdir(base):
-        about |= {"from_here": Path(os.path.relpath(base, output.absolute())).as_posix(), "role": _role(base)}
+    if os.path.isdir(base):  # links are followed, or the way would lead elsewhere once both are moved
+        here = os.path.relpath(os.path.realpath(base), os.path.realpath(output))
+        about |= {"from_here": Path(here).as_posix(), "role": _role(base)}
     (folder / NAME).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -65,7 +69,7 @@ def known(folder: Path) -> dict | None:
         return None
     try:
         about = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
+        if about["format"] not in (1, FORMAT):
             raise ValueError(f"its format is {about['format']}, and this version of helpers reads {FORMAT}")
         return {"from_here": None, "role": None, "sha256": str(about["sha256"])} | about
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -90,7 +94,7 @@ def found(folder: Path, stated: str, about: dict) -> str:
     if not there and about["role"] in scales.MODELS:
         there = [loading.packaged(about["role"])]
     for place in there:
-        if digest(place) == about["sha256"]:
+        if digest(place, about["format"]) == about["sha256"]:
             return place
     if there:
         raise InputError(_other(folder, there[0]))
@@ -98,15 +102,15 @@ def found(folder: Path, stated: str, about: dict) -> str:
 
 
 def check(folder: Path, base: str, about: dict) -> None:
-    """InputError if a base model has other weights than an adapter says."""
-    if digest(base) != about["sha256"]:
+    """InputError if a base model has other weights, or another configuration, than an adapter says."""
+    if digest(base, about["format"]) != about["sha256"]:
         raise InputError(_other(folder, base))
 
 
 def _other(folder: Path, base: str) -> str:
     return (
-        f"the adapter in '{folder}' has learnt beside other weights than those of '{base}', where it would answer "
-        "wrongly; bring its own base model back there, or train again with --lora-saved merged"
+        f"the adapter in '{folder}' has learnt beside other weights or settings than those of '{base}', with which it "
+        "would answer wrongly; bring its own base model back there, or train again with --lora-saved merged"
     )
 
 
@@ -122,6 +126,13 @@ def _files(base: str) -> list[str]:
         index = json.loads(Path(local(_INDEX)).read_text(encoding="utf-8"))
         return [local(name) for name in sorted(set(index["weight_map"].values()))]
     return []
+
+
+def _configuration(base: str) -> str:
+    """What config.json of a model says, without what changes no answer, in one order."""
+    file = cached_file(base, "config.json", local_files_only=True)
+    about = json.loads(Path(file).read_text(encoding="utf-8"))
+    return json.dumps({name: value for name, value in about.items() if name not in UNTOLD}, sort_keys=True)
 
 
 def _role(base: str) -> str | None:

@@ -137,12 +137,16 @@ def _stated_base(folder: Path) -> str:
         ) from error
 
 
+_UNFIT = (OSError, ValueError, KeyError, TypeError, AttributeError, UserWarning, SafetensorError)
+
+
 def _adapted(plain: PreTrainedModel, folder: Path, base: str) -> PeftModel:
     """A base model with the adapter of a folder beside it; InputError if that does not fit."""
     try:
         with _peft_warnings_off():
+            warnings.filterwarnings("error", message="Found missing adapter keys")  # they would stay at zero
             return PeftModel.from_pretrained(plain, folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+    except (*_UNFIT, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "loading state_dict" not in str(error):
             raise  # such as memory that runs out
         reason = " ".join(str(error).split())[:200]

@@ -11,8 +11,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from functools import partial
 from math import isfinite
@@ -32,6 +32,7 @@ from helpers.models import lora
 from helpers.saving import manifest
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
+from helpers.text import check_name
 
 TOKENIZER = ("tokenizer_config.json", "tokenizer.json")
 LOCK, MODEL = "lock", "model"  # all that a folder holds while a model is written
@@ -43,6 +44,9 @@ def check_free(output: str | Path) -> None:
 
     Folders above it are made when it is written.
     """
+    if Path(output).name in ("", ".."):
+        raise InputError(f"the output '{output}' ends without a name of its own; give a folder that is to be made")
+    check_name(output)
     if (length := len(os.fsencode(Path(output).name))) > LONGEST:
         raise InputError(
             f"the name '{Path(output).name[:20]}...' of the output has {length} bytes, and with what is written beside "
@@ -94,8 +98,11 @@ def add_scores(output: str | Path, task: Task, scores: dict) -> None:
     """Write the scores of a saved model, and the task's settings again, which may hold a threshold chosen since."""
     for name, content in (("task", task.to_dict()), ("scores", scores)):
         scratch = Path(output) / f"{name}.writing"
-        write_json(scratch, content)
-        manifest.replace(Path(output), f"{name}.json", scratch)
+        try:
+            write_json(scratch, content)
+            manifest.replace(Path(output), f"{name}.json", scratch)
+        finally:
+            scratch.unlink(missing_ok=True)
 
 
 def load(folder: str | Path) -> Predictor:
@@ -121,11 +128,36 @@ def load(folder: str | Path) -> Predictor:
             tokenizer = read_tokenizer(folder)
         check_labels(folder, task, model.config)
         task.restore(model, folder)  # what plain `from_pretrained` leaves out
+        _check_fit(folder, model, tokenizer)
     except InputError:
         raise
-    except (OSError, ValueError, SafetensorError) as error:
-        raise InputError(f"the model in '{folder}' cannot be read ({error}); train it again") from error
+    except _UNREADABLE as error:
+        if isinstance(error, RuntimeError) and "size" not in str(error):
+            raise  # such as memory that runs out
+        kind = "" if isinstance(error, OSError | ValueError | SafetensorError) else f"{type(error).__name__}: "
+        reason = " ".join(f"{kind}{error}".split())[:300]
+        raise InputError(f"the model in '{folder}' cannot be read ({reason}); train it again") from error
     return Predictor(task, model.eval(), tokenizer)
+
+
+# What transformers raises for a configuration, weights or a tokenizer that do not belong together.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, SafetensorError)
+
+
+def _check_fit(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """InputError for weights that are no numbers, and for a tokenizer with tokens that the model does not have."""
+    if name := next((name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()), None):
+        raise InputError(
+            f"the weights '{name}' in '{folder}' are not all finite, so that it has no answers; train again"
+        )
+    if not isinstance(tokenizer.model_max_length, int | float):
+        raise ValueError(f"the tokenizer's model_max_length is {tokenizer.model_max_length!r} and no number")
+    vectors, largest = model.get_input_embeddings().weight.shape[0], max(tokenizer.get_vocab().values(), default=-1)
+    if largest >= vectors:
+        raise InputError(
+            f"the tokenizer in '{folder}' has the token {largest}, and its model {vectors} embeddings, counted from 0; "
+            "bring the file back that was changed, or train again"
+        )
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -173,7 +205,7 @@ def _plain_model(task: Task, folder: Path) -> PreTrainedModel:
 
 @contextmanager
 def full_disk_named(folder: Path) -> Iterator[None]:
-    """While this lasts, a disk that is full is an OSError with the folder and the remedy."""
+    """While this lasts, a disk that is full, or only to be read, is an OSError with the folder and the remedy."""
     try:
         yield
     except Exception as error:
@@ -194,7 +226,7 @@ def scratch_folder(output: Path) -> Iterator[Path]:
             with suppress(Timeout, NotImplementedError, OSError), FileLock(left / LOCK, timeout=0):
                 shutil.rmtree(left)
     scratch = partial(tempfile.TemporaryDirectory, prefix=f"{output.name}.saving-", dir=output.parent)
-    with folders_above(output), scratch() as folder:
+    with folders_above(output), _made(scratch, output) as folder:
         lock = FileLock(Path(folder) / LOCK)
         with suppress(NotImplementedError, OSError):  # where the file system knows none
             lock.acquire()
@@ -202,11 +234,18 @@ def scratch_folder(output: Path) -> Iterator[Path]:
         lock.release()
 
 
+def _made(folder: Callable[[], AbstractContextManager], output: Path) -> AbstractContextManager:
+    """A folder, or the sentence why there can be none."""
+    with full_disk_named(output):
+        return folder()
+
+
 @contextmanager
 def folders_above(path: Path) -> Iterator[None]:
     """While this lasts, the folders above a path exist; if it fails, those that were made for it go again if empty."""
     made = [folder for folder in path.absolute().parents if not folder.exists()]
-    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with full_disk_named(path):
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
     try:
         yield
     except BaseException:

@@ -77,5 +77,8 @@ def _read(folder: Path) -> dict[str, list[str]] | None:
 
 def _write(folder: Path, hashes: dict[str, list[str]]) -> None:
     scratch = folder / "files.writing"
-    scratch.write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
-    scratch.replace(folder / NAME)
+    try:
+        scratch.write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
+        scratch.replace(folder / NAME)
+    finally:
+        scratch.unlink(missing_ok=True)

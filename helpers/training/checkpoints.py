@@ -29,6 +29,7 @@ Weights = dict[str, Tensor]
 Moments = dict[int, dict[str, Tensor]]
 TENSORS, BEST, STATE = "tensors.safetensors", "best.safetensors", "state.json"
 WRITING, LOCK = "writing", "lock"
+ROOM, ROOM_BYTES = "room", 1_000_000  # kept free from the start for the last checkpoint, which needs its state alone
 
 
 @dataclass
@@ -60,7 +61,9 @@ def start(work: Path) -> None:
     """Make the folder of a new run; InputError if one that can go on is there."""
     if work.exists() and newest(work) is not None:
         raise InputError(f"'{work}' holds an unfinished run; resume it, or delete that folder to start anew")
-    work.mkdir(parents=True, exist_ok=True)
+    with full_disk_named(work):
+        work.mkdir(parents=True, exist_ok=True)
+        (work / ROOM).write_bytes(bytes(ROOM_BYTES))
 
 
 @contextmanager
@@ -91,7 +94,7 @@ def _alone(work: Path) -> Iterator[None]:
         if is_main_process() and not (lock and lock.is_locked):
             with suppress(OSError):
                 (work / LOCK).unlink(missing_ok=True)
-                if newest(work) is None:
+                if newest(work) is None and not (work / WRITING).exists():
                     _remove_best(work)
                 work.rmdir()  # if the run has left no checkpoint
 
@@ -104,7 +107,8 @@ def _locked(work: Path) -> tuple[FileLock | None, str | None]:
             f"'{work}', where checkpoints go, holds '{strange[0]}', which no run has made; move it away, or choose "
             "another output"
         )
-    work.mkdir(parents=True, exist_ok=True)
+    with full_disk_named(work):
+        work.mkdir(parents=True, exist_ok=True)
     lock = FileLock(work / LOCK, is_singleton=True)  # one that whoever saves afterwards can hold on to
     try:
         lock.acquire(timeout=0)
@@ -120,7 +124,7 @@ def _locked(work: Path) -> tuple[FileLock | None, str | None]:
 
 def newest(work: Path) -> Path | None:
     """The newest complete checkpoint, if there is one."""
-    return max(work.glob("step-*"), default=None)
+    return max((folder for folder in work.glob("step-*") if (folder / STATE).is_file()), default=None)
 
 
 def save(work: Path, state: State, weights: Weights | None, moments: Moments, identity: dict) -> None:
@@ -134,24 +138,48 @@ def save(work: Path, state: State, weights: Weights | None, moments: Moments, id
     """
     folder, scratch = work / f"step-{state.step:09d}", work / WRITING
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    about = {name: getattr(state, name) for name in ("step", "seconds", "history", "best")}
-    about |= {"identity": identity, "sha256": None}
-    if weights is not None:
-        tensors = {f"weights.{name}": tensor for name, tensor in weights.items()}
-        tensors |= {f"optimizer.{i}.{key}": tensor for i, own in moments.items() for key, tensor in own.items()}
-        with full_disk_named(scratch):
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, scratch / TENSORS)
-        about["sha256"] = _file_digest(scratch / TENSORS)
-    if state.best is not None:
-        _linked(work / BEST, scratch / BEST)
-        about["best_sha256"] = _file_digest(scratch / BEST)
-    (scratch / STATE).write_text(json.dumps(about), encoding="utf-8")
+    with _resumption_named(work):
+        scratch.mkdir(parents=True)
+        _fill(scratch, state, weights, moments, identity)
     old = list(work.glob("step-*"))
     if folder not in old:
         scratch.rename(folder)
         for path in old:
             shutil.rmtree(path)
+
+
+@contextmanager
+def _resumption_named(work: Path) -> Iterator[None]:
+    """While this lasts, a disk that is full is told with the step from which the run can go on."""
+    try:
+        with full_disk_named(work):
+            yield
+    except OSError as error:
+        if (last := newest(work)) is None:
+            raise
+        step = int(last.name.removeprefix("step-"))
+        raise OSError(f"{error}; here the same command with --resume goes on from step {step}") from error
+
+
+def _fill(scratch: Path, state: State, weights: Weights | None, moments: Moments, identity: dict) -> None:
+    about = {name: getattr(state, name) for name in ("step", "seconds", "history", "best")}
+    about |= {"identity": identity, "sha256": None}
+    if weights is not None:
+        tensors = {f"weights.{name}": tensor for name, tensor in weights.items()}
+        tensors |= {f"optimizer.{i}.{key}": tensor for i, own in moments.items() for key, tensor in own.items()}
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, scratch / TENSORS)
+        about["sha256"] = _file_digest(scratch / TENSORS)
+    if state.best is not None:
+        _linked(scratch.parent / BEST, scratch / BEST)
+        about["best_sha256"] = _file_digest(scratch / BEST)
+    if weights is None:
+        (scratch.parent / ROOM).unlink(missing_ok=True)
+    (scratch / STATE).write_text(json.dumps(about | {"seal": _seal(about)}), encoding="utf-8")
+
+
+def _seal(about: dict) -> str:
+    """A digest of what a checkpoint says of itself."""
+    return digest([json.dumps(json.loads(json.dumps(about)), sort_keys=True)])
 
 
 def check_processes(work: Path | None, processes: int) -> None:
@@ -237,10 +265,12 @@ def kept_if_not_saved(output: str | Path) -> Iterator[None]:
         yield
     except (InputError, OSError) as error:
         if newest(work) is None:
-            raise
+            raise type(error)(f"{error}; no file keeps the training") from error
+        searched = work.with_name(f"{Path(output).name}.tuning")
+        also = f", and '{searched}' NAME.tuning" if searched.exists() else ""
         raise type(error)(
             f"{error}; the training is kept: the same command with --resume (from Python resume=True) only saves it, "
-            f"and does so to another output NAME once '{work}' is called NAME.training"
+            f"and does so to another output NAME once '{work}' is called NAME.training{also}"
         ) from error
 
 
@@ -263,7 +293,7 @@ def _may_stand_beside(path: Path) -> bool:
 
 def _is_own(path: Path) -> bool:
     """Whether a run has made this file or folder."""
-    return path.name in (WRITING, LOCK, BEST, f"{BEST}.{WRITING}") or bool(re.fullmatch(r"step-\d{9}", path.name))
+    return path.name in (WRITING, LOCK, ROOM, BEST, f"{BEST}.{WRITING}") or bool(re.fullmatch(r"step-\d{9}", path.name))
 
 
 def digest(*texts: Iterable[str]) -> str:
@@ -284,7 +314,7 @@ def _linked(source: Path, target: Path) -> None:
 
 
 def _remove_best(work: Path) -> None:
-    for name in (BEST, f"{BEST}.{WRITING}"):
+    for name in (BEST, f"{BEST}.{WRITING}", ROOM):
         (work / name).unlink(missing_ok=True)
 
 
@@ -292,10 +322,13 @@ def _read_state(folder: Path) -> dict:
     remedy = f"delete '{folder.parent}' to start anew"
     try:
         about = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        seal = about.pop("seal", None)  # checkpoints of earlier versions have none
+        if seal is not None and seal != _seal(about):
+            raise ValueError(f"{STATE} was changed")
         named = {TENSORS: "sha256"} if about["sha256"] else {}
         named |= {BEST: "best_sha256"} if about["best"] is not None else {}
         damaged = [name for name, key in named.items() if about[key] != _file_digest(folder / name)]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"the checkpoint '{folder}' cannot be read ({error}); {remedy}") from error
     if damaged:
         raise InputError(f"the checkpoint '{folder}' is damaged: the sha256 of {damaged[0]} is wrong; {remedy}")

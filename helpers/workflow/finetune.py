@@ -1,6 +1,7 @@
 """From a corpus to a scored and saved model: the main path of the package."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -75,15 +76,10 @@ def finetune(
         if not is_main_process():
             return run
         run = _saved(replace(run, signs=unreadable), corpus, output, asked, note)
-    try:
-        run, analysis = _scored(run, corpus, note)
-    except KeyboardInterrupt:
-        if output is None:
-            raise
-        raise TrainingError(
-            f"interrupted while scoring; the trained model is in '{output}' without scores, and 'helpers evaluate' "
-            "gives them"
-        ) from None
+    with _told_if_interrupted(output, "thresholds and scores"):
+        run = _calibrated(run, corpus, output, note)
+    with _told_if_interrupted(output, "scores"):
+        run, analysis = _scored(run, corpus)
     made = {"base": models.origin(name), "trials": list(trials)}
     _report(run, analysis, data["test"], output, made, texts, note)
     return run
@@ -122,6 +118,20 @@ def one_group_warning(test: Dataset) -> str | None:
     return f"all {len(groups)} test rows are of the group '{groups[0][:40]}'; the intervals hold for it alone"
 
 
+@contextmanager
+def _told_if_interrupted(output: str | Path | None, missing: str) -> Iterator[None]:
+    """While this lasts, an interrupt tells that the model is saved, and what it lacks."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if output is None:
+            raise
+        raise TrainingError(
+            f"interrupted while scoring; the trained model is in '{output}' without {missing}, and 'helpers evaluate' "
+            "gives its scores"
+        ) from None
+
+
 def _trained(prepared: Job, resume: bool, note: Note, follow: Follow | None) -> Run:
     """The run, with what it is expected to take told before."""
     where = [f"checkpoints are in {prepared.work}"] if prepared.work is not None else []
@@ -139,13 +149,21 @@ def _saved(run: Run, corpus: Corpus, output: str | Path | None, asked: Mapping |
     if output is not None:
         run.save(output, corpus.card)
         if asked is not None:
-            run_file.write(output, {**asked, **chosen, **run.recipe.to_dict()})
+            _keep_asked(output, {**asked, **chosen, **run.recipe.to_dict()}, note)
     destination = f"; model in {output}" if output is not None else ""
     speed = f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}"
     if launched():  # which may have started fewer than it was asked for
         speed += f", {run.processes} {'process' if run.processes == 1 else 'processes'}"
     note(f"{speed}, at most {run.peak_memory_gb:.1f} GB{destination}")
     return run
+
+
+def _keep_asked(output: str | Path, settings: Mapping, note: Note) -> None:
+    """Write `run.toml`; where that fails the run goes on, as its model is saved and not yet scored."""
+    try:
+        run_file.write(output, settings)
+    except (OSError, UnicodeError) as error:
+        note(f"'{output}' has no run.toml, which could not be written ({error}); the model is saved without it")
 
 
 def _final(task: Task, model: PreTrainedModel) -> PreTrainedModel:
@@ -156,17 +174,22 @@ def _final(task: Task, model: PreTrainedModel) -> PreTrainedModel:
     return lora.rounded(plain) if task.lora_saved == "merged-bf16" else plain
 
 
-def _scored(run: Run, corpus: Corpus, note: Note) -> tuple[Run, Analysis]:
-    """The run with what its validation rows choose and show, thresholds and signs of collapse, and its test scores.
-
-    With it, where the run fails on the test rows.
-    """
+def _calibrated(run: Run, corpus: Corpus, output: str | Path | None, note: Note) -> Run:
+    """The run with what its validation rows choose and show: thresholds, which are saved at once, and signs."""
     encoded = run.encode(corpus.data["validation"])
     predictions = run.task.predict(run.model, encoded, batch_tokens=run.recipe.piece_tokens)  # as in training
     references = run.task.references(encoded)
     task = run.task.calibrated(predictions, references)
+    if output is not None and task != run.task:
+        with _saved_all_the_same(output):
+            saving.add_scores(output, task, {})
     run = replace(run, task=task)
-    run = replace(run, signs=run.signs + _noted(signs.of_collapse(run, predictions, references), note))
+    return replace(run, signs=run.signs + _noted(signs.of_collapse(run, predictions, references), note))
+
+
+def _scored(run: Run, corpus: Corpus) -> tuple[Run, Analysis]:
+    """The run with its test scores, and where it fails on the test rows."""
+    task = run.task
     baselines = registry.wing(task.name, "baselines").ladder(corpus.data, task) if task.name in registry.WINGS else {}
     ladder, scores, analysis = evaluate(run, corpus.data["test"], baselines)
     return replace(run, ladder=ladder, scores=scores), analysis
@@ -184,12 +207,25 @@ def _report(
         return
     classes = [] if analysis.classes is None else analysis.classes.reset_index().to_dict("records")
     made = made | {"ladder": ladder_rows(run.ladder), "signs": list(run.signs), "classes": classes}
-    saving.add_scores(output, run.task, run.scores | made)
-    page = report.write(
-        output, analysis, test, title=Path(output).name, ladder=run.ladder, history=run.history, texts=texts
-    )
+    with _saved_all_the_same(output):
+        saving.add_scores(output, run.task, run.scores | made)
+        page = report.write(
+            output, analysis, test, title=Path(output).name, ladder=run.ladder, history=run.history, texts=texts
+        )
     private = "; it and the files beside it quote test rows, which --no-texts leaves out" if texts else ""
     note(f"error analysis in {page}{private}")
+
+
+@contextmanager
+def _saved_all_the_same(output: str | Path) -> Iterator[None]:
+    """While this lasts, a disk that is full is told with where the model is."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"scores and error analysis cannot be written ({error}); the model itself is saved in '{output}': free "
+            "some space, and 'helpers evaluate' scores it"
+        ) from error
 
 
 def _noted(sentences: list[str], note: Note) -> tuple[str, ...]:

@@ -1,12 +1,15 @@
 """Frozen weights in 16 and in 4 bits: results differ by their rounding alone, and memory by what is counted."""
 
+import json
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import tiny_decoder as tiny
 import torch
 from peft import AutoPeftModelForCausalLM
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
@@ -183,9 +186,15 @@ def test_an_adapter_beside_other_weights_is_refused_however_alike_they_look(tmp_
         other.model.layers[1].mlp.down_proj.weight[3, 5] += 1e-6
     other.save_pretrained(tmp_path / "base")
     with pytest.raises(
-        InputError, match=r"^the adapter in '.*' has learnt beside other weights than those of '.*base'"
+        InputError, match=r"^the adapter in '.*' has learnt beside other weights or settings than those of '.*base'"
     ):
         helpers.load(folder)
+    wide().save_pretrained(tmp_path / "base")
+    settings = json.loads((tmp_path / "base" / "config.json").read_text(encoding="utf-8"))
+    for change, fits in (({"rms_norm_eps": 0.1}, False), ({"transformers_version": "0"}, True)):
+        (tmp_path / "base" / "config.json").write_text(json.dumps(settings | change), encoding="utf-8")
+        with nullcontext() if fits else pytest.raises(InputError, match="has learnt beside other weights or settings"):
+            helpers.load(folder)
     wide().save_pretrained(tmp_path / "base", max_shard_size="100KB")  # the same weights in several files
     (tmp_path / "base" / "model.safetensors").unlink()
     assert len(list((tmp_path / "base").glob("*.safetensors"))) > 1
@@ -232,8 +241,8 @@ def test_an_adapter_of_an_earlier_version_opens_with_a_warning_and_beside_anothe
         (lora.CONFIG, "[", r"'.*adapter_config.json' does not name the base model"),
         (
             bases.NAME,
-            '{"format": 2, "sha256": "0"}',
-            r"base.json'.* its format is 2, and this version of helpers reads 1",
+            '{"format": 3, "sha256": "0"}',
+            r"base.json'.* its format is 3, and this version of helpers reads 2",
         ),
         (bases.NAME, '{"format": 1}', r"base.json'.* cannot be read \(KeyError"),
         ("adapter_model.safetensors", "x", r"the adapter in '.*' does not fit its base model"),
@@ -246,6 +255,28 @@ def test_a_damaged_adapter_is_one_sentence(tmp_path, file, content, sentence):
     with pytest.raises(InputError, match=sentence) as found:
         helpers.load(folder)
     assert "train it again" not in str(found.value), "one remedy, not that of another error inside it"
+
+
+def test_an_adapter_that_lacks_weights_is_not_taken_for_one_of_zeros(tmp_path):
+    folder = trained(tmp_path, lora_saved="adapter").save(tmp_path / "model", CARD)
+    (folder / manifest.NAME).unlink()
+    file = folder / "adapter_model.safetensors"
+    weights = load_file(file)
+    save_file(dict(list(weights.items())[:4]), file, {"format": "pt"})
+    with pytest.raises(InputError, match=r"^the adapter in '.*model' does not fit its base .*missing adapter keys"):
+        helpers.load(folder)
+
+
+def test_an_adapter_written_through_a_link_moves_with_its_base(tmp_path):
+    (tmp_path / "real" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "deep")
+    wide().save_pretrained(tmp_path / "real" / "base")
+    task = Generation(template="plain", max_new_tokens=8, lora_rank=4, lora_saved="adapter")
+    built = task.build(str(tmp_path / "real" / "base"))
+    run = loop.fit(task, built, tiny.tokenizer(), tiny.rows(), None, tiny.recipe())
+    run.save(tmp_path / "link" / "model", CARD)
+    (tmp_path / "real").rename(tmp_path / "moved")
+    helpers.load(tmp_path / "moved" / "deep" / "model")
 
 
 def test_a_base_that_was_never_read_from_files_has_no_adapter(tmp_path):

@@ -244,3 +244,44 @@ def test_labels_that_are_not_the_model_s_are_refused(tmp_path, task):
         saving.load(model)
     (model / "task.json").write_text(json.dumps(about), encoding="utf-8")
     assert saving.load(model).task == case.task
+
+
+MISFITS = [
+    ("config.json", {"hidden_act": "foo"}),
+    ("config.json", {"hidden_size": 24}),
+    ("config.json", {"vocab_size": 7}),
+    ("config.json", {"id2label": ["no", "yes"]}),
+    ("tokenizer_config.json", {"model_max_length": "x"}),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), MISFITS, ids=str)
+def test_files_that_do_not_fit_each_other_are_one_sentence(tmp_path, run, name, change):
+    model = earlier(run.save(tmp_path / "model", CARD))
+    about = json.loads((model / name).read_text(encoding="utf-8"))
+    (model / name).write_text(json.dumps(about | change), encoding="utf-8")
+    with pytest.raises(InputError, match=r"'.*model'"):
+        saving.load(model).answers(["w1 w2"])
+
+
+def test_weights_that_are_no_numbers_and_tokens_without_a_vector_have_no_answers(tmp_path, run):
+    model = earlier(run.save(tmp_path / "model", CARD))
+    weights = load_file(model / "model.safetensors")
+    name = "classifier.bias"
+    save_file(weights | {name: weights[name] * np.nan}, model / "model.safetensors", {"format": "pt"})
+    with pytest.raises(InputError, match=rf"^the weights '{name}' in '.*model' are not all finite"):
+        saving.load(model)
+    save_file(weights, model / "model.safetensors", {"format": "pt"})
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.add_tokens(["one", "more"])
+    tokenizer.save_pretrained(model)
+    with pytest.raises(
+        InputError, match=r"^the tokenizer in '.*model' has the token \d+, and its model \d+ embeddings"
+    ):
+        saving.load(model)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b".."])
+def test_a_name_that_could_not_be_written_at_the_end_is_refused_at_the_start(tmp_path, name):
+    with pytest.raises(InputError, match=r"is not in UTF-8; rename it|ends without a name of its own"):
+        saving.check_free(tmp_path / os.fsdecode(name))

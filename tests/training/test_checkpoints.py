@@ -171,3 +171,79 @@ def test_a_checkpoint_of_two_processes_has_one_remedy_in_one(tmp_path, shard):
             output=tmp_path / "model",
             resume=True,
         )
+
+
+def state_of(output) -> Path:
+    return checkpoints.newest(checkpoints.work_folder(output)) / checkpoints.STATE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda about: about | {"step": 13}, lambda about: about | {"best": None, "sha256": None}, lambda about: [about]],
+)
+def test_what_a_checkpoint_says_of_itself_cannot_be_edited(tmp_path, change):
+    run(tmp_path / "model")
+    file = state_of(tmp_path / "model")
+    about = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(change(about)), encoding="utf-8")
+    with pytest.raises(InputError, match=r"the checkpoint '.*' cannot be read \(.*; delete '.*' to start anew$"):
+        run(tmp_path / "model", resume=True)
+    about.pop("seal")  # as earlier versions wrote it
+    file.write_text(json.dumps(about), encoding="utf-8")
+    run(tmp_path / "model", resume=True)
+
+
+def test_a_folder_that_is_no_checkpoint_hides_none(tmp_path):
+    run(tmp_path / "model")
+    work = checkpoints.work_folder(tmp_path / "model")
+    (work / "step-000000099").mkdir()
+    assert checkpoints.newest(work).name == "step-000000001"
+    run(tmp_path / "model", resume=True)
+
+
+def test_a_disk_without_room_takes_the_last_checkpoint_for_which_it_was_kept(tmp_path, monkeypatch):
+    work, write = checkpoints.work_folder(tmp_path / "model"), Path.write_text
+
+    def full(self, *arguments, **settings):
+        if self.name == checkpoints.STATE and (work / checkpoints.ROOM).exists():
+            raise OSError(28, "No space left on device")
+        return write(self, *arguments, **settings)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    trained = fit(
+        tiny.TASK,
+        tiny.model(),
+        tiny.tokenizer(),
+        tiny.rows(8),
+        tiny.rows(8, 1),
+        tiny.recipe(epochs=1, checkpoint_steps=1000),
+        output=tmp_path / "model",
+    )
+    assert checkpoints.newest(work) is not None and not (work / checkpoints.ROOM).exists()
+    trained.save(tmp_path / "model", CARD)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_disk_that_is_full_in_the_middle_says_from_where_the_run_goes_on(tmp_path, monkeypatch):
+    save, saved = checkpoints.save_file, []
+
+    def full(tensors, path):
+        if saved:
+            raise OSError(28, "No space left on device")
+        saved.append(path)
+        save(tensors, path)
+
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    recipe = tiny.recipe(epochs=4, checkpoint_steps=2)
+    with pytest.raises(
+        OSError, match=r"cannot be written .*; here the same command with --resume goes on from step 2$"
+    ):
+        fit(tiny.TASK, tiny.model(), tiny.tokenizer(), tiny.rows(32), None, recipe, output=tmp_path / "model")
+
+
+def test_a_search_that_chose_the_recipe_moves_with_its_run(tmp_path):
+    trained = run(tmp_path / "model")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model.tuning").mkdir()
+    with pytest.raises(InputError, match=r"model.training' is called NAME.training, and '.*model.tuning' NAME.tuning$"):
+        trained.save(tmp_path / "model", CARD)

@@ -1,6 +1,7 @@
 """The main path tells what it expects, what each epoch brought and what looks wrong, which the saved model keeps."""
 
 import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,10 +11,13 @@ import tiny
 from transformers import PreTrainedTokenizerFast
 
 from helpers import Classification, Recipe, finetune
+from helpers.cli import train as command_train
 from helpers.cli.main import main
+from helpers.errors import InputError
 from helpers.tasks.classification import files
 from helpers.training import checkpoints, job
 from helpers.training.loop import Run
+from helpers.workflow import finetune as finetuning
 
 
 def corpus(folder, odd: str = ""):
@@ -144,3 +148,63 @@ def test_a_model_that_cannot_be_saved_is_saved_later_without_training_again(
     models = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("unbroken", "late")]
     assert models[0] == models[1]
     assert sorted(path.name for path in (tmp_path / "late").iterdir()) == ["mail.csv", "model"]
+
+
+@pytest.fixture
+def several(body, tmp_path):
+    """A call that trains a model of several labels, whose thresholds validation chooses."""
+    rows = tiny.rows(160).to_pandas()
+    names = rows["label"].map({0: "ham", 1: "ham|late"})
+    pd.DataFrame({"text": rows["text"], "labels": names}).to_csv(tmp_path / "mail.csv", index=False)
+    return ["train", "--task", "multilabel", "--data", str(tmp_path / "mail.csv"), "--model", body, "--epochs", "1"]
+
+
+def saved_task(folder):
+    return json.loads((folder / "task.json").read_text(encoding="utf-8"))
+
+
+def test_thresholds_are_saved_before_anything_is_scored(several, tmp_path, capsys, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    assert main([*several, "--output", str(tmp_path / "whole")]) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(finetuning, "_scored", stopped)
+        assert main([*several, "--output", str(tmp_path / "model")]) == 1
+    assert "without scores, and 'helpers evaluate' gives its scores" in capsys.readouterr().err
+    assert saved_task(tmp_path / "model") == saved_task(tmp_path / "whole")
+    assert saved_task(tmp_path / "model")["thresholds"] is not None
+    monkeypatch.setattr(finetuning, "_calibrated", stopped)
+    assert main([*several, "--output", str(tmp_path / "early")]) == 1
+    assert "without thresholds and scores" in capsys.readouterr().err
+    assert saved_task(tmp_path / "early")["thresholds"] is None
+
+
+def test_a_disk_that_is_full_after_saving_says_that_the_model_is_there(body, tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    corpus(tmp_path)
+    command = ["train", "--data", str(tmp_path / "mail.csv"), "--model", body, "--epochs", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(finetuning.run_file, "write", full)
+        assert main([*command, "--output", str(tmp_path / "model")]) == 0
+    assert "has no run.toml, which could not be written" in capsys.readouterr().err
+    assert (tmp_path / "model" / "scores.json").exists() and not (tmp_path / "model" / "run.toml").exists()
+    monkeypatch.setattr(finetuning.report, "write", full)
+    assert main([*command, "--output", str(tmp_path / "other")]) == 1
+    assert "the model itself is saved in '" in capsys.readouterr().err
+
+
+def test_a_data_file_whose_name_is_no_utf_8_is_refused_before_any_work(tmp_path):
+    corpus(tmp_path)
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv")
+    os.rename(tmp_path / "mail.csv", odd)
+    with pytest.raises(InputError, match=r"caf\\xe9.csv' is not in UTF-8; rename it"):
+        files.corpus(odd)
+
+
+def test_curves_of_a_run_that_was_stopped_at_once_are_named_as_in_the_way(tmp_path):
+    (tmp_path / "model.tensorboard").mkdir()
+    sentence = command_train._interrupted(str(tmp_path / "model"))
+    assert sentence.endswith(f"begins anew, once '{tmp_path / 'model.tensorboard'}' is moved away")
