@@ -47,4 +47,7 @@ def _bound(certificate: Certificate) -> str:
             f"The lower end of the interval of the score's difference had to be above {-form.loss:g}, or this folder "
             "would not exist."
         )
-    return f"More than {form.nats:g} nats on any row, and this folder would not exist."
+    return (
+        f"More than {form.nats:g} nats on any row, or fewer than {form.equal:.0%} of the answers, and this folder "
+        "would not exist."
+    )

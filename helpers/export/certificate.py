@@ -65,7 +65,7 @@ class Certificate:
     def to_dict(self, folder: Path) -> dict:
         """All of it, ready for JSON: with the hash of each file of the exported folder, and a hash of the whole."""
         bounds = (
-            {"nats": self.form.nats}
+            {"nats": self.form.nats, "equal": self.form.equal}
             if not self.form.rounded
             else {"score_difference_above": -self.form.loss * self.scale}
         )

@@ -52,7 +52,8 @@ def export(
         folder.mkdir()
         certificate = _written(predictor, form, test, folder, data)
         if reason := certificate.refusal():
-            remedy = "; give more labelled rows, or export without rounding" if form.rounded else ""
+            rounding = form.rounded and not certificate.faults  # which no more rows would mend
+            remedy = "; give more labelled rows, or export without rounding" if rounding else ""
             raise InputError(f"'{form.name}' of '{model}' is not handed over: {reason}{remedy}")
         write_json(folder / CERTIFICATE, certificate.to_dict(folder))
         card.write(folder, model, predictor.task, certificate, output.name)

@@ -51,7 +51,7 @@ FORMATS = {
     for each in (
         Format("onnx", "model.onnx", "onnx", ENCODERS, _ONNX, nats=0.05, equal=0.99),
         Format("onnx-int8", "model.onnx", "onnx", ENCODERS, _ONNX, rows=1000),
-        Format("gguf", "model.gguf", "gguf", DECODERS, _GGUF, nats=0.05, weights="f16"),
+        Format("gguf", "model.gguf", "gguf", DECODERS, _GGUF, nats=0.05, equal=0.9, weights="f16"),
         Format("gguf-q8", "model.gguf", "gguf", DECODERS, _GGUF, weights="q8_0"),
     )
 }

@@ -20,6 +20,7 @@ INSTEAD = "use it from its own folder ('helpers predict', 'helpers serve')"  # w
 _DIGITS = {"type": "Digits", "individual_digits": True}
 CUTS = {"gpt-2": [], "smollm": [_DIGITS]}
 _KINDS = {"f16": gguf.GGMLQuantizationType.F16, "q8_0": gguf.GGMLQuantizationType.Q8_0}
+_LARGEST = {"f16": 65_504.0, "q8_0": 127 * 65_504.0}  # that a weight can be; 8 bits count steps of a scale in 16
 _FILE_TYPES = {"f16": gguf.LlamaFileType.MOSTLY_F16, "q8_0": gguf.LlamaFileType.MOSTLY_Q8_0}
 
 
@@ -44,7 +45,10 @@ def write(predictor: Predictor, form: Format, folder: Path) -> None:
 
 
 def check(model: PreTrainedModel, form: Format) -> None:
-    """InputError if a decoder is of a family that is not known here, or has rows that are no whole blocks of 8 bits."""
+    """InputError for a decoder that a form cannot hold.
+
+    Its family is not known here, its rows are no whole blocks of 8 bits, or a weight is larger than the form's numbers.
+    """
     family, kind = model.config.model_type, _KINDS[form.weights]
     if family not in FAMILIES:
         raise InputError(f"a GGUF of the family '{family}' cannot be written here; it can of {', '.join(FAMILIES)}")
@@ -54,6 +58,13 @@ def check(model: PreTrainedModel, form: Format) -> None:
             raise InputError(
                 f"'{form.name}' rounds blocks of {block} weights, and a row of '{name}' has {weight.shape[-1]}; export "
                 "to gguf, which rounds none"
+            )
+        largest, room = weight.abs().max().item(), _LARGEST[form.weights]
+        if weight.ndim > 1 and not largest <= room:  # nor where it is not a number
+            other = "export to gguf-q8, or " if room < largest <= _LARGEST["q8_0"] else ""
+            raise InputError(
+                f"'{name}' holds a weight of the size {largest:,.0f}, and '{form.name}' has room for {room:,.0f} at "
+                f"the most; {other}{INSTEAD}"
             )
 
 

@@ -1,6 +1,7 @@
 """llama.cpp, as the package xllamacpp brings it: what an exported decoder makes of turns, token by token."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -65,8 +66,9 @@ class Llama:
         choice = told["choices"][0]
         tokens = choice["logprobs"]["content"]
         text = choice["text"] if isinstance(prompt, str) else choice["message"]["content"]
-        ids, log_p = [token["id"] for token in tokens], [token["logprob"] for token in tokens]
-        return Written(ids, log_p, text, choice["finish_reason"] == "stop")
+        # JSON has no word for what is not a number: llama.cpp writes null.
+        log_p = [math.nan if token["logprob"] is None else token["logprob"] for token in tokens]
+        return Written([token["id"] for token in tokens], log_p, text, choice["finish_reason"] == "stop")
 
     def _ask(self, path: str, content: dict) -> dict:
         request = Request(self.server.listening_address + path, json.dumps(content).encode("utf-8"))

@@ -1,6 +1,7 @@
 """The same prompts through PyTorch and through an exported decoder in llama.cpp, compared token by token."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,12 @@ from helpers.tasks.generation.chat import ChatTemplate
 from helpers.workflow.finetune import groups_of
 
 PERCENT = 100.0  # the largest chrF
+NEAR = 0.1  # nats between an end and the likeliest token of PyTorch: two programs that are each 0.05 off may differ so
+_FAULTS = {
+    "passed_a_stop": "go on after a token that ends answers",
+    "cut_short": "end where PyTorch goes on, as at a token that llama.cpp takes for an end by its name; "
+    + gguf_file.INSTEAD,
+}
 
 
 @dataclass(frozen=True)
@@ -34,11 +41,17 @@ class _Prompt:
 
 @dataclass(frozen=True)
 class _Judged:
-    """What PyTorch makes of an answer of llama.cpp: the largest difference, and whether it would write the same."""
+    """What PyTorch makes of an answer of llama.cpp: the largest difference, and whether it would write the same.
+
+    Attributes:
+        cut_short: it ends without a token that ends answers, and PyTorch would go on: where only tokens that were
+            written are compared, nothing else tells an answer that is not written.
+    """
 
     largest: float
     same: bool
     passed_a_stop: bool
+    cut_short: bool
 
 
 def write(predictor: Predictor, form: Format, folder: Path) -> None:
@@ -55,6 +68,8 @@ def certificate(predictor: Predictor, folder: Path, form: Format, rows: Dataset,
     PyTorch reads prompt and answer at once: where each token is also its own likeliest, it would have written the same.
     Only where one is not does it write an answer of its own.
 
+    An answer that ends where PyTorch would go on is a fault, however alike the tokens before are.
+
     Prompts that are cut to the length of the model are left out, as llama.cpp is given text.
     """
     task, model = predictor.task, predictor.model
@@ -67,8 +82,8 @@ def certificate(predictor: Predictor, folder: Path, form: Format, rows: Dataset,
     prompts = _prompts(predictor, rows, encoded)
     written = _answered(folder / form.file, prompts, model.config.max_position_embeddings)
     judged = [_judged(model, prompt, answer, ends) for prompt, answer in zip(prompts, written, strict=True)]
-    passed = sum(each.passed_a_stop for each in judged)
-    faults = (f"{passed} of its answers go on after a token that ends answers",) if passed else ()
+    counts = {sentence: sum(getattr(each, name) for each in judged) for name, sentence in _FAULTS.items()}
+    faults = tuple(f"{count} of its answers {sentence}" for sentence, count in counts.items() if count)
     theirs = [answer.text for answer in written]
     ours = _own(predictor, encoded, written, [each.same for each in judged])
     return Certificate(
@@ -77,7 +92,7 @@ def certificate(predictor: Predictor, folder: Path, form: Format, rows: Dataset,
         data=data,
         n=len(rows),
         equal=float(np.mean([one == other for one, other in zip(ours, theirs, strict=True)])),
-        largest=max(each.largest for each in judged),
+        largest=float(np.max([each.largest for each in judged])),  # keeps what is not a number, which max() may drop
         scale=PERCENT,
         faults=faults,
         **compared(texts, theirs, ours, texts.references(encoded), groups_of(rows)),
@@ -126,7 +141,10 @@ def _judged(model: PreTrainedModel, prompt: _Prompt, answer: Written, ends: Sequ
     body = answer.ids[:-1] if closed and answer.ended else answer.ids
     finish = likeliest[len(body)] in ends if answer.ended else len(answer.ids) == prompt.limit
     same = likeliest[: len(body)] == body and finish
-    return _Judged(max(differences, default=0.0), same, any(token in ends for token in body))
+    end = max((log_p[len(body), token].item() for token in ends), default=-math.inf)
+    cut_short = answer.ended and not closed and not end >= log_p[len(body)].max().item() - NEAR
+    largest = float(np.max(differences, initial=0.0))
+    return _Judged(largest, same, any(token in ends for token in body), cut_short)
 
 
 def _own(predictor: Predictor, encoded: Dataset, answers: Sequence[Written], same: Sequence[bool]) -> list[str]:

@@ -1,7 +1,9 @@
 """A decoder in GGUF writes in llama.cpp what PyTorch writes, its template and stop tokens included, or is refused."""
 
 import json
+import math
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gguf
@@ -10,12 +12,12 @@ import tiny
 import tiny_decoder
 import torch
 from tiny_export import exported
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from helpers import Generation, fit
 from helpers.errors import InputError
-from helpers.export import exporting, gguf_file, ollama
+from helpers.export import exporting, gguf_file, ollama, replay_texts
 from helpers.export.formats import FORMATS
 from helpers.export.llama import Llama
 from helpers.tasks.base import Predictor
@@ -40,8 +42,13 @@ def tokenizer(template: str | None = TEMPLATE) -> PreTrainedTokenizerFast:
 def model(**changes) -> LlamaForCausalLM:
     """Two layers of width 32 with two heads, which share their keys and values."""
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
-    special = {"pad_token_id": 0, "bos_token_id": None, "eos_token_id": 2, "vocab_size": 260}
-    settings = {"intermediate_size": 64, "max_position_embeddings": 128, "tie_word_embeddings": True} | changes
+    special = {"pad_token_id": 0, "bos_token_id": None, "eos_token_id": 2}
+    settings = {
+        "vocab_size": 260,
+        "intermediate_size": 64,
+        "max_position_embeddings": 128,
+        "tie_word_embeddings": True,
+    } | changes
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return LlamaForCausalLM(LlamaConfig(**sizes, **special, **settings)).eval()
@@ -81,9 +88,14 @@ def lost_names(tokenizer, size):
     return [*known[:-10], *(f"[UNUSED{i}]" for i in range(10))]
 
 
-VOCABULARY = gguf_file.vocabulary
+VOCABULARY, STOP_TOKENS = gguf_file.vocabulary, gguf_file.stop_tokens
 SABOTAGE = {
     "rows of queries and keys in the order of transformers": ("rope_order", lambda rows, heads: rows, "nats off"),
+    "a stop token too many": (
+        "stop_tokens",
+        lambda template: [*STOP_TOKENS(template), *template.tokenizer.convert_tokens_to_ids(["A", "B"])],
+        "7 of its answers end where PyTorch goes on, as at a token that .*; use it from its own folder",
+    ),
     "no stop token": ("stop_tokens", lambda template: [], "go on after a token that ends answers"),
     "another template": (
         "chat_template",
@@ -107,6 +119,44 @@ def test_a_file_with_a_fault_is_refused_and_leaves_nothing(fault, to, trained, t
     with pytest.raises(InputError, match=sentence if to == "gguf" or "nats" not in sentence else "chrf"):
         exported(tmp_path, trained["chat"], to, tiny_decoder.rows())
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_token_that_llama_cpp_alone_takes_for_an_end_is_told(tmp_path):
+    foreign, rows, made = "<|im_end|>", tiny_decoder.rows(), tokenizer()
+    made.backend_tokenizer.add_tokens([AddedToken(foreign, special=False)])
+    rows = rows.map(lambda row: {"completion": f"{row['completion']}{foreign}Z"})
+    run = fit(TASKS["plain"], model(vocab_size=261), made, rows, None, tiny_decoder.recipe(epochs=60))
+    writer = Predictor(TASKS["plain"], run.model.cpu().eval(), made)
+    assert writer.answers(["d"]) == [{"completion": f"DD{foreign}Z"}]
+    with pytest.raises(InputError, match="24 of its answers end where PyTorch goes on"):
+        exported(tmp_path, writer, "gguf", rows)
+
+
+def test_too_few_answers_like_pytorch_are_refused_however_near_their_tokens_are(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(replay_texts, "_own", lambda predictor, rows, answers, same: ["other"] * len(answers))
+    with pytest.raises(InputError, match=r"0.0% of the answers are PyTorch's, and 90% must be"):
+        exported(tmp_path, trained["chat"], "gguf", tiny_decoder.rows(6))
+
+
+def test_what_is_not_a_number_in_llama_cpp_is_never_near(trained, tmp_path, monkeypatch):
+    answer, count = Llama.answer, iter(range(99))
+
+    def once_unknown(self, prompt, limit):
+        written = answer(self, prompt, limit)
+        return replace(written, log_p=[*written.log_p[:-1], math.nan]) if next(count) == 3 else written
+
+    monkeypatch.setattr(Llama, "answer", once_unknown)
+    with pytest.raises(InputError, match="it is nan nats off on one of 6 rows"):
+        exported(tmp_path, trained["plain"], "gguf", tiny_decoder.rows(6))
+
+
+def test_llama_cpp_tells_what_is_not_a_number_as_null():
+    content = [{"id": 5, "logprob": None}, {"id": 6, "logprob": -0.5}]
+    told = {"choices": [{"logprobs": {"content": content}, "text": "ab", "finish_reason": "stop"}]}
+    llama = object.__new__(Llama)
+    llama.server = SimpleNamespace(handle_completions=lambda asked: told)
+    written = llama.answer("a", 3)
+    assert math.isnan(written.log_p[0]) and written.log_p[1] == -0.5 and written.ids == [5, 6]
 
 
 def shown(template: str, system: str, prompt: str) -> str:
@@ -162,6 +212,36 @@ def test_rows_that_are_no_whole_blocks_of_8_bits_are_told_before_the_work(tmp_pa
         exported(tmp_path, narrow, "gguf-q8", tiny_decoder.rows(6))
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     gguf_file.check(narrow.model, FORMATS["gguf"])
+
+
+@pytest.mark.parametrize(
+    ("to", "size", "sentence"),
+    [
+        (
+            "gguf",
+            1e5,
+            r"'.*up_proj.*' holds a weight of the size 100,000, and 'gguf' has room for 65,504 .*; export to g",
+        ),
+        ("gguf", 1e9, "has room for 65,504 at the most; use it from its own folder"),
+        ("gguf-q8", 1e9, "'gguf-q8' has room for 8,319,008 at the most; use it from its own folder"),
+        (
+            "gguf",
+            math.nan,
+            "holds a weight of the size nan, and 'gguf' has room for 65,504 at the most; use it from its",
+        ),
+    ],
+)
+def test_a_weight_that_is_too_large_for_the_form_is_told_before_the_work(to, size, sentence, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "_written", None)
+    large = Predictor(TASKS["chat"], model(), tokenizer())
+    large.model.model.layers[1].mlp.up_proj.weight.data[3, 5] = size
+    with pytest.raises(InputError, match=sentence):
+        gguf_file.check(large.model, FORMATS[to])
+    if size == 1e5:
+        gguf_file.check(large.model, FORMATS["gguf-q8"])
+        with pytest.raises(InputError, match=sentence):
+            exported(tmp_path, large, to, tiny_decoder.rows(6))
+        assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_an_answer_that_llama_cpp_refuses_is_one_sentence():
