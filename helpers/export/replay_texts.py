@@ -56,9 +56,10 @@ class _Judged:
 
 def write(predictor: Predictor, form: Format, folder: Path) -> None:
     """Write the GGUF file, Ollama's Modelfile and the task's settings into a folder."""
-    gguf_file.write(predictor, form, folder)
     task, template = predictor.task, ChatTemplate(predictor.tokenizer, predictor.task.template)
-    (folder / "Modelfile").write_text(ollama.modelfile(task, template, form.file), encoding="utf-8")
+    modelfile = ollama.modelfile(task, template, form.file)  # first, as it may be refused
+    gguf_file.write(predictor, form, folder)
+    (folder / "Modelfile").write_text(modelfile, encoding="utf-8")
     (folder / "task.json").write_text(json.dumps(task.to_dict(), indent=2, ensure_ascii=False), encoding="utf-8")
 
 

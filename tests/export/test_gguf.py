@@ -180,6 +180,44 @@ def test_the_modelfile_names_the_file_the_system_turn_and_the_stop_tokens():
         assert line in text.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("system", "template", "stop", "sentence"),
+    [
+        (
+            'Say """hi""".',
+            TEMPLATE,
+            STOP,
+            r'the system turn holds """, which the Modelfile .*; train without it, or use',
+        ),
+        (None, TEMPLATE.replace("<|start|>", '"""'), STOP, 'the chat template holds """, which'),
+        (
+            None,
+            f"{{% if messages[0].role == 'system' %}}{{{{ '{{{{' }}}}{{% endif %}}{TEMPLATE}",
+            STOP,
+            "holds {{, which",
+        ),
+        (None, TEMPLATE.replace("<|start|>", "{{"), STOP, "the chat template holds {{, which"),
+        (None, TEMPLATE, 'a"b', "the stop token 'a\"b' holds \", which"),
+    ],
+)
+def test_what_a_modelfile_cannot_quote_is_told_before_the_file_is_written(
+    system, template, stop, sentence, tmp_path, monkeypatch
+):
+    made = tokenizer(template)
+    if stop != STOP:
+        monkeypatch.setattr(ollama, "stop_tokens", lambda template: [made.convert_tokens_to_ids(STOP), 5])
+        monkeypatch.setattr(PreTrainedTokenizerFast, "convert_ids_to_tokens", lambda self, ids: [STOP, stop])
+    monkeypatch.setattr(gguf_file, "write", None)
+    with pytest.raises(InputError, match=sentence):
+        replay_texts.write(Predictor(Generation(system=system), model(), made), FORMATS["gguf"], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_system_turn_with_single_quotes_and_braces_is_written():
+    task = Generation(system='Write "{{ .Name }}".')  # Ollama fills a system turn in, and reads no template there
+    assert 'SYSTEM """Write "{{ .Name }}"."""' in ollama.modelfile(task, ChatTemplate(tokenizer(), "chat"), "m.gguf")
+
+
 def unknown_cut() -> PreTrainedTokenizerFast:
     made = tokenizer()
     made.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
