@@ -5,6 +5,7 @@ from pathlib import Path
 
 from helpers.cli import options as task_options
 from helpers.cli.terminal import FILES, note
+from helpers.errors import InputError
 from helpers.export.formats import FORMATS, usable
 from helpers.tasks import registry
 
@@ -22,9 +23,11 @@ def add(verb: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Export the model; prints what its certificate says."""
     from helpers import saving
-    from helpers.export.exporting import export
+    from helpers.export.exporting import CERTIFICATE, export
 
     saving.check_free(options.output)
+    if (Path(options.model) / CERTIFICATE).is_file():
+        raise InputError(f"'{options.model}' is an exported model itself; give the folder that it was made of")
     predictor = saving.load(options.model)
     name = predictor.task.name
     usable(options.to, name)

@@ -3,20 +3,20 @@
 from importlib import resources
 from pathlib import Path
 
-from huggingface_hub import ModelCardData
+from huggingface_hub import ModelCard, ModelCardData
 
 from helpers.export.certificate import Certificate
-from helpers.saving import model_card
 from helpers.tasks.base import Task
 
 
-def write(folder: Path, model: str | Path, task: Task, certificate: Certificate, name: str) -> None:
+def write(folder: Path, own: ModelCard, model: str | Path, task: Task, certificate: Certificate, name: str) -> None:
     """Write README.md into an exported folder that will be called `name`.
 
     Args:
-        model: the folder of the model that was exported; its scores, data, recipe and limits are quoted.
+        own: the card of the model that was exported; its scores, data, recipe and limits are quoted.
+        model: the folder of that model.
     """
-    form, own = certificate.form, model_card.build(model)
+    form = certificate.form
     metadata = ModelCardData(
         library_name=form.library, pipeline_tag=task.pipeline_tag, model_name=name, tags=["fine-tuned", task.name]
     )

@@ -11,6 +11,7 @@ from helpers.errors import InputError
 from helpers.export import card
 from helpers.export.certificate import Certificate, rows_told
 from helpers.export.formats import Format, usable
+from helpers.saving import model_card
 from helpers.saving.folder import scratch_folder, write_json
 from helpers.tasks.base import Predictor
 
@@ -41,11 +42,12 @@ def export(
         count: how many rows are tried, drawn at random; None is what the format asks for.
 
     Raises InputError for a task that the form cannot hold, a module that is missing, an output that exists, no rows,
-    and a file that answers otherwise than the model does.
+    a model that no card can be written for, and a file that answers otherwise than the model does.
     """
     saving.check_free(output)
     form, output = usable(to, predictor.task.name), Path(output)
     test = _drawn(rows, form.rows if count is None else count, data)
+    own = model_card.build(model)  # before the work: a card that cannot be written would lose all of it
     _check_before(predictor, form, test, data)
     note(f"writing {form.file} and asking it, and PyTorch, for answers to {rows_told(len(test))} of {data}")
     with scratch_folder(output) as folder:
@@ -56,7 +58,7 @@ def export(
             remedy = "; give more labelled rows, or export without rounding" if rounding else ""
             raise InputError(f"'{form.name}' of '{model}' is not handed over: {reason}{remedy}")
         write_json(folder / CERTIFICATE, certificate.to_dict(folder))
-        card.write(folder, model, predictor.task, certificate, output.name)
+        card.write(folder, own, model, predictor.task, certificate, output.name)
         saving.check_free(output)
         folder.rename(output)
     return certificate

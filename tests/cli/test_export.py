@@ -1,12 +1,15 @@
 """`helpers export` as it is typed: what it prints, and one sentence for a mistake."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import tiny
 from tiny_export import of_case, saved
 
 from helpers.cli.main import main
+from helpers.export import exporting
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,40 @@ def test_it_prints_the_certificate_and_says_where_the_file_is(model, rows, tmp_p
     assert f"model.onnx in {out}, with its certificate and its card" in written.err
     assert main(["export", model, "--to", "onnx", "--data", rows, "--output", out, *columns]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.fixture
+def own(model, tmp_path) -> Path:
+    """A copy of the folder of the model, which a test may damage."""
+    return Path(shutil.copytree(model, tmp_path / "own"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("scores.json", None, "is not a model that helpers has saved"),
+        ("data_card.json", "{}", "holds settings that this version of helpers does not read (KeyError: 'name')"),
+    ],
+)
+def test_a_model_without_a_card_is_told_before_the_work(
+    name, content, sentence, own, rows, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(exporting, "_written", None)
+    (own / name).unlink() if content is None else (own / name).write_text(content, encoding="utf-8")
+    where = ["--data", rows, "--output", str(tmp_path / "out"), "--text", "body", "--label", "verdict"]
+    assert main(["export", str(own), "--to", "onnx", *where]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_an_exported_model_is_not_exported_again(own, rows, tmp_path, capsys):
+    (own / "model.safetensors").unlink()
+    (own / exporting.CERTIFICATE).write_text("{}", encoding="utf-8")
+    assert main(["export", str(own), "--to", "onnx", "--data", rows, "--output", str(tmp_path / "out")]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"helpers: '{own}' is an exported model itself; give the folder that it was made of\n"
+    )
 
 
 MISTAKES = {
