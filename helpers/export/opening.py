@@ -47,19 +47,21 @@ def _certified(folder: Path) -> tuple[Format, dict[str, str]]:
     """The format of an exported folder, and the sha256 of each file that its certificate vouches for, by name."""
     try:
         about = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
+        if (version := about.get("version", VERSION)) != VERSION:  # before all that another version may do otherwise
+            raise InputError(
+                f"the certificate in '{folder}' is of version {version}, and this version of helpers reads {VERSION}; "
+                "take the version that exported it, or export the model again"
+            )
         form = FORMATS[about["format"]]
         files = {form.file: about["sha256"]} | about.get("files", {})
         if "version" in about and about["seal"] != seal(about):
             raise ValueError("it is not as it was written")
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"the certificate '{folder / CERTIFICATE}' cannot be read ({error}); export the model again"
         ) from error
-    if about.get("version", VERSION) != VERSION:
-        raise InputError(
-            f"the certificate in '{folder}' is of version {about['version']}, and this version of helpers reads "
-            f"{VERSION}; take the version that exported it, or export the model again"
-        )
     return form, files
 
 

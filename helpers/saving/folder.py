@@ -117,8 +117,13 @@ def load(folder: str | Path) -> Predictor:
     added = sorted(path.name for path in folder.glob("adapter_*"))
     try:
         task = registry.from_dict(json.loads((folder / "task.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"'{folder}' is not a model that helpers has saved ({error}); give its folder") from error
+    except TypeError as error:  # of a setting that the task does not have, or not yet
+        raise InputError(
+            f"'{folder}' was saved by another version of helpers, as its task.json holds settings that this one does "
+            f"not read ({error}); take the version that saved it, or train the model again"
+        ) from error
     alone = task.lora_saved == "adapter" and not (folder / "config.json").exists()
     if added and not alone:
         raise InputError(f"'{folder}' holds {added[0]}, which no saved model of helpers has; move it elsewhere")

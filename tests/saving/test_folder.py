@@ -190,6 +190,16 @@ def test_a_folder_without_a_model_is_one_sentence(tmp_path):
         saving.load(tmp_path)
 
 
+def test_a_model_of_another_version_is_told_as_such(tmp_path, run):
+    model = earlier(run.save(tmp_path / "model", CARD))
+    about = json.loads((model / "task.json").read_text(encoding="utf-8"))
+    (model / "task.json").write_text(json.dumps(about | {"colour": 1}), encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"saved by another version of helpers, .*'colour'\); take the version that saved"
+    ):
+        saving.load(model)
+
+
 def test_a_model_without_weights_is_one_sentence(tmp_path, run):
     folder = earlier(run.save(tmp_path / "model", CARD))
     (folder / "model.safetensors").unlink()
