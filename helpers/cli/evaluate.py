@@ -1,6 +1,8 @@
 """`helpers evaluate`: score a trained model on labelled rows."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from helpers.cli import options as task_options
@@ -26,13 +28,37 @@ def add(verb: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Score the model; prints its scores, and the ladder where baselines are asked for."""
-    from helpers import saving
+    with _appearing(options.report) as scratch:
+        page = _scored(options, scratch)
+    if page:
+        note(f"error analysis in {Path(options.report) / page}")
+
+
+@contextmanager
+def _appearing(folder: str | None) -> Iterator[Path | None]:
+    """A folder to write into, which is at `folder` in one move when all went well; None where none is asked for.
+
+    A place that cannot be written is found at once, and not when the model has answered.
+    """
+    if not folder:
+        yield None
+        return
+    from helpers.saving.folder import check_free, scratch_folder
+
+    check_free(folder)
+    with scratch_folder(Path(folder)) as scratch:
+        scratch.mkdir()
+        yield scratch
+        check_free(folder)
+        scratch.rename(folder)
+
+
+def _scored(options: argparse.Namespace, scratch: Path | None) -> str | None:
+    """Score the model and print; returns the name of the page that was written into `scratch`, if there is one."""
     from helpers.export.opening import opened
     from helpers.workflow.baselines import taught
     from helpers.workflow.finetune import FINE_TUNED, evaluate, one_group_warning
 
-    if options.report:
-        saving.check_free(options.report)
     predictor = opened(options.model)
     task = predictor.task
     files = registry.wing(task.name, "files")
@@ -50,8 +76,7 @@ def run(options: argparse.Namespace) -> None:
         print(analysis.classes.round(3).to_string())
     if baselines:
         print(table.round(3).to_string())
-    if options.report:
-        _report(options, analysis, test, table)
+    return _report(options, scratch, analysis, test, table) if scratch else None
 
 
 def _print_scores(last, scores: dict, metric: str) -> None:
@@ -62,10 +87,10 @@ def _print_scores(last, scores: dict, metric: str) -> None:
         print(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}")
 
 
-def _report(options, analysis, test, table) -> None:
+def _report(options, scratch: Path, analysis, test, table) -> str:
+    from helpers.saving.folder import full_disk_named
     from helpers.workflow import report
 
-    folder, title = Path(options.report), f"{Path(options.model).name} on {Path(options.data).name}"
-    folder.mkdir(parents=True)
-    page = report.write(folder, analysis, test, title=title, ladder=table, texts=not options.no_texts)
-    note(f"error analysis in {page}")
+    title = f"{Path(options.model).name} on {Path(options.data).name}"
+    with full_disk_named(Path(options.report)):
+        return report.write(scratch, analysis, test, title=title, ladder=table, texts=not options.no_texts).name
