@@ -10,12 +10,16 @@ more than what the file says.
 """
 
 import argparse
+import re
 import tomllib
 from pathlib import Path
 
 from helpers.errors import InputError
 
 FLAG = "--config"
+FILES = ("--data", "--validation", "--test", "--model", "--output")  # options that are a path
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # what "C:\new" and "C:\file" in double quotes hold
+_PATHS = r"write paths in single quotes, as in data = 'C:\new\file.csv'"
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,8 +46,8 @@ def flags(path: str | Path, known: dict[str, argparse.Action]) -> list[str]:
     Args:
         known: what the command takes, by the option as it is written.
 
-    Raises InputError for a file that cannot be read, an unknown key, one that stands twice, or a value that its option
-    cannot hold.
+    Raises InputError for a file that cannot be read, an unknown key, one that stands twice, a value that its option
+    cannot hold, or a path with control characters.
     """
     written: dict[str, str] = {}
     for key, value in _read(path).items():
@@ -55,6 +59,8 @@ def flags(path: str | Path, known: dict[str, argparse.Action]) -> list[str]:
         if action.nargs == 0:
             written[flag] = flag if _switch(path, key, value) else ""
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            if flag in FILES and _CONTROL.search(str(value)):
+                raise InputError(f"'{path}' gives {key} as {value!r}, which no file is called; {_PATHS}")
             _check(path, key, str(value), action)
             written[flag] = f"{flag}={value}"
         else:
@@ -63,14 +69,17 @@ def flags(path: str | Path, known: dict[str, argparse.Action]) -> list[str]:
 
 
 def _read(path: str | Path) -> dict:
+    text = ""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))  # editors of Windows begin it with a mark
+        text = Path(path).read_text(encoding="utf-8-sig")  # editors of Windows begin it with a mark
+        return tomllib.loads(text)
     except OSError as error:
         raise InputError(
             f"'{path}' cannot be read ({error.strerror}); give a TOML file, such as the run.toml in a model's folder"
         ) from error
     except ValueError as error:
-        raise InputError(f"'{path}' cannot be read as TOML ({error}); write lines such as epochs = 3") from error
+        remedy = _PATHS if "\\" in text else "write lines such as epochs = 3"
+        raise InputError(f"'{path}' cannot be read as TOML ({error}); {remedy}") from error
 
 
 def _check(path: str | Path, key: str, value: str, action: argparse.Action) -> None:

@@ -94,6 +94,11 @@ def test_the_command_line_counts_more_than_the_file(tmp_path):
         ),
         ('"a\\nb" = 1', r"has the key 'a\nb', and"),
         ("epochs = ", "TOML"),
+        ("epochs = ", "; write lines such as epochs = 3"),
+        (r'data = "C:\users\x.csv"', r"); write paths in single quotes, as in data = 'C:\new\file.csv'"),
+        (r'data = "C:\mail.csv"', r"); write paths in single quotes, as in data = 'C:\new\file.csv'"),
+        (r'data = "C:\new\file.csv"', r"gives data as 'C:\new\x0cile.csv', which no file is called; write paths in"),
+        (r'validation = "C:\temp.csv"', r"gives validation as 'C:\temp.csv', which no file is called; write paths in"),
         ('epochs = "three"', "epochs 'three'"),
         ("seed = -1", "seed -1"),
         ('task = "classify"', "classify"),
@@ -103,6 +108,12 @@ def test_a_file_that_says_nothing_useful_is_named(tmp_path, capsys, text, said):
     path = written(tmp_path / "a.toml", text)
     assert said in refused(capsys, "--config", path, "--data", "x.csv", "--output", str(tmp_path / "y"))
     assert [found.name for found in tmp_path.iterdir()] == ["a.toml"]
+
+
+def test_paths_in_single_quotes_and_texts_with_line_ends_are_taken_as_they_are(tmp_path):
+    path = written(tmp_path / "a.toml", 'data = \'C:\\new\\file.csv\'\nsystem = "one\\ntwo"\ntext = "a\\tb"\n')
+    options = parser().parse_args(["train", "--output", "y", "--config", path])
+    assert (options.data, options.system, options.text) == ("C:\\new\\file.csv", "one\ntwo", "a\tb")
 
 
 @pytest.mark.parametrize("name", ["none.toml", "."])
