@@ -127,13 +127,25 @@ def load(folder: str | Path) -> Predictor:
     alone = task.lora_saved == "adapter" and not (folder / "config.json").exists()
     if added and not alone:
         raise InputError(f"'{folder}' holds {added[0]}, which no saved model of helpers has; move it elsewhere")
-    try:
+    with _readable(folder):
         with models.quiet(slow=False):
             model = lora.read(folder, task.auto_class, task.base_dtype) if alone else _plain_model(task, folder)
             tokenizer = read_tokenizer(folder)
         check_labels(folder, task, model.config)
         task.restore(model, folder)  # what plain `from_pretrained` leaves out
         _check_fit(folder, model, tokenizer)
+    return Predictor(task, model.eval(), tokenizer)
+
+
+# What transformers raises for a configuration, weights or a tokenizer that do not belong together.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, SafetensorError)
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """While this lasts, files of a model that do not belong together are one sentence."""
+    try:
+        yield
     except InputError:
         raise
     except _UNREADABLE as error:
@@ -142,11 +154,6 @@ def load(folder: str | Path) -> Predictor:
         kind = "" if isinstance(error, OSError | ValueError | SafetensorError) else f"{type(error).__name__}: "
         reason = " ".join(f"{kind}{error}".split())[:300]
         raise InputError(f"the model in '{folder}' cannot be read ({reason}); train it again") from error
-    return Predictor(task, model.eval(), tokenizer)
-
-
-# What transformers raises for a configuration, weights or a tokenizer that do not belong together.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, SafetensorError)
 
 
 def _check_fit(folder: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:

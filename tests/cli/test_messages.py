@@ -85,7 +85,8 @@ def test_a_full_disk_is_one_sentence_and_the_checkpoint_before_stays(words, tmp_
     monkeypatch.setattr(checkpoints, "save_file", full)
     assert main([*words, str(tmp_path / "model"), "--batch-rows", "8", "--checkpoint-steps", "1"]) == 1
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.endswith("(No space left on device); free some space, or take a folder elsewhere")
+    assert said.endswith("; here the same command with --resume goes on from step 1")
+    assert "(No space left on device); free some space, or take a folder elsewhere; " in said
     assert checkpoints.newest(checkpoints.work_folder(tmp_path / "model")).name == "step-000000001"
 
 
