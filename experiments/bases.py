@@ -29,7 +29,7 @@ PARTS = {"train": ROWS, "test": 200}
 RECIPE = {"learning_rate": 1e-3, "epochs": 1, "batch_rows": 4, "precision": "fp32"}
 STEP = (4, 128)  # rows and tokens of the step whose memory is measured
 # What the base is kept in, and what the count calls a run beside it; that of the products is what a run would take.
-COUNTED = dict(zip(stored.DTYPES, ("fp32", "bf16, frozen weights too", "bf16, frozen weights in 4 bits"), strict=True))
+COUNTED = dict(zip(stored.DTYPES, (cost.PRECISIONS[0], *cost.PRECISIONS[2:]), strict=True))
 
 
 def base_dtypes() -> Iterator[tuple[dict, Callable]]:

@@ -13,7 +13,7 @@ from torch import nn
 from transformers import AutoModel, PreTrainedModel
 
 from experiments import recording
-from experiments.reviews import reviews
+from experiments.reviews import reviews, scored
 from helpers import Classification, Recipe, fit, models, sample
 from helpers.models.embedding import embed
 from helpers.models.inference import half_precision
@@ -61,7 +61,8 @@ def probed(body: str, seed: int) -> dict:
     vectors, data = _vectors(body), reviews()
     train = sample(data["train"], ROWS, seed)
     features = [vectors["train"][train["place"]], vectors["choosing"], vectors["validation"]]
-    return _scored(baselines.regression(features, train, data["choosing"]), data["validation"], "validation")
+    answers = baselines.regression(features, train, data["choosing"])
+    return scored(answers, data["validation"]) | {"split": "validation"}
 
 
 def tuned(body: str, seed: int) -> dict:
@@ -74,12 +75,7 @@ def tuned(body: str, seed: int) -> dict:
     run = fit(task, model, models.tokenizer(role), train, data["choosing"], Recipe(**RECIPE, seed=seed))
     with half_precision(run.model.device):
         answers = run.predict(data["test"])
-    return _scored(answers, data["test"], "test") | recording.cost(run)
-
-
-def _scored(probabilities: np.ndarray, rows, split: str) -> dict:
-    right = probabilities.argmax(-1) == np.array(rows["label"])  # (N,)
-    return {"accuracy": float(right.mean()), "n": len(right), "correct": right, "split": split}
+    return scored(answers, data["test"]) | recording.cost(run) | {"split": "test"}
 
 
 @cache

@@ -66,13 +66,13 @@ def _seeds(rows: int) -> range:
 
 def _classical(data, rows: int, seed: int) -> dict:
     train = sample(data["train"], rows, seed)
-    return _scored(baselines.tfidf(train, data["choosing"], data["test"]), data["test"])
+    return scored(baselines.tfidf(train, data["choosing"], data["test"]), data["test"])
 
 
 def _frozen(data, rows: int, seed: int) -> dict:
     train, parts = sample(data["train"], rows, seed), ("choosing", "test")
     features = [_embedded()["train"][train["place"]], *(_embedded()[part] for part in parts)]
-    return _scored(baselines.regression(features, train, data["choosing"]), data["test"])
+    return scored(baselines.regression(features, train, data["choosing"]), data["test"])
 
 
 @cache
@@ -90,9 +90,10 @@ def _tuned(data, split: str, about: dict, settings: dict) -> dict:
     with recording.Watch() as watch:
         run = fit(task, model, models.tokenizer(), train, data["choosing"], recipe)
     cost = recording.cost(run, watch) | {"epoch": run.best["epoch"]}
-    return _scored(run.predict(held_out), held_out) | cost | {"split": split}
+    return scored(run.predict(held_out), held_out) | cost | {"split": split}
 
 
-def _scored(probabilities: np.ndarray, held_out) -> dict:
+def scored(probabilities: np.ndarray, held_out) -> dict:
+    """The accuracy of predictions, (N, C), and which of them are right."""
     right = probabilities.argmax(-1) == np.array(held_out["label"])
     return {"accuracy": float(right.mean()), "n": len(right), "correct": right}

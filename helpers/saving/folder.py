@@ -149,8 +149,8 @@ def _readable(folder: Path) -> Iterator[None]:
     except InputError:
         raise
     except _UNREADABLE as error:
-        if isinstance(error, RuntimeError) and "size" not in str(error):
-            raise  # such as memory that runs out
+        if isinstance(error, torch.OutOfMemoryError) or (isinstance(error, RuntimeError) and "size" not in str(error)):
+            raise
         kind = "" if isinstance(error, OSError | ValueError | SafetensorError) else f"{type(error).__name__}: "
         reason = " ".join(f"{kind}{error}".split())[:300]
         raise InputError(f"the model in '{folder}' cannot be read ({reason}); train it again") from error

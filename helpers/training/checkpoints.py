@@ -24,6 +24,7 @@ from torch import Tensor
 from helpers.errors import InputError
 from helpers.progress import is_main_process
 from helpers.saving.folder import folders_above, full_disk_named
+from helpers.saving.manifest import digest as file_digest
 
 Weights = dict[str, Tensor]
 Moments = dict[int, dict[str, Tensor]]
@@ -168,10 +169,10 @@ def _fill(scratch: Path, state: State, weights: Weights | None, moments: Moments
         tensors = {f"weights.{name}": tensor for name, tensor in weights.items()}
         tensors |= {f"optimizer.{i}.{key}": tensor for i, own in moments.items() for key, tensor in own.items()}
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, scratch / TENSORS)
-        about["sha256"] = _file_digest(scratch / TENSORS)
+        about["sha256"] = file_digest(scratch / TENSORS)
     if state.best is not None:
         _linked(scratch.parent / BEST, scratch / BEST)
-        about["best_sha256"] = _file_digest(scratch / BEST)
+        about["best_sha256"] = file_digest(scratch / BEST)
     if weights is None:
         (scratch.parent / ROOM).unlink(missing_ok=True)
     (scratch / STATE).write_text(json.dumps(about | {"seal": _seal(about)}), encoding="utf-8")
@@ -327,17 +328,12 @@ def _read_state(folder: Path) -> dict:
             raise ValueError(f"{STATE} was changed")
         named = {TENSORS: "sha256"} if about["sha256"] else {}
         named |= {BEST: "best_sha256"} if about["best"] is not None else {}
-        damaged = [name for name, key in named.items() if about[key] != _file_digest(folder / name)]
+        damaged = [name for name, key in named.items() if about[key] != file_digest(folder / name)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"the checkpoint '{folder}' cannot be read ({error}); {remedy}") from error
     if damaged:
         raise InputError(f"the checkpoint '{folder}' is damaged: the sha256 of {damaged[0]} is wrong; {remedy}")
     return about
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _nested(flat: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:

@@ -40,10 +40,10 @@ def size_curve(results: pd.DataFrame, score: str, unit: str, names: Mapping[str,
 
 
 def novelty(shares: Mapping[str, float]) -> Figure:
-    """For each system the share of words in its texts that the source does not hold."""
+    """For each system the share of words in its summaries that their texts do not hold."""
     figure, axes = plt.subplots(figsize=(7, 0.5 * len(shares) + 1.4))
     names = list(shares)[::-1]
     axes.barh(names, [100 * shares[name] for name in names], color=BLUE)
     axes.grid(visible=False, axis="y")
-    axes.set(xlabel="words that the source does not hold, in %")
+    axes.set(xlabel="words that its text does not hold, in %")
     return figure
