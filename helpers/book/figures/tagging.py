@@ -12,7 +12,7 @@ from helpers.book.figures.style import BLACK, BLUE, COLOURS, ORANGE, RED, in_lin
 
 
 def span_scores(table: pd.DataFrame) -> Figure:
-    """Span F1 of several systems in several cases, a dot with its 95 % interval each, named in the first case.
+    """Span F1 of several systems in several cases, a dot with its 95 % interval each, named where there is most room.
 
     Args:
         table: index (case, system), the first case on top; columns value, low and high.
@@ -24,14 +24,19 @@ def span_scores(table: pd.DataFrame) -> Figure:
         colour = COLOURS[system]
         axes.plot([row["low"], row["high"]], [height, height], color=colour)
         axes.plot(row["value"], height, "o", color=colour)
-        if case == cases[0]:
-            right = row["value"] > 0.5  # where a name fits on a phone
-            x = row["low"] - 0.02 if right else row["high"] + 0.02
-            axes.text(x, height, system, color=colour, va="center", ha="right" if right else "left")
+        if case == _roomiest(table.xs(system, level=1)):
+            left = row["low"] > 1 - row["high"]
+            x = row["low"] - 0.02 if left else row["high"] + 0.02
+            axes.text(x, height, system, color=colour, va="center", ha="right" if left else "left")
     axes.set_yticks(range(len(cases)), in_lines(cases[::-1]))
     axes.grid(axis="y", visible=False)
     axes.set(xlim=(0, 1), xlabel="span F1, with 95 % interval", title="Which system finds the names?")
     return figure
+
+
+def _roomiest(table: pd.DataFrame):
+    """The case where most of the width, from 0 to 1, is free on one side of the interval."""
+    return np.maximum(table["low"], 1 - table["high"]).idxmax()
 
 
 def gains(names: Sequence[str], means: np.ndarray, intervals: np.ndarray, title: str, label: str) -> Figure:

@@ -6,7 +6,7 @@ import pandas as pd
 from helpers.book import figures
 
 
-def test_scores_stand_in_the_row_of_their_case_and_the_first_case_names_the_systems():
+def test_scores_stand_in_the_row_of_their_case():
     cases, systems = ["few", "many"], ["most frequent", "classical crf", "fine-tuned"]
     index = pd.MultiIndex.from_product([cases, systems])
     values = np.linspace(0.1, 0.6, 6)
@@ -20,6 +20,16 @@ def test_scores_stand_in_the_row_of_their_case_and_the_first_case_names_the_syst
     assert rows == [case for case, _ in index], "a dot is nearest to the name of its case"
     assert [text.get_text() for text in axes.texts] == systems
     assert len({dot.get_color() for dot in dots}) == len(systems)
+
+
+def test_systems_are_named_where_there_is_most_room_beside_their_interval():
+    index = pd.MultiIndex.from_product([["few", "many"], ["classical crf", "fine-tuned"]])
+    table = pd.DataFrame({"value": [0.2, 0.5, 0.5, 0.9]}, index=index)
+    axes = figures.span_scores(table.assign(low=table["value"] - 0.1, high=table["value"] + 0.05)).axes[0]
+    names = {text.get_text(): (*text.get_position(), text.get_ha()) for text in axes.texts}
+    classical, tuned = names["classical crf"], names["fine-tuned"]
+    assert classical[0] > 0.25 and classical[2] == "left" and classical[1] > 0.5, "right of the dot of the first case"
+    assert tuned[0] < 0.8 and tuned[2] == "right" and tuned[1] < 0.5, "left of the dot of the second"
 
 
 def test_gains_are_drawn_on_their_side_of_zero():
