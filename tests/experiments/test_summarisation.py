@@ -1,6 +1,7 @@
 """Summaries of docstrings: what the experiment shows the systems, and what needs no model."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 from datasets import Dataset
 
@@ -26,6 +27,16 @@ def test_what_takes_sentences_out_never_sees_the_signature():
         texts = summarisation.RULES[system](ROWS, ROWS)
         assert len(texts) == len(ROWS) and not any("def " in text or "class " in text for text in texts)
     assert summarisation.lead_cut(ROWS, ROWS)[0] == "One two three"
+
+
+def test_rules_read_whole_articles_and_not_their_first_lines(monkeypatch):
+    articles = ["One here.\nThe red cat. The red dog."] * 201
+    news = Dataset.from_dict({"prompt": articles, "completion": ["All of it in six words"] * len(articles)})
+    monkeypatch.setattr(summarisation.corpora, "load", lambda name: SimpleNamespace(data={"test": news}))
+    found = {about["system"]: make for about, make in summarisation.news_summaries()}
+    assert found["lead"]()["texts"][0] == "One here."
+    assert found["lead cut"]()["texts"][0] == "One here. The red cat. The"
+    assert found["central"]()["texts"][0] == "The red cat."
 
 
 def test_fewer_words_of_the_prose_leave_the_signature_whole():
