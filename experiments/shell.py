@@ -4,6 +4,7 @@ Each file holds rows of one of the book's corpora, written as the shape says; th
 such a file, with no setting but what the file needs.
 """
 
+import csv
 import gzip
 import json
 import re
@@ -25,10 +26,11 @@ CORPUS = {
     "shell-sharegpt": "parameters",
     "shell-onnx": "reviews",
     "shell-gguf": "parameters",
+    "shell-tune": "reviews",
 }
 MODEL = {name: "decoder" if name in ("shell-sharegpt", "shell-gguf") else "encoder" for name in CORPUS}
 ROWS = {"shell-dotted": 600, "shell-doccano": 600, "shell-squad": 400, "shell-sharegpt": 100}
-ROWS |= {"shell-onnx": 600, "shell-gguf": 100}
+ROWS |= {"shell-onnx": 600, "shell-gguf": 100, "shell-tune": 2000}
 TRIED = {"shell-onnx": 1000, "shell-gguf": 100}  # test rows that an export is tried on
 # What the models of two shapes are asked at the end; the second question has no answer in its context.
 LIBRARY = "The library opens at nine. On Fridays Ms Ito reads to children in the garden, if it does not rain."
@@ -151,6 +153,17 @@ def gguf(folder: Path, rows: Dataset) -> list[str]:
     ]
 
 
+def tune(folder: Path, rows: Dataset) -> list[str]:
+    """Reviews with semicolons between columns, blanks in their names, and films that stay in one split."""
+    names = rows.features["label"].names
+    with (folder / "critics.csv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.writer(stream, delimiter=";")
+        table.writerow(["film", "what the critic wrote", "verdict"])
+        table.writerows([row["group"], row["text"], names[row["label"]]] for row in rows)
+    columns = "--text 'what the critic wrote' --label verdict --group film"
+    return [f"helpers tune --data critics.csv {columns} --output search/"]
+
+
 WRITERS = {
     "shell-dotted": dotted,
     "shell-doccano": doccano,
@@ -158,6 +171,7 @@ WRITERS = {
     "shell-sharegpt": sharegpt,
     "shell-onnx": onnx,
     "shell-gguf": gguf,
+    "shell-tune": tune,
 }
 
 

@@ -20,8 +20,8 @@ def rows(name: str, count: int = 30):
 
 
 def trained(commands: list[str]):
-    """The options of the command that trains."""
-    (command,) = [command for command in commands if command.startswith("helpers train")]
+    """The options of the command that trains, once or in a search."""
+    (command,) = [command for command in commands if command.startswith(("helpers train", "helpers tune"))]
     return parser().parse_args(shlex.split(command)[1:])
 
 
@@ -31,7 +31,7 @@ def test_a_file_of_a_shape_holds_the_rows_that_it_was_made_of(tmp_path, name):
     options = trained(shell.WRITERS[name](tmp_path, given))
     columns = {key: vars(options)[key] for key in ("text", "label") if key in vars(options)}
     found = registry.wing(options.task, "files").read(tmp_path / options.data, **columns)
-    if name in ("shell-dotted", "shell-onnx"):
+    if name in ("shell-dotted", "shell-onnx", "shell-tune"):
         labels = given.features["label"]
         assert found["text"].tolist() == given["text"][:]
         assert found["label"].tolist() == [labels.int2str(label) for label in given["label"]]
