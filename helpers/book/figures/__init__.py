@@ -1,7 +1,7 @@
 """Every plot of the book: data in, a matplotlib figure out; a drawing shows only the numbers that it gets."""
 
 from helpers.book.figures.bias import sides
-from helpers.book.figures.choices import forecasts
+from helpers.book.figures.choices import forecasts, probes
 from helpers.book.figures.concepts import before_and_after, labels_saved, pretraining_curve, weight_change, word_map
 from helpers.book.figures.efficiency import costs
 from helpers.book.figures.filters import operating_curve, over_misspelling
@@ -37,7 +37,7 @@ from helpers.book.figures.settings import movement, optimism
 from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW, style
 from helpers.book.figures.tagging import gains, span_scores
 from helpers.book.figures.trainers import agreement, overlaid
-from helpers.book.figures.writing import novelty, size_curve
+from helpers.book.figures.writing import size_curve
 from helpers.evaluation.pictures import confusion_matrix
 
 __all__ = [
@@ -77,7 +77,6 @@ __all__ = [
     "losses",
     "memory",
     "movement",
-    "novelty",
     "operating_curve",
     "optimism",
     "over_misspelling",
@@ -85,6 +84,7 @@ __all__ = [
     "panel_power",
     "parts_of_layers",
     "pretraining_curve",
+    "probes",
     "quadratic_share",
     "reliability_curve",
     "scores",

@@ -1,4 +1,4 @@
-"""Plots of the page on choosing: what a curve foretold of more labels, and what came."""
+"""Plots of the page on choosing: what a curve foretold of more labels, and a probe of a body, and what came."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,4 +32,22 @@ def forecasts(table: pd.DataFrame, reach: tuple[float, float]) -> Figure:
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.legend(loc="upper left")
+    return figure
+
+
+def probes(table: pd.DataFrame) -> Figure:
+    """Accuracy after fine-tuning over that of a probe on frozen vectors, a named dot with its interval a body.
+
+    Args:
+        table: index the body; columns probe, value, low, high, and pretrained, which fills the dot.
+    """
+    figure, axes = plt.subplots(figsize=(7, 4.6))
+    for body, row in table.iterrows():
+        colour = BLUE if row["pretrained"] else GREY
+        axes.plot([row["probe"]] * 2, [row["low"], row["high"]], color=colour, linewidth=1.5)
+        axes.plot(row["probe"], row["value"], "o", color=colour)
+        axes.annotate(body, (row["probe"], row["value"]), xytext=(6, 4), textcoords="offset points", color=colour)
+    axes.set(xlabel="accuracy of a probe on frozen vectors", ylabel="accuracy after fine-tuning")
+    axes.set_title("Does a probe foretell which body is best?")
+    axes.margins(x=0.15)
     return figure

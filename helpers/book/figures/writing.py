@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.book.figures.style import BLUE, COLOURS, RED
+from helpers.book.figures.style import COLOURS, RED
 
 
 def size_curve(results: pd.DataFrame, score: str, unit: str, names: Mapping[str, str]) -> Figure:
@@ -36,14 +36,4 @@ def size_curve(results: pd.DataFrame, score: str, unit: str, names: Mapping[str,
     axes.minorticks_off()
     axes.set(xlabel=unit, ylabel=score)
     axes.margins(y=0.1)  # level lines stay off the frame
-    return figure
-
-
-def novelty(shares: Mapping[str, float]) -> Figure:
-    """For each system the share of words in its summaries that their texts do not hold."""
-    figure, axes = plt.subplots(figsize=(7, 0.5 * len(shares) + 1.4))
-    names = list(shares)[::-1]
-    axes.barh(names, [100 * shares[name] for name in names], color=BLUE)
-    axes.grid(visible=False, axis="y")
-    axes.set(xlabel="words that its text does not hold, in %")
     return figure

@@ -28,3 +28,25 @@ def test_each_forecast_has_its_mark_and_the_band_its_reach():
     low, high = axes.get_xlim()
     corners = axes.collections[0].get_paths()[0].vertices
     assert corners[:, 1].min() == pytest.approx(0.5 * low) and corners[:, 1].max() == pytest.approx(1.5 * high)
+
+
+def test_each_body_has_a_named_dot_and_the_untrained_another_colour():
+    table = pd.DataFrame(
+        {
+            "probe": [0.7, 0.5],
+            "value": [0.8, 0.55],
+            "low": [0.78, 0.5],
+            "high": [0.82, 0.6],
+            "pretrained": [True, False],
+        },
+        index=["six layers", "untrained"],
+    )
+    axes = figures.probes(table).axes[0]
+    intervals, dots = axes.lines[::2], axes.lines[1::2]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in intervals] == [
+        ([0.7, 0.7], [0.78, 0.82]),
+        ([0.5, 0.5], [0.5, 0.6]),
+    ]
+    assert [text.get_text() for text in axes.texts] == list(table.index)
+    assert [text.xy for text in axes.texts] == [(0.7, 0.8), (0.5, 0.55)]
+    assert dots[0].get_color() != dots[1].get_color()

@@ -27,10 +27,3 @@ def test_the_curve_has_a_level_line_for_what_has_no_rows_and_dots_with_intervals
     assert dots[0][:, 0] == pytest.approx([64, 1000], rel=0.1) and dots[1][0, 0] == pytest.approx(64, rel=0.1)
     assert dots[0][0, 0] != dots[1][0, 0], "intervals at the same size stand beside each other"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["64", "1,000"]
-
-
-def test_novelty_is_a_bar_in_percent_for_each_system():
-    axes = figures.novelty({"lead": 0.0, "fine-tuned": 0.25}).axes[0]
-    found = dict(zip([text.get_text() for text in axes.get_yticklabels()], axes.patches, strict=True))
-    assert found["fine-tuned"].get_width() == pytest.approx(25)
-    assert found["lead"].get_width() == 0
