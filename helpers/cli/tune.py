@@ -37,7 +37,8 @@ def run(options: argparse.Namespace) -> None:
             found = tune(task, corpus, recipe, options.output, model=options.model, **grid, note=note)
     except KeyboardInterrupt:
         raise TrainingError("interrupted while searching; the same command goes on") from None
-    print(found.table().to_string(index=False))
+    shown = {"float_format": "{:.3f}".format, "formatters": {"learning_rate": "{:g}".format}}
+    print(found.table().to_string(index=False, **shown))
     chosen = found.recipe
     note(f"train with --learning-rate {chosen.learning_rate:g} --epochs {chosen.epochs}; the test rows were not read")
 
