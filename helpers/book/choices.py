@@ -102,7 +102,7 @@ def steps(sizes: Sequence[int], errors: Sequence[float], most: float) -> list[tu
 def foretold(probed: np.ndarray, tuned: np.ndarray, *, draws: int = 1000) -> tuple[np.ndarray, np.ndarray]:
     """How well a probe ranks bodies, and what a choice by it loses, each as value, low and high end of 95 %, (3,).
 
-    The rank correlation (Spearman 1904) of the two accuracies over the bodies, and the accuracy of the best body minus
+    Spearman's rank correlation of the two accuracies over the bodies, and the accuracy of the best body minus
     that of the body whose probe is best. Rows and seeds are drawn anew for the ends, the bodies are those given.
 
     Args:
