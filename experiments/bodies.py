@@ -14,14 +14,15 @@ from transformers import AutoModel, PreTrainedModel
 
 from experiments import recording
 from experiments.reviews import reviews, scored
-from helpers import Classification, Recipe, fit, models, sample
+from helpers import Classification, Recipe, Run, fit, models, sample
 from helpers.models.embedding import embed
 from helpers.models.inference import half_precision
 from helpers.tasks.classification import baselines
 
 CORPUS, MODEL = "reviews", "encoder"
 SEEDS, ROWS = range(3), 500
-RECIPE = {"learning_rate": 1e-4, "epochs": 5, "batch_rows": 16}  # 160 steps
+RECIPE = {"epochs": 5, "batch_rows": 16}  # 160 steps
+RATES = (1e-4, 4e-4)  # of which the rows that choose take one for each body: few layers learn nothing at the smaller
 # By name: the role of the model, the lower layers that are kept, and whether it was pretrained.
 BODIES = {f"lower {layers} of 6 layers": ("encoder", layers, True) for layers in range(1, 6)} | {
     "6 layers": ("encoder", 6, True),
@@ -44,7 +45,7 @@ EXPERIMENTS = {"review-bodies": review_bodies}
 
 
 def recipe(about: dict) -> dict:
-    """The settings of a fine-tuned body."""
+    """The settings of a fine-tuned body but its rate."""
     return RECIPE | {"seed": about["seed"]} if about["system"] == "fine-tuned" else {}
 
 
@@ -66,16 +67,24 @@ def probed(body: str, seed: int) -> dict:
 
 
 def tuned(body: str, seed: int) -> dict:
-    """The body with all its weights trained, the best epoch on the rows that choose."""
+    """The body with all its weights trained, at the rate and with the epoch that are best on the rows that choose."""
+    run, test = max((_trained(body, seed, rate) for rate in RATES), key=_chosen_by), reviews()["test"]
+    with half_precision(run.model.device):
+        answers = run.predict(test)
+    return scored(answers, test) | recording.cost(run) | {"split": "test"}
+
+
+def _trained(body: str, seed: int, rate: float) -> Run:
     role, layers, pretrained = BODIES[body]
     data = reviews()
     task = Classification(tuple(data["train"].features["label"].names))
     model = lower(task.build(role, pretrained=pretrained, seed=seed), layers)
-    train = sample(data["train"], ROWS, seed)
-    run = fit(task, model, models.tokenizer(role), train, data["choosing"], Recipe(**RECIPE, seed=seed))
-    with half_precision(run.model.device):
-        answers = run.predict(data["test"])
-    return scored(answers, data["test"]) | recording.cost(run) | {"split": "test"}
+    train, recipe = sample(data["train"], ROWS, seed), Recipe(**RECIPE, learning_rate=rate, seed=seed)
+    return fit(task, model, models.tokenizer(role), train, data["choosing"], recipe)
+
+
+def _chosen_by(run: Run) -> float:
+    return run.best[f"validation_{run.task.selection_metric}"]
 
 
 @cache
