@@ -44,7 +44,7 @@ def _rungs(canvas: Canvas, trials: Sequence[Mapping], score: str) -> None:
             canvas.box(x, y, width, HIGH, kind, f"{trial[score]:.3f}", f"rate {rate:g}")
             if column + 1 < len(lengths) and (rate, lengths[column + 1]) in ran:
                 canvas.wire([(x + width + 4, y + HIGH / 2), (x + width + gap - 4, y + HIGH / 2)])
-    canvas.text(6, TOP + STEP * len(rates) + 10, f"{score} on validation rows; the chosen trial is orange", "soft")
+    canvas.text(6, TOP + STEP * len(rates) + 10, f"{score} on validation rows; orange: chosen", "soft")
 
 
 def _passes(count: int) -> str:
