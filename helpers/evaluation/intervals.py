@@ -54,7 +54,13 @@ class Interval:
     n: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return format(self, ".3f")
+
+    def __format__(self, digits: str) -> str:
+        """The value and its ends in a format such as `.1f`, which suits scores from 0 to 100; without one as `str`."""
+        if not digits:
+            return str(self)
+        return f"{self.value:{digits}} [{self.low:{digits}}, {self.high:{digits}}]"
 
 
 @dataclass(frozen=True)

@@ -359,3 +359,9 @@ def test_the_ladder_draws_groups_for_scores_and_gains():
         assert widths[1] > 1.3 * widths[0]
     assert (grouped["n"] == len(ids)).all()
     assert grouped["accuracy"].equals(rows["accuracy"])
+
+
+def test_an_interval_is_written_with_three_digits_or_as_asked():
+    found = evaluation.Interval(47.26, 40.0, 52.04, n=434)
+    assert str(found) == f"{found}" == "47.260 [40.000, 52.040]"
+    assert f"{found:.1f}" == "47.3 [40.0, 52.0]"
