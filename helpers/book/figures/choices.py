@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.book.figures.style import BLUE, GREY, ORANGE
+from helpers.book.figures.style import BLUE, GREY, ORANGE, in_lines, row_height
 
 
 def forecasts(table: pd.DataFrame, reach: tuple[float, float]) -> Figure:
@@ -36,18 +36,18 @@ def forecasts(table: pd.DataFrame, reach: tuple[float, float]) -> Figure:
 
 
 def probes(table: pd.DataFrame) -> Figure:
-    """Accuracy after fine-tuning over that of a probe on frozen vectors, a named dot with its interval a body.
+    """For each body the accuracy of a probe on its frozen vectors, and that after fine-tuning with its interval.
 
     Args:
-        table: index the body; columns probe, value, low, high, and pretrained, which fills the dot.
+        table: index the body; columns probe, value, low, high. The body with the best probe stands on top.
     """
-    figure, axes = plt.subplots(figsize=(7, 4.6))
-    for body, row in table.iterrows():
-        colour = BLUE if row["pretrained"] else GREY
-        axes.plot([row["probe"]] * 2, [row["low"], row["high"]], color=colour, linewidth=1.5)
-        axes.plot(row["probe"], row["value"], "o", color=colour)
-        axes.annotate(body, (row["probe"], row["value"]), xytext=(6, 4), textcoords="offset points", color=colour)
-    axes.set(xlabel="accuracy of a probe on frozen vectors", ylabel="accuracy after fine-tuning")
-    axes.set_title("Does a probe foretell which body is best?")
-    axes.margins(x=0.15)
+    table = table.sort_values("probe")
+    figure, axes = plt.subplots(figsize=(7, 1.3 + row_height(table.index) * len(table)))
+    heights = np.arange(len(table))
+    errors = np.abs([table["value"] - table["low"], table["high"] - table["value"]])
+    axes.errorbar(table["value"], heights, xerr=errors, fmt="o", color=BLUE, capsize=3, label="fine-tuned")
+    axes.plot(table["probe"], heights, "D", color=ORANGE, label="probe")
+    axes.set_yticks(heights, in_lines(table.index))
+    axes.set(xlabel="accuracy, with 95 % interval", title="Does a probe foretell which body is best?")
+    axes.legend(loc="upper left")
     return figure

@@ -30,23 +30,15 @@ def test_each_forecast_has_its_mark_and_the_band_its_reach():
     assert corners[:, 1].min() == pytest.approx(0.5 * low) and corners[:, 1].max() == pytest.approx(1.5 * high)
 
 
-def test_each_body_has_a_named_dot_and_the_untrained_another_colour():
+def test_each_body_has_its_probe_and_its_fine_tuned_score_in_its_row_the_best_probe_on_top():
     table = pd.DataFrame(
-        {
-            "probe": [0.7, 0.5],
-            "value": [0.8, 0.55],
-            "low": [0.78, 0.5],
-            "high": [0.82, 0.6],
-            "pretrained": [True, False],
-        },
+        {"probe": [0.7, 0.5], "value": [0.8, 0.55], "low": [0.78, 0.5], "high": [0.82, 0.6]},
         index=["six layers", "untrained"],
     )
     axes = figures.probes(table).axes[0]
-    intervals, dots = axes.lines[::2], axes.lines[1::2]
-    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in intervals] == [
-        ([0.7, 0.7], [0.78, 0.82]),
-        ([0.5, 0.5], [0.5, 0.6]),
-    ]
-    assert [text.get_text() for text in axes.texts] == list(table.index)
-    assert [text.xy for text in axes.texts] == [(0.7, 0.8), (0.5, 0.55)]
-    assert dots[0].get_color() != dots[1].get_color()
+    rows = {text.get_text(): height for text, height in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)}
+    assert rows["six layers"] > rows["untrained"]
+    lines = {line.get_label(): line for line in axes.lines} | {c.get_label(): c.lines[0] for c in axes.containers}
+    for name, column in (("probe", "probe"), ("fine-tuned", "value")):
+        found = dict(zip(lines[name].get_ydata(), lines[name].get_xdata(), strict=True))
+        assert found == {rows[body]: table.loc[body, column] for body in table.index}
