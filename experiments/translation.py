@@ -37,7 +37,9 @@ def french() -> Iterator[tuple[dict, Callable]]:
     test = corpora.load(CORPUS).data["test"]
     yield _about("copy", 0), lambda: scored(SCORES, baselines.copied_prompt(test), test)
     for rows in MEMORIES:
-        yield _about("memory", rows), lambda rows=rows: scored(SCORES, _memory(rows, 0, test)[0], test)
+        for seed in SEEDS if rows < max(MEMORIES) else (0,):  # of all strings there is one draw
+            about = _about("memory", rows) | {"seed": seed}
+            yield about, lambda rows=rows, seed=seed: scored(SCORES, _memory(rows, seed, test)[0], test)
     yield _about("zero-shot", 0), lambda: asked(Generation(system=INSTRUCTION, max_new_tokens=40), test, SCORES)
     for arms in ARMS:
         for seed in SEEDS:
