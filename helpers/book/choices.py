@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 from helpers.errors import InputError
+from helpers.evaluation import Interval
 
 POINTS = 3  # sizes through which a curve is drawn on
 
@@ -99,8 +100,8 @@ def steps(sizes: Sequence[int], errors: Sequence[float], most: float) -> list[tu
     return made
 
 
-def foretold(probed: np.ndarray, tuned: np.ndarray, *, draws: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    """How well a probe ranks bodies, and what a choice by it loses, each as value, low and high end of 95 %, (3,).
+def foretold(probed: np.ndarray, tuned: np.ndarray, *, draws: int = 1000) -> tuple[Interval, Interval]:
+    """How well a probe ranks bodies, and what a choice by it loses, each with its 95 % interval.
 
     Spearman's rank correlation of the two accuracies over the bodies, and the accuracy of the best body minus
     that of the body whose probe is best. Rows and seeds are drawn anew for the ends, the bodies are those given.
@@ -115,8 +116,8 @@ def foretold(probed: np.ndarray, tuned: np.ndarray, *, draws: int = 1000) -> tup
         seeds = dice.integers(probed.shape[1], size=probed.shape[1])
         rows = [dice.integers(part.shape[2], size=part.shape[2]) for part in parts]
         drawn.append(_ranked(*(part[:, seeds][..., own].mean((1, 2)) for part, own in zip(parts, rows, strict=True))))
-    ends = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return tuple(np.vstack([_ranked(*(part.mean((1, 2)) for part in parts)), ends]).T)
+    values, ends = _ranked(*(part.mean((1, 2)) for part in parts)), np.quantile(drawn, [0.025, 0.975], axis=0)
+    return tuple(Interval(*map(float, each), n=tuned.shape[2]) for each in zip(values, *ends, strict=True))
 
 
 def _ranked(probed: np.ndarray, tuned: np.ndarray) -> tuple[float, float]:

@@ -63,13 +63,14 @@ def test_a_probe_that_ranks_as_fine_tuning_does_loses_nothing_and_one_that_turns
     dice, chances = np.random.default_rng(1), np.array([0.5, 0.6, 0.7, 0.8])
     probed, tuned = (dice.random((4, 3, 4000)) < chances[:, None, None] for _ in range(2))
     correlation, loss = choices.foretold(probed, tuned, draws=50)
-    assert correlation == pytest.approx([1, 1, 1]) and loss == pytest.approx([0, 0, 0])
+    assert [correlation.value, correlation.low, correlation.high] == pytest.approx([1, 1, 1])
+    assert [loss.value, loss.low, loss.high] == pytest.approx([0, 0, 0]) and loss.n == 4000
     correlation, loss = choices.foretold(probed[::-1], tuned, draws=50)
-    assert correlation[0] == pytest.approx(-1) and loss[0] == pytest.approx(0.3, abs=0.02)
-    assert loss[1] < loss[0] < loss[2]
+    assert correlation.value == pytest.approx(-1) and loss.value == pytest.approx(0.3, abs=0.02)
+    assert loss.low < loss.value < loss.high
 
 
 def test_few_rows_leave_the_order_of_equal_bodies_open():
     equal = np.random.default_rng(2).random((6, 3, 60)) < 0.7
     correlation, loss = choices.foretold(equal, equal[:, :, ::-1], draws=200)
-    assert correlation[2] - correlation[1] > 0.5 and loss[2] > 0.03
+    assert correlation.high - correlation.low > 0.5 and loss.high > 0.03
