@@ -22,11 +22,11 @@ from helpers.tasks.classification.long_texts import with_texts
 OUTLETS, STEREOTYPES, REVIEWS = "bias-outlets", "bias-stereotypes", "bias-swaps-reviews"
 CORPUS = {OUTLETS: "reviews", STEREOTYPES: "stereotypes", REVIEWS: "reviews"}
 MODEL = {OUTLETS: "encoder", STEREOTYPES: "decoder", REVIEWS: "encoder"}
-ROWS, LIVE = 1600, 400  # training reviews; LIVE in the run that the chapter repeats
+ROWS, LIVE = 1600, 200  # training reviews; LIVE in the run that the chapter repeats
 BALANCED = 200  # validation reviews, all with an outlet, half of them against their label
 LIVE_TESTED = 300
 RECIPE = {"learning_rate": 1e-4, "batch_rows": 16, "epochs": 2, "evaluations": 2}  # 200 steps
-LIVE_RECIPE = {"epochs": 6, "evaluations": 1}  # 150 steps
+LIVE_RECIPE = {"batch_rows": 8, "epochs": 6, "evaluations": 1}  # 150 steps
 DECODER = {"learning_rate": 5e-5, "batch_rows": 16, "epochs": 2}
 SENTENCES, MOST_WORDS = 240, 25  # rows that a decoder is taught; words of an instruction among them
 ARMS = ("usual", "last layer", "rebalanced", "weighted", "counterfactual")
