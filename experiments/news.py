@@ -61,6 +61,8 @@ def news_few() -> Iterator[tuple[dict, Callable]]:
         for system, tokens in (*FREE[:3], ("fine-tuned", SHORT)):
             yield from _draws(system, MOVED, tokens, LARGE_DRAWS, posts=posts)
     every = len(corpora.load(CORPUS).data["train"])
+    for system, tokens in (*FREE[:3], ("fine-tuned", SHORT)):
+        yield from _draws(system, every, tokens, 1)
     for rows in (MOVED, every):
         for system, tokens in (("fine-tuned", LONG), ("head only", LONG), ("tf-idf", LONG)):
             yield from _draws(system, rows, tokens, LARGE_DRAWS if rows == MOVED else 3)
