@@ -54,6 +54,8 @@ def news_few() -> Iterator[tuple[dict, Callable]]:
     for system in TRAINED:
         about = {"system": "search", "of": system, "train_rows": SEARCHED, "seed": 0}
         yield about, lambda system=system: _search(system)
+    for system in TRAINED[1:]:
+        yield from _draws(system, BALANCED, SHORT, LARGE_DRAWS, drawn="balanced")
     for rows in (16, 64, 256, 8):
         for system in TRAINED:
             yield from _draws(system, rows, SHORT, LARGE_DRAWS if rows >= 64 else TRAINED_DRAWS)
