@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from helpers.book import ledger
 
 NAME = "gpt-json"
@@ -28,3 +30,8 @@ def chosen(system: str, changes: Mapping | None = None, train_rows: int | None =
     found = search(system, changes)
     rate, size = chosen_rate(found), train_rows or int(found["train_rows"].max())
     return ledger.read(NAME).where(system=system, changes=dict(changes or {}), rate=rate, train_rows=size)
+
+
+def ordinary(runs: ledger.Results) -> np.ndarray:
+    """Log p of each paragraph of ordinary text and the tokens behind it, (S, N, 2)."""
+    return np.array(runs["general"].tolist(), dtype=float)
