@@ -18,7 +18,7 @@ from helpers.tasks.extraction.spans import Span
 # What a run took and how it was made; all other fractions of a record are scores.
 MEASURED = ("cpu_seconds", "generation_seconds", "others_used", "peak_memory_gb", "rows_per_second", "seconds")
 MEASURED += ("tokens_per_second", "trained_share")
-SETTINGS = ("misspelled", "rate", "threshold")
+SETTINGS = ("head_rate", "misspelled", "rate", "threshold")
 
 
 class Kept(NamedTuple):

@@ -36,7 +36,7 @@ STEPS = {"fine-tuned": (150, 300), "head first": (150, 300), "contrastive": (40,
 RATES = (5e-5, 1e-4, 2e-4)
 BATCH = {"fine-tuned": 8, "head first": 8, "contrastive": ROWS, "live": 8}
 LIVE = {"learning_rate": 1e-4, "epochs": 30}  # 150 steps on 40 articles
-HEAD = {"learning_rate": 1e-2, "trainable": "head"}  # of the first stage of `head first`, as many steps as the second
+HEAD_RATES = (1e-2, 1e-3)  # of the first stage of `head first`, which has as many steps as the second
 
 
 def news_few() -> Iterator[tuple[dict, Callable]]:
@@ -152,18 +152,25 @@ def _features(name: str, tokens: int) -> np.ndarray:
 
 
 def _search(system: str) -> dict:
-    """The rate and the passes that suit validation rows, for the first draw of some articles."""
+    """The rate and the passes that suit validation rows, for the first draw of some articles.
+
+    Of a layer that trains alone first, the rate is chosen before, at the middle rate and the shortest length.
+    """
     about = {"system": system, "train_rows": SEARCHED, "tokens": SHORT, "drawn": "random", "posts": 0, "seed": 0}
     steps = -(-SEARCHED // BATCH[system])
     choosing = part("choosing", SHORT)
 
-    def compute(tried: Recipe) -> tuple[float, int]:
-        predict, _ = _taught(about, tried)
+    def compute(tried: Recipe, head_rate: float | None = None) -> tuple[float, int]:
+        predict, _ = _taught(about, tried, head_rate or chosen.get("head_rate"))
         return float((predict("choosing").argmax(-1) == np.array(choosing["label"])).mean()), tried.epochs * steps
 
-    lengths = [-(-length // steps) for length in STEPS[system]]
-    found = search(compute, Recipe(**recipe(about)), RATES, lengths, metric="accuracy", note=print)
-    return {"n": len(choosing), "trials": found.rows(), "recipe": found.recipe.to_dict()}
+    lengths, start, chosen = [-(-length // steps) for length in STEPS[system]], Recipe(**recipe(about)), {}
+    if system == "head first":
+        first = Recipe(**start.to_dict() | {"learning_rate": RATES[1], "epochs": lengths[0]})
+        scores = {rate: compute(first, rate)[0] for rate in HEAD_RATES}
+        chosen = {"head_rate": max(scores, key=scores.get), "head_scores": list(scores.items())}
+    found = search(compute, start, RATES, lengths, metric="accuracy", note=print)
+    return {"n": len(choosing), "trials": found.rows(), "recipe": found.recipe.to_dict()} | chosen
 
 
 def _chosen(about: dict) -> Recipe:
@@ -178,25 +185,30 @@ def _chosen(about: dict) -> Recipe:
 
 @lru_cache(maxsize=1)
 def _trained(about: tuple) -> tuple[Callable[[str], np.ndarray], dict]:
-    return _taught(dict(about), _chosen(dict(about)))
+    about, head_rate = dict(about), None
+    if about["system"] == "head first":
+        head_rate = float(ledger.read(NAME).where(system="search", of="head first")["head_rate"].iloc[0])
+    return _taught(about, _chosen(about), head_rate)
 
 
-def _taught(about: dict, settings: Recipe) -> tuple[Callable[[str], np.ndarray], dict]:
+def _taught(about: dict, settings: Recipe, head_rate: float | None = None) -> tuple[Callable[[str], np.ndarray], dict]:
     """Probabilities by part of a trained system, and how it was trained."""
     train, tokens = labelled(about), about["tokens"]
     with recording.Watch() as watch:
         if about["system"] == "contrastive":
             body = _pulled(train, settings, tokens)
             return lambda name: _regression(body, train, name, tokens), {"recipe": settings.to_dict()}
-        run = _fitted(train, settings, tokens, head_first=about["system"] == "head first")
+        run = _fitted(train, settings, tokens, head_rate)
     return lambda name: run.predict(part(name, tokens)), recording.cost(run, watch)
 
 
-def _fitted(train: Dataset, settings: Recipe, tokens: int, *, head_first: bool) -> Run:
+def _fitted(train: Dataset, settings: Recipe, tokens: int, head_rate: float | None) -> Run:
+    """A run with all weights; with a `head_rate` the new layer trains alone at it first."""
     task, tokenizer = Classification(tuple(train.features["label"].names), tokens), models.tokenizer()
     model = task.build(seed=settings.seed)
-    if head_first:
-        model = fit(task, model, tokenizer, train, recipe=Recipe(**settings.to_dict() | HEAD)).model
+    if head_rate:
+        first = {"learning_rate": head_rate, "trainable": "head"}
+        model = fit(task, model, tokenizer, train, recipe=Recipe(**settings.to_dict() | first)).model
     return fit(task, model, tokenizer, train, recipe=settings)
 
 
