@@ -84,7 +84,6 @@ def test_a_search_comes_before_what_needs_its_rate():
     for name, generator in chinese.EXPERIMENTS.items():
         trained = [about for about, _ in generator() if about["system"] not in chinese.COUNTED]
         assert trained[0]["system"] == "search" and trained[0]["train_rows"] == chinese.SEARCHED
-        assert len({tuple(about.items()) for about in trained}) == 1 + 3 * len(
-            {about["train_rows"] for about in trained[1:]}
-        )
+        kinds = {(about["system"], about["train_rows"]) for about in trained[1:]}
+        assert len({tuple(about.items()) for about in trained}) == len(trained) == 1 + 3 * len(kinds)
         assert name in chinese.MODEL

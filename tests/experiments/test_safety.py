@@ -75,8 +75,9 @@ def test_canaries_are_seen_as_often_as_their_level_says_and_masked_ones_never(sm
 
 def test_mixtures_take_one_pass_and_canaries_are_seen_twice_as_often_as_they_stand_there():
     assert {safety.recipe({"system": name, "seed": 1})["epochs"] for name in safety.MIXTURES} == {1}
-    for name in ("live", "plain", "masked"):
-        assert safety.recipe({"system": name, "seed": 1}) == safety.RECIPE | {"epochs": 2, "seed": 1}
+    for name, rows in (("live", 4), ("plain", 8), ("masked", 8)):
+        own = {"epochs": 2, "batch_rows": rows, "seed": 1}
+        assert safety.recipe({"system": name, "seed": 1}) == safety.RECIPE | own
 
 
 def test_seeds_of_a_system_follow_each_other_and_no_result_stands_twice():
