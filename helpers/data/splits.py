@@ -16,7 +16,9 @@ from helpers.errors import InputError
 
 # An emoji is no punctuation, and + and # at the end of a word are part of a name: C, C++ and C# are three texts.
 _IN_NAMES = r"(?<=\p{L}[+#]{0,2})[+#](?=[+#]?(?![\p{L}\p{N}+#]))"
-_BETWEEN_WORDS = regex.compile(rf"(?:(?!{_IN_NAMES})[^\p{{L}}\p{{M}}\p{{N}}\p{{Emoji_Presentation}}])+")
+_OTHER = r"[^\p{L}\p{M}\p{N}\p{Emoji_Presentation}]"
+_BETWEEN_WORDS = regex.compile(rf"(?:(?!{_IN_NAMES}){_OTHER})+")
+_WITHOUT_SIGNS = regex.compile(rf"{_OTHER}+")  # the same, twice as fast, where a text has neither + nor #
 
 
 def normalised(text: pd.Series) -> pd.Series:
@@ -27,8 +29,12 @@ def normalised(text: pd.Series) -> pd.Series:
     text without any of these is compared with its blanks and signs.
     """
     composed = text.map(partial(unicodedata.normalize, "NFKC"))
-    words = composed.map(lambda row: _BETWEEN_WORDS.sub(" ", row.casefold()).strip())
+    words = composed.map(lambda row: _between_words(row).sub(" ", row.casefold()).strip())
     return words.where(words != "", composed)
+
+
+def _between_words(text: str) -> regex.Pattern:
+    return _BETWEEN_WORDS if "+" in text or "#" in text else _WITHOUT_SIGNS
 
 
 def deduplicated(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:

@@ -242,3 +242,10 @@ def test_no_rows_give_no_rows_or_one_sentence():
     for function in (splits.split, splits.split_groups, splits.ordered_split):
         with pytest.raises(InputError, match=r"give at least three|needs at least three"):
             function(none.assign(date=[]))
+
+
+@pytest.mark.parametrize("text", ["Plain words, twice.", "naïve ﬁancée 你好。", "a-b_c\t\n d", "👍 42%", "!?", ""])
+def test_a_text_without_plus_and_hash_is_cut_alike_by_the_faster_pattern(text):
+    assert splits._WITHOUT_SIGNS.sub(" ", text) == splits._BETWEEN_WORDS.sub(" ", text)
+    assert splits._between_words(text) is splits._WITHOUT_SIGNS
+    assert splits._between_words(f"{text} C++") is splits._between_words(f"C# {text}") is splits._BETWEEN_WORDS
