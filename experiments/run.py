@@ -29,15 +29,7 @@ from helpers.book import ledger
 from helpers.errors import InputError
 
 RESULTS = Path(ledger.__file__).parent / "results"
-SHARED = (
-    "derivation",
-    "pairs",
-    "planning",
-    "prompting",
-    "recording",
-    "run",
-    "verifying",
-)  # modules here that compute no experiment
+SHARED = ("derivation", "pairs", "planning", "recording", "run", "verifying")  # modules here that compute no experiment
 
 
 def modules() -> dict[str, object]:
