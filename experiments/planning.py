@@ -40,7 +40,7 @@ def minutes(about: dict, recorded: Sequence[dict]) -> float | None:
     if not rows:
         return None
     if not same:
-        distance = {id(row): abs((row.get("train_rows") or 0) - (about.get("train_rows") or 0)) for row in rows}
+        distance = {id(row): abs(_size(row) - _size(about)) for row in rows}
         same = [row for row in rows if distance[id(row)] == min(distance.values())]
     return median(_seconds(row) for row in same) / 60
 
@@ -50,6 +50,11 @@ def warning(expected: float | None) -> str | None:
     if expected is None or expected <= LIMIT:
         return None
     return f"is expected to take {expected:.0f} min, more than the {LIMIT} that one result may take; make it smaller"
+
+
+def _size(row: dict) -> float:
+    """The training rows of a result; 0 where none are recorded, which a table of results gives as not a number."""
+    return row["train_rows"] if _number(row.get("train_rows")) else 0
 
 
 def _seconds(row: dict) -> float | None:

@@ -23,6 +23,11 @@ def test_older_results_tell_by_their_seconds():
     assert planning.minutes({"system": "a", "seed": 3}, rows) == pytest.approx(1.5)
 
 
+def test_a_result_without_training_rows_beside_others_that_have_some_is_costed():
+    rows = [{"system": "a", "train_rows": float("nan"), "shots": 3, "seconds": 60.0}]  # a table says so
+    assert planning.minutes({"system": "a", "shots": 8}, rows) == pytest.approx(1.0)
+
+
 def test_the_plan_has_a_line_for_each_kind_and_their_sum():
     missing = [{"system": "a", "train_rows": 4, "seed": seed} for seed in (3, 4)]
     missing += [{"system": "a", "train_rows": 64, "seed": 1}, {"system": "b", "train_rows": 4, "seed": 0}]
