@@ -160,17 +160,21 @@ def _search(system: str) -> dict:
     steps = -(-SEARCHED // BATCH[system])
     choosing = part("choosing", SHORT)
 
-    def compute(tried: Recipe, head_rate: float | None = None) -> tuple[float, int]:
-        predict, _ = _taught(about, tried, head_rate or chosen.get("head_rate"))
-        return float((predict("choosing").argmax(-1) == np.array(choosing["label"])).mean()), tried.epochs * steps
+    def score(tried: Recipe, head_rate: float | None) -> float:
+        predict, _ = _taught(about, tried, head_rate)
+        return float((predict("choosing").argmax(-1) == np.array(choosing["label"])).mean())
 
-    lengths, start, chosen = [-(-length // steps) for length in STEPS[system]], Recipe(**recipe(about)), {}
+    lengths, start, head = [-(-length // steps) for length in STEPS[system]], Recipe(**recipe(about)), {}
     if system == "head first":
         first = Recipe(**start.to_dict() | {"learning_rate": RATES[1], "epochs": lengths[0]})
-        scores = {rate: compute(first, rate)[0] for rate in HEAD_RATES}
-        chosen = {"head_rate": max(scores, key=scores.get), "head_scores": list(scores.items())}
+        scores = {rate: score(first, rate) for rate in HEAD_RATES}
+        head = {"head_rate": max(scores, key=scores.get), "head_scores": list(scores.items())}
+
+    def compute(tried: Recipe) -> tuple[float, int]:
+        return score(tried, head.get("head_rate")), tried.epochs * steps
+
     found = search(compute, start, RATES, lengths, metric="accuracy", note=print)
-    return {"n": len(choosing), "trials": found.rows(), "recipe": found.recipe.to_dict()} | chosen
+    return {"n": len(choosing), "trials": found.rows(), "recipe": found.recipe.to_dict()} | head
 
 
 def _chosen(about: dict) -> Recipe:

@@ -27,8 +27,9 @@ def overlaid(panels: Mapping[str, Losses]) -> Figure:
         for (name, (rows, losses)), style in zip(runs.items(), _LINES, strict=False):
             axes.plot(rows, losses, label=name, **style)
         axes.set_title(title, loc="left")
-        axes.set(xlabel="training rows read", ylabel="loss in nats", ylim=(0, None))
-        axes.legend()
+        room = 2.1 * max(max(losses) for _, losses in runs.values())  # for the legend above what falls
+        axes.set(xlabel="training rows read", ylabel="loss in nats", ylim=(0, room))
+        axes.legend(loc="upper right")
     return figure
 
 
