@@ -29,7 +29,8 @@ from helpers.book import ledger
 from helpers.errors import InputError
 
 RESULTS = Path(ledger.__file__).parent / "results"
-SHARED = ("derivation", "pairs", "planning", "recording", "run", "verifying")  # modules here that compute no experiment
+# Modules here that compute no experiment.
+SHARED = ("derivation", "pairs", "planning", "prompting", "recording", "run", "verifying")
 
 
 def modules() -> dict[str, object]:

@@ -1,0 +1,102 @@
+"""How a decoder that nobody trained is asked: with examples before the prompt, or with a schema for its answer."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import AutoModel, Cache, PreTrainedModel, PreTrainedTokenizerBase
+
+from helpers import Generation, Predictor, models
+from helpers.models.embedding import embed
+from helpers.models.inference import evaluating, native_bf16, weights_in_bf16
+
+ROOM = 64  # tokens of an answer
+
+
+def drawn(train: Dataset, test: Dataset, shots: int, seed: int) -> list[str]:
+    """What stands before the prompt of each test row: the same examples, drawn once."""
+    return [_examples(train, np.random.default_rng(seed).permutation(len(train))[:shots])] * len(test)
+
+
+def nearest(train: Dataset, test: Dataset, shots: int) -> list[str]:
+    """The examples whose vectors are nearest to that of each test row, the nearest last."""
+    body = models.load(AutoModel)
+    vectors = [embed(body, models.tokenizer(), part["prompt"]) for part in (train, test)]
+    unit = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in vectors]
+    near = np.argsort(unit[1] @ unit[0].T, axis=1)[:, -shots:]  # (N, shots)
+    return [_examples(train, places) for places in near]
+
+
+def _examples(train: Dataset, places: np.ndarray) -> str:
+    return "".join(f"{train[int(i)]['prompt']}{train[int(i)]['completion']}\n\n" for i in places)
+
+
+def first_lines(task: Generation, before: Sequence[str], rows: Dataset) -> list[str]:
+    """The first line that the untrained decoder writes after each row's prompt and what stands before it.
+
+    What rows share is read once, and prompts of one length are answered together, so that nothing is padded.
+    """
+    model, tokenizer = task.build(), models.tokenizer("decoder")
+    alike = defaultdict(list)
+    for i, (start, prompt) in enumerate(zip(before, rows["prompt"], strict=True)):
+        ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        alike[start, len(ids)].append((i, ids))
+    ends = [i for i in range(len(tokenizer)) if "\n" in tokenizer.decode([i])]
+    answers = [""] * len(rows)
+    with evaluating(model), weights_in_bf16(model) if native_bf16(model.device) else nullcontext():
+        read = cache(lambda start: _read(model, tokenizer, start))
+        for (start, _), some in sorted(alike.items()):
+            written = _continued(model, *read(start), [ids for _, ids in some], ends)
+            for (i, _), ids in zip(some, written, strict=True):
+                answers[i] = tokenizer.decode(ids, skip_special_tokens=True).strip()
+    return answers
+
+
+def _read(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, start: str) -> tuple[list[int], Cache]:
+    ids = tokenizer(start, add_special_tokens=False)["input_ids"]
+    return ids, model(torch.tensor([ids])).past_key_values
+
+
+def _continued(
+    model: PreTrainedModel, start: list[int], read: Cache, prompts: list[list[int]], ends: list[int]
+) -> list[list[int]]:
+    """What follows each of the prompts (B, T) behind a beginning that the model has read."""
+    kept = copy.deepcopy(read)
+    kept.batch_repeat_interleave(len(prompts))
+    ids = torch.tensor([start + prompt for prompt in prompts])
+    settings = {"max_new_tokens": ROOM, "do_sample": False, "eos_token_id": ends, "pad_token_id": ends[0]}
+    written = model.generate(ids, attention_mask=torch.ones_like(ids), past_key_values=kept, **settings)
+    return written[:, ids.shape[1] :].tolist()
+
+
+def by_schema(file: Path, prompts: Sequence[str | list[dict]], schema: dict) -> list[str]:
+    """What llama.cpp writes after prompts, or turns, where a grammar leaves no token that does not fit the schema."""
+    from helpers.export.llama import Llama
+
+    settings = {"max_tokens": ROOM, "temperature": 0.0, "json_schema": schema}
+    with Llama(file, 2048) as llama:
+        told = [
+            llama.server.handle_completions({"prompt": prompt, **settings})["choices"][0]["text"]
+            if isinstance(prompt, str)
+            else llama.server.handle_chat_completions({"messages": prompt, **settings})["choices"][0]["message"][
+                "content"
+            ]
+            for prompt in prompts
+        ]
+    return told
+
+
+def in_gguf(predictor: Predictor, folder: Path) -> Path:
+    """A trained decoder as a file of llama.cpp, in `folder`."""
+    from helpers.export import gguf_file
+    from helpers.export.formats import FORMATS
+
+    form = FORMATS["gguf"]
+    gguf_file.write(predictor, form, folder)
+    return folder / form.file

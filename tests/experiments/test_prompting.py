@@ -1,0 +1,47 @@
+"""Examples before a prompt are read once, and nothing else changes."""
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from experiments import prompting
+
+ROWS = Dataset.from_list([{"prompt": f"entry {i}\nJSON:\n", "completion": f'{{"n": {i}}}'} for i in range(20)])
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=50, num_key_value_heads=2, **size)).eval()
+
+
+def test_what_follows_a_beginning_that_was_read_once_is_what_follows_the_whole_prompt(model):
+    start, prompts = list(range(3, 20)), [[7, 8, 9], [30, 31, 32], [9, 9, 1]]
+    with torch.inference_mode():
+        read = model(torch.tensor([start])).past_key_values
+        twice = [prompting._continued(model, start, read, prompts, [0]) for _ in range(2)]
+        for place, prompt in enumerate(prompts):
+            ids = torch.tensor([start + prompt])
+            alone = model.generate(ids, max_new_tokens=prompting.ROOM, do_sample=False, eos_token_id=0, pad_token_id=0)
+            written = alone[0, ids.shape[1] :].tolist()
+            assert twice[0][place][: len(written)] == written
+    assert twice[0] == twice[1]  # the beginning was not changed by those who read on
+
+
+def test_drawn_examples_are_the_same_for_all_rows_and_others_for_another_seed():
+    first, again, other = (prompting.drawn(ROWS, ROWS.select(range(4)), 3, seed) for seed in (0, 0, 1))
+    assert len(first) == 4 and len(set(first)) == 1 and first == again and first != other
+    assert first[0].count("JSON:") == 3 and first[0].endswith("}\n\n")
+
+
+def test_the_nearest_examples_are_those_with_the_nearest_vectors_the_nearest_last(monkeypatch):
+    angles = {text: 0.1 * i for i, text in enumerate(ROWS["prompt"])}
+    monkeypatch.setattr(prompting.models, "load", lambda kind: None)
+    monkeypatch.setattr(prompting.models, "tokenizer", lambda: None)
+    turned = lambda body, tokenizer, texts: np.array([[np.cos(angles[t]), np.sin(angles[t])] for t in texts])  # noqa: E731
+    monkeypatch.setattr(prompting, "embed", turned)
+    found = prompting.nearest(ROWS.select(range(10)), ROWS.select([15]), 2)
+    assert found == [f"{ROWS[8]['prompt']}{ROWS[8]['completion']}\n\n{ROWS[9]['prompt']}{ROWS[9]['completion']}\n\n"]
