@@ -1,10 +1,12 @@
-"""Ways to teach a decoder, as recorded: each with the learning rate that validation answers chose."""
+"""Ways to get JSON from a decoder, as recorded: asked, or taught with the rate that validation answers chose."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
+from helpers import evaluation
 from helpers.book import ledger
+from helpers.metrics import json_fields
 
 NAME = "gpt-json"
 
@@ -30,6 +32,31 @@ def chosen(system: str, changes: Mapping | None = None, train_rows: int | None =
     found = search(system, changes)
     rate, size = chosen_rate(found), train_rows or int(found["train_rows"].max())
     return ledger.read(NAME).where(system=system, changes=dict(changes or {}), rate=rate, train_rows=size)
+
+
+def asked(system: str, decoding: str = "free", shots: int | None = None) -> ledger.Results:
+    """The decoder that nobody trained, with the first draw of the examples before each entry.
+
+    Args:
+        system: `instruction`, `examples` (the same ones before all entries) or `nearest`.
+        decoding: `free`, or `constrained` by a schema.
+        shots: how many examples; None for an instruction.
+    """
+    runs = ledger.read(NAME).where(system=system, decoding=decoding)
+    runs = runs.where(shots=shots) if shots else runs
+    return ledger.Results(runs.frame.head(1))
+
+
+def f1(runs: ledger.Results) -> evaluation.Interval:
+    """The F1 of fields, over rows and, where there are several runs, over runs."""
+    counts = runs.counts()  # (S, N, 4)
+    return evaluation.interval(counts if len(counts) > 1 else counts[0], score=json_fields.f1)
+
+
+def gain(first: ledger.Results, second: ledger.Results) -> evaluation.Difference:
+    """By how much the F1 of fields is higher; one run beside several counts as fixed."""
+    ours, theirs = first.counts(), second.counts()
+    return evaluation.paired(ours, theirs, score=json_fields.f1, second_is_fixed=len(theirs) == 1 < len(ours))
 
 
 def ordinary(runs: ledger.Results) -> np.ndarray:

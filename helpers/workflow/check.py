@@ -79,7 +79,7 @@ class Ledger:
         """All of the ledger, to be read in a terminal."""
         lines = self.short()
         if self.tokens:
-            lines.append(f"tokens: {_sum(self.tokens)} = {sum(self.tokens.values()):,}")
+            lines.append(f"tokens: {_sum(_named(self.tokens))} = {sum(self.tokens.values()):,}")
         lines = [textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines]
         if self.examples:
             lines += [
@@ -87,9 +87,15 @@ class Ledger:
                 f"rows as the model sees them: {', '.join(mark.format(name) for name, mark in MARKS.items())}",
             ]
             lines += [textwrap.fill(row, WIDTH, initial_indent="  ", subsequent_indent="  ") for row in self.examples]
-        ready = f"ready, with {len(self.cautions)} of caution above" if self.cautions else "ready"
+        many = f"{len(self.cautions)} caution{'s' * (len(self.cautions) > 1)}"
+        ready = f"ready, with {many} above" if self.cautions else "ready"
         verdict = [f"to change: {problem}" for problem in self.problems] or [ready]
         return "\n".join([*lines, "", *verdict])
+
+
+def _named(tokens: Mapping[str, int]) -> dict[str, int]:
+    """The tokens by what becomes of them; where a whole text has a label, none is trained on and all are read."""
+    return dict(tokens) if tokens["trained"] else {"read": tokens["context"], "cut": tokens["cut"]}
 
 
 def _unit(one: Account) -> str:
@@ -133,7 +139,9 @@ def read(
     facts = [f"the rows are read as {shape}" + _otherwise(shape)] if shape else []
     facts += _unread(accounts, columns) if not shape else []
     facts += [
-        f"{one.long:,} rows of {path} run over several lines, in quotes" for path, one in accounts.items() if one.long
+        f"{one.long:,} row{'s' * (one.long > 1)} of {path} on several lines, in quotes"
+        for path, one in accounts.items()
+        if one.long
     ]
     facts += dict.fromkeys(str(warning.message) for warning in told if warning.category is UserWarning)
     labels = Counter()

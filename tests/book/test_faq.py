@@ -19,6 +19,7 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
+from trl import SFTConfig
 
 PAGE = Path(__file__).parents[2] / "book" / "09-guide" / "faq.md"
 MESSAGES = re.findall(r"```text\n(.*?)\n```", PAGE.read_text(encoding="utf-8"), re.S)
@@ -109,6 +110,7 @@ CAUSES = {
     "No columns in": lambda folder: trained(folder, [{"text": "w1", "target": 1}] * 4),
     "expected sequence of": lambda folder: trained(folder, [{"input_ids": [5] * n, "labels": 1} for n in (3, 4)]),
     "TrainingArguments.__init__() got": lambda folder: arguments(folder, evaluation_strategy="epoch"),
+    "SFTConfig.__init__() got": lambda folder: SFTConfig(str(folder), max_seq_length=8, use_cpu=True),
     "Trainer.__init__() got": lambda folder: Trainer(tiny.model(), tokenizer=tiny.tokenizer()),
     "--load_best_model_at_end requires": lambda folder: arguments(folder, load_best_model_at_end=True),
     "Target modules": lambda folder: get_peft_model(decoder(), LoraConfig(target_modules=["query"])),

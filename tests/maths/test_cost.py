@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from helpers import models
-from helpers.book import ledger
+from helpers.book import ledger, writers
 from helpers.book.peak_memory import peak_bytes
 from helpers.book.widgets.cost import BODIES
 from helpers.maths import attention, cost
@@ -128,11 +128,14 @@ def test_eq_training_memory_of_recorded_runs_is_the_count_and_what_python_and_th
     assert min(over) > 0.3 and max(over) < 1.3
 
 
-def test_eq_training_memory_of_recorded_runs_falls_with_lora_by_what_is_counted():
-    runs = dict(ledger.read("gpt-json").by("changes"))
-    measured = runs["recipe"]["peak_memory_gb"] - runs["lora_rank 8"]["peak_memory_gb"]
-    full, less = (cost.fine_tuning(BODIES["packaged decoder"], 1, 64, 1024, "fp32", rank) for rank in (0, 8))
-    assert (measured * 1e9).tolist() == pytest.approx([full.optimizer - less.optimizer] * len(measured), rel=0.2)
+def test_eq_training_memory_of_recorded_runs_falls_with_lora_by_no_more_than_is_counted():
+    """Steps of 8 rows of at most 120 tokens; a process holds up to 1.7 GB more than the count (measured RSS)."""
+    runs = writers.chosen("full"), writers.chosen("lora", {"lora_rank": 8})
+    body = BODIES["packaged decoder"]
+    counted = [cost.fine_tuning(body, 1, 120, 8 * 120, "bf16", rank).memory / 1e9 for rank in (0, 8)]
+    held = [each["peak_memory_gb"].min() for each in runs]
+    assert all(0.4 < peak - least < 1.7 for peak, least in zip(held, counted, strict=True))
+    assert 0.5 < held[0] - held[1] < counted[0] - counted[1]
 
 
 @pytest.mark.parametrize(

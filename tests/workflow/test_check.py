@@ -64,9 +64,10 @@ def test_tokens_of_texts_close_and_each_is_marked(tmp_path, body):
     assert f"{np.mean(np.array(whole) > 6):.1%} of them are cut" in one_line(ledger.text())
     unknown = len(whole) / (sum(whole) - 2 * len(whole))  # n1, n2, ...
     assert f"{unknown:.0%} of the tokens of the training rows are unknown" in one_line(ledger.text())
+    assert f"{ledger.tokens['context']:,} read + {ledger.tokens['cut']:,} cut" in one_line(ledger.text())
     assert all(row.endswith(">a<") or row.endswith(">b<") for row in ledger.examples)
     # These numbers are many unknown tokens, and the rows for a test are few.
-    assert ledger.ready and ledger.text().endswith("\nready, with 2 of caution above")
+    assert ledger.ready and ledger.text().endswith("\nready, with 2 cautions above")
 
 
 def test_tokens_of_pairs_are_trained_in_the_completion_alone(tmp_path, decoder):
