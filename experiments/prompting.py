@@ -14,7 +14,7 @@ from transformers import AutoModel, Cache, PreTrainedModel, PreTrainedTokenizerB
 
 from helpers import Generation, Predictor, models
 from helpers.models.embedding import embed
-from helpers.models.inference import evaluating, native_bf16, weights_in_bf16
+from helpers.models.inference import evaluating, half_precision, native_bf16, weights_in_bf16
 
 ROOM = 64  # tokens of an answer
 
@@ -40,9 +40,16 @@ def _examples(train: Dataset, places: np.ndarray) -> str:
 def first_lines(task: Generation, before: Sequence[str], rows: Dataset) -> list[str]:
     """The first line that the untrained decoder writes after each row's prompt and what stands before it.
 
-    What rows share is read once, and prompts of one length are answered together, so that nothing is padded.
+    What rows share is read once, and prompts of one length are answered together, so that nothing is padded; where each
+    row has a beginning of its own, rows are answered as the task does it.
     """
     model, tokenizer = task.build(), models.tokenizer("decoder")
+    if len(set(before)) > 1:
+        whole = [start + prompt for start, prompt in zip(before, rows["prompt"], strict=True)]
+        encoded = task.encode(tokenizer, Dataset.from_dict({"prompt": whole}))
+        with half_precision(model.device):
+            texts = task.generate(model, tokenizer, encoded).texts
+        return [text.partition("\n")[0].strip() for text in texts]
     alike = defaultdict(list)
     for i, (start, prompt) in enumerate(zip(before, rows["prompt"], strict=True)):
         ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import tiny_decoder
 import torch
 from datasets import Dataset
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from experiments import prompting
+from helpers import Generation
 
 ROWS = Dataset.from_list([{"prompt": f"entry {i}\nJSON:\n", "completion": f'{{"n": {i}}}'} for i in range(20)])
 
@@ -45,3 +47,18 @@ def test_the_nearest_examples_are_those_with_the_nearest_vectors_the_nearest_las
     monkeypatch.setattr(prompting, "embed", turned)
     found = prompting.nearest(ROWS.select(range(10)), ROWS.select([15]), 2)
     assert found == [f"{ROWS[8]['prompt']}{ROWS[8]['completion']}\n\n{ROWS[9]['prompt']}{ROWS[9]['completion']}\n\n"]
+
+
+def test_rows_with_beginnings_of_their_own_are_answered_as_each_by_itself(monkeypatch):
+    built = tiny_decoder.model()
+    monkeypatch.setattr(prompting.models, "tokenizer", lambda name: tiny_decoder.tokenizer())
+    monkeypatch.setattr(Generation, "build", lambda task: built)
+    monkeypatch.setattr(prompting, "native_bf16", lambda device: False)
+    monkeypatch.setattr(prompting, "half_precision", lambda device: torch.autocast("cpu", enabled=False))
+    task, rows = (
+        Generation(template="plain", max_new_tokens=prompting.ROOM),
+        Dataset.from_dict({"prompt": ["x", "yy", "z"]}),
+    )
+    before = ["ab", "abc abc", "b"]
+    alone = [prompting.first_lines(task, [start], rows.select([i]))[0] for i, start in enumerate(before)]
+    assert prompting.first_lines(task, before, rows) == alone and len(set(alone)) > 1
