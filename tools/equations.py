@@ -21,9 +21,10 @@ LABEL = re.compile(r"\$\$[ \n]*\(([\w-]+)\)")
 HEAD = """\
 # Equations and their tests
 
-Each numbered equation of this book has tests that carry its name. They compare the code for it with something
-independent: PyTorch, a layer of a real model, or a sum over all cases. The functions are in `helpers.maths`, and in the
-module that the chapter imports.
+Each numbered equation of this book has at least one test that carries its name. Most compare the code for it with
+something independent: another library, a layer of a real model, or the same sum by listing every case; some check the
+definition or a property. `pytest -k eq_span_loss` runs those of one equation. The functions are in `helpers.maths`, and in
+the module that the chapter imports.
 """
 
 
