@@ -1,20 +1,15 @@
 """How a decoder that nobody trained is asked: with examples before the prompt, or with a schema for its answer."""
 
-import copy
-from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import nullcontext
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from datasets import Dataset
-from transformers import AutoModel, Cache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModel
 
 from helpers import Generation, Predictor, models
 from helpers.models.embedding import embed
-from helpers.models.inference import evaluating, half_precision, native_bf16, weights_in_bf16
+from helpers.models.inference import half_precision
 
 ROOM = 64  # tokens of an answer
 
@@ -38,48 +33,13 @@ def _examples(train: Dataset, places: np.ndarray) -> str:
 
 
 def first_lines(task: Generation, before: Sequence[str], rows: Dataset) -> list[str]:
-    """The first line that the untrained decoder writes after each row's prompt and what stands before it.
-
-    What rows share is read once, and prompts of one length are answered together, so that nothing is padded; where each
-    row has a beginning of its own, rows are answered as the task does it.
-    """
+    """The first line that the untrained decoder writes after each row's prompt and what stands before it."""
     model, tokenizer = task.build(), models.tokenizer("decoder")
-    if len(set(before)) > 1:
-        whole = [start + prompt for start, prompt in zip(before, rows["prompt"], strict=True)]
-        encoded = task.encode(tokenizer, Dataset.from_dict({"prompt": whole}))
-        with half_precision(model.device):
-            texts = task.generate(model, tokenizer, encoded).texts
-        return [text.partition("\n")[0].strip() for text in texts]
-    alike = defaultdict(list)
-    for i, (start, prompt) in enumerate(zip(before, rows["prompt"], strict=True)):
-        ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        alike[start, len(ids)].append((i, ids))
-    ends = [i for i in range(len(tokenizer)) if "\n" in tokenizer.decode([i])]
-    answers = [""] * len(rows)
-    with evaluating(model), weights_in_bf16(model) if native_bf16(model.device) else nullcontext():
-        read = cache(lambda start: _read(model, tokenizer, start))
-        for (start, _), some in sorted(alike.items()):
-            written = _continued(model, *read(start), [ids for _, ids in some], ends)
-            for (i, _), ids in zip(some, written, strict=True):
-                answers[i] = tokenizer.decode(ids, skip_special_tokens=True).strip()
-    return answers
-
-
-def _read(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, start: str) -> tuple[list[int], Cache]:
-    ids = tokenizer(start, add_special_tokens=False)["input_ids"]
-    return ids, model(torch.tensor([ids])).past_key_values
-
-
-def _continued(
-    model: PreTrainedModel, start: list[int], read: Cache, prompts: list[list[int]], ends: list[int]
-) -> list[list[int]]:
-    """What follows each of the prompts (B, T) behind a beginning that the model has read."""
-    kept = copy.deepcopy(read)
-    kept.batch_repeat_interleave(len(prompts))
-    ids = torch.tensor([start + prompt for prompt in prompts])
-    settings = {"max_new_tokens": ROOM, "do_sample": False, "eos_token_id": ends, "pad_token_id": ends[0]}
-    written = model.generate(ids, attention_mask=torch.ones_like(ids), past_key_values=kept, **settings)
-    return written[:, ids.shape[1] :].tolist()
+    whole = [start + prompt for start, prompt in zip(before, rows["prompt"], strict=True)]
+    encoded = task.encode(tokenizer, Dataset.from_dict({"prompt": whole}))
+    with half_precision(model.device):
+        texts = task.generate(model, tokenizer, encoded).texts
+    return [text.partition("\n")[0].strip() for text in texts]
 
 
 def by_schema(file: Path, prompts: Sequence[str | list[dict]], schema: dict) -> list[str]:

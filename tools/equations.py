@@ -23,8 +23,8 @@ HEAD = """\
 
 Each numbered equation of this book has at least one test that carries its name. Most compare the code for it with
 something independent: another library, a layer of a real model, or the same sum by listing every case; some check the
-definition or a property. `pytest -k eq_span_loss` runs those of one equation. The functions are in `helpers.maths`, and in
-the module that the chapter imports.
+definition or a property. `pytest -k eq_span_loss` runs those of one equation. The functions are in `helpers.maths`, and
+in the module that the chapter imports.
 """
 
 
