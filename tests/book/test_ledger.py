@@ -119,6 +119,9 @@ IDENTIFY = (
     "posts",
     "of",
     "part",
+    "rate",
+    "decoding",
+    "shots",
 )
 # Experiments with times from before it was measured whether others used the machine. The list may only shrink.
 TIMED_UNWATCHED = {
