@@ -94,11 +94,11 @@ def _reading(canvas: Canvas) -> float:
     canvas.text(x, 20, "a text", "soft")
     canvas.box(x, 30, wide, 40, "open", SENTENCE)
     canvas.wire([(middle, 72), (middle, 94)])
-    canvas.box(x, 96, wide, 52, "body", "BERT", "pretrained on the texts of others")
+    canvas.box(x, 96, wide, 52, "body", "BERT", f"pretrained, then tuned by {FEW} labels")
     canvas.wire([(middle, 150), (middle, 172)])
-    canvas.box(x, 174, wide, 44, "new", "a new layer", f"learnt from {FEW} labels")
+    canvas.box(x, 174, wide, 44, "new", "a new layer", f"learnt from the same {FEW}")
     canvas.wire([(middle, 220), (middle, 242)])
-    canvas.box(middle - 60, 244, 120, 34, "good", "fresh")
+    canvas.box(middle - 100, 244, 200, 34, "good", "fresh: the critic liked it")
     return 284
 
 
@@ -125,8 +125,7 @@ def _plot(canvas: Canvas, found: Curves, x: float, y: float, wide: float) -> Non
     reached = dict(found.with_pretraining)[FEW]
     (start, height), (end, _) = place(FEW, reached), place(found.worth, reached)
     canvas.wire([(start + 8, height), (end - 4, height)], "lit")
-    unit = "" if canvas.upright else " labels"
-    canvas.text(start + 8, height + 18, f"{FEW} ≈ {found.worth:,}{unit}", "lit")
+    canvas.text(start + 4, height + 18, f"{FEW} labels ≈ {found.worth:,}", "lit")
     x_end, y_end = place(*found.with_pretraining[-1])
     canvas.text(x_end - 30, y_end + 2, "with pretraining", "strong", "end")
     canvas.text(x + wide, place(*found.without[1])[1] + 18, "without: counted words", "strong", "end")
@@ -144,8 +143,8 @@ def caption(found: Curves) -> str:
     return (
         f"A fine-tuned BERT reaches with {FEW} labelled sentences what counted words (TF-IDF) reach with about "
         f"{found.worth:,}. Accuracy on {found.tested:,} test sentences of film reviews, means of five seeds up to "
-        "2,000 labels and one run above. The encoder is all-MiniLM-L6-v2, whose pretraining ends with a billion "
-        "pairs of sentences, some of them labelled by people."
+        "2,000 labels and one run above. This BERT is the small all-MiniLM-L6-v2, whose pretraining ends with a "
+        "billion pairs of sentences, some of them labelled by people."
     )
 
 

@@ -14,6 +14,7 @@ from IPython.display import HTML, Markdown, display
 
 from helpers import scales
 from helpers.book import figures, ledger
+from helpers.book.typography import escaped, typeset
 from helpers.errors import InputError
 
 
@@ -33,7 +34,7 @@ def start(seed: int = 0) -> str:
 
 def say(sentence: str) -> None:
     """Show a sentence whose numbers and words are computed in this run, so that it cannot go stale."""
-    display(Markdown(sentence))
+    display(Markdown(typeset(sentence)))
 
 
 def claim(holds: bool, sentence: str, on: str | None = None) -> None:
@@ -82,11 +83,11 @@ def predict(question: str, options: Mapping[str, str], right: str) -> None:
     if right not in options:
         raise InputError(f"the right answer '{right}' is none of the options {', '.join(options)}")
     shown = "".join(
-        f"<details><summary>{escape(option)}</summary><p><strong>{'Right' if option == right else 'No'}.</strong> "
-        f"{escape(why)}</p></details>"
+        f"<details><summary>{escaped(option)}</summary><p><strong>{'Right' if option == right else 'No'}.</strong> "
+        f"{escaped(why)}</p></details>"
         for option, why in options.items()
     )
-    display(HTML(f'<div class="predict"><p><strong>Predict first.</strong> {escape(question)}</p>{shown}</div>'))
+    display(HTML(f'<div class="predict"><p><strong>Predict first.</strong> {escaped(question)}</p>{shown}</div>'))
 
 
 def transcript(experiment: str, start: int = 0) -> None:

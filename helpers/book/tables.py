@@ -8,6 +8,7 @@ from numbers import Integral, Real
 
 import pandas as pd
 
+from helpers.book.typography import escaped, numbers
 from helpers.errors import InputError
 
 _EDGE = "linear-gradient(to {side},var(--pst-color-background,#fff) 30%,transparent) {place}/40px 100% no-repeat local"
@@ -71,7 +72,7 @@ def show(
         frame = frame.sort_values(sort, ascending=not largest_first, kind="stable")
     places = digits if isinstance(digits, Mapping) else dict.fromkeys(columns, digits)
     numeric = {name for name in columns if _is_numeric(frame[name])}
-    head = "".join(f"<th scope=col{_kind(name in numeric)}>{escape(text)}</th>" for name, text in columns.items())
+    head = "".join(f"<th scope=col{_kind(name in numeric)}>{escaped(text)}</th>" for name, text in columns.items())
     rows = "".join(
         "<tr>"
         + "".join(f"<td{_kind(name in numeric)}>{cell(row[name], places.get(name, 3))}</td>" for name in columns)
@@ -79,7 +80,7 @@ def show(
         for _, row in frame.iterrows()
     )
     return PageTable(
-        f'<div class="book-table"><style>{_STYLE}</style><div class="title">{escape(title)}</div>'
+        f'<div class="book-table"><style>{_STYLE}</style><div class="title">{escaped(title)}</div>'
         f'<div class="scroller" tabindex="0" role="region" aria-label="{escape(title)}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
     )
@@ -94,8 +95,8 @@ def cell(value: object, digits: int = 3) -> str:
     if isinstance(value, Integral):
         return f"{int(value):,}"
     if isinstance(value, Real):
-        return f"{value:,.{digits}f}"
-    return escape(str(value))
+        return numbers(f"{value:,.{digits}f}")
+    return escape(numbers(str(value)))
 
 
 def _is_numeric(values: pd.Series) -> bool:

@@ -5,18 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from helpers.book.diagrams.canvas import Canvas, Drawing, drawing
+from helpers.book.typography import typeset
 
 _BERT = (("attention", "all tokens see all", "body"), ("add, LayerNorm", "", "open"),
-         ("feed-forward", "D → 4D → D, GELU", "body"), ("add, LayerNorm", "", "open"))  # fmt: skip
-_LLAMA = (("RMSNorm", "", "open"), ("attention", "causal, rotated by position", "body"), ("add", "", "open"),
-          ("RMSNorm", "", "open"), ("feed-forward", "D → F → D, gated SiLU", "body"), ("add", "", "open"))  # fmt: skip
-
-_SHORT = {  # for a phone
-    "all tokens see all": "all see all",
-    "D → 4D → D, GELU": "4D, GELU",
-    "causal, rotated by position": "causal, RoPE",
-    "D → F → D, gated SiLU": "gated SiLU",
-}
+         ("feed-forward", "GELU", "body"), ("add, LayerNorm", "", "open"))  # fmt: skip
+_LLAMA = (("RMSNorm", "", "open"), ("attention", "causal, rotated", "body"), ("add", "", "open"),
+          ("RMSNorm", "", "open"), ("feed-forward", "gated, SiLU", "body"), ("add", "", "open"))  # fmt: skip
 
 
 def two_layers() -> Drawing:
@@ -47,8 +41,6 @@ def _stack(canvas: Canvas, x: float, y: float, width: float, steps: Sequence, sk
     for name, note, kind in steps:
         high = 46 if note else 28
         canvas.wire([(middle, y - 10), (middle, y)])
-        if note and canvas.upright:
-            note = _SHORT[note]
         canvas.box(x + rail, y, width - rail, high, kind, name, note)
         places.append((y, high))
         y += high + 12
@@ -79,9 +71,10 @@ def query_key_value(tokens: Sequence[str], x: np.ndarray, weights: Sequence[np.n
         left, top = (8, y + 20) if canvas.upright else (468, 106)
         _shares(canvas, left, top, tokens, scores, shares, query)
         y = max(y, top + 34 * len(tokens)) + 26
-        canvas.text(8, y, f"new vector of “{tokens[query]}”", "strong")
-        left, y = (8, y + 22) if canvas.upright else (158 + 8 * len(tokens[query]), y)
-        canvas.text(left, y, f"= sum of share · v = {_numbers(out)}", "strong")
+        lines = [f"new vector of “{tokens[query]}”", f"= sum of share · v = {_vector(out)}"]
+        for line in lines if canvas.upright else [" ".join(lines)]:
+            canvas.text(8, y, line, "strong")
+            y += 22
 
     return drawing(
         f"x times three matrices makes q, k and v of each token. The new vector of “{tokens[query]}” is a weighted "
@@ -94,22 +87,24 @@ def query_key_value(tokens: Sequence[str], x: np.ndarray, weights: Sequence[np.n
 def _three_maps(canvas: Canvas, tokens: Sequence[str], x: np.ndarray, weights: Sequence, query: int) -> float:
     """The tokens with x, q, k and v, below the matrices that make them; returns where they end."""
     step = 72 if canvas.upright else 92
-    places = [68 + step * i if canvas.upright else 78 + step * i for i in range(4)]
+    places = [68 + step * i if canvas.upright else 90 + step * i for i in range(4)]
+    lettering = "soft" if canvas.upright else "mono"
     canvas.wire([(places[0] + 24, 92), (places[0] + 24, 10), (places[3] + 26, 10)], tip=False)
     canvas.text(places[0] + 20, 106, "x", "soft")
     for name, weight, left in zip("QKV", weights, places[1:], strict=True):
         canvas.wire([(left + 26, 10), (left + 26, 22)])
         canvas.box(left - 2, 22, 58, 60, "body")
-        canvas.text(left + 27, 38, f"W_{name}", "strong", "middle")
+        canvas.text(left + 30, 38, "W", "strong", "end")
+        canvas.text(left + 31, 42, name, "soft")
         for line, row in enumerate(weight):
-            canvas.text(left + 27, 56 + 18 * line, " ".join(f"{value:g}" for value in row), "mono", "middle")
+            canvas.text(left + 27, 58 + 18 * line, " ".join(map(_number, row)), "mono", "middle")
         canvas.text(left + 22, 106, name.lower(), "soft lit" if name == "Q" else "soft")
     for row, token in enumerate(tokens):
         y = 134 + 34 * row
         canvas.text(8, y, token, "mono lit" if row == query else "mono")
         for number, (left, values) in enumerate(zip(places, (x, *(x @ weight for weight in weights)), strict=True)):
-            kind = ("mono lit" if row == query else "mono faint") if number == 1 else "mono"
-            canvas.text(left + 54, y, _numbers(values[row]), kind, "end")
+            kind = ("lit" if row == query else "faint") if number == 1 else ""
+            canvas.text(left + 54, y, _vector(values[row]), f"{lettering} {kind}".strip(), "end")
     return 134 + 34 * len(tokens) - 20
 
 
@@ -123,7 +118,7 @@ def _shares(canvas: Canvas, left: float, top: float, tokens, scores: np.ndarray,
         y = top + 28 + 34 * row
         if canvas.upright:
             canvas.text(left, y, token, "mono")
-        canvas.text(left + 70, y, f"{score:+.1f}", "mono")
+        canvas.text(left + 70, y, typeset(f"{score:+.1f}"), "mono")
         canvas.box(bars, y - 17, max(2, room * share), 24, "good")
         canvas.text(bars + max(2, room * share) + 6, y, f"{share:.2f}", "mono")
 
@@ -137,13 +132,13 @@ def heads(number: int) -> Drawing:
     kinds = ("vector", "good", "plum", "new")[:number]
 
     def layout(canvas: Canvas) -> None:
-        unit = 30 if canvas.upright else 46  # px of one head's width K; a matrix of T rows is drawn 1.6 times as high
+        unit = 30 if canvas.upright else 46  # px of one head's width; a matrix of T rows is drawn 1.6 times as high
         wide, high, left = unit * number, 1.6 * unit * 1.5, 40
         canvas.text(left, 18, "heads: T by D", "soft")
         for h, kind in enumerate(kinds):
             canvas.box(left + unit * h, 30, unit, high, kind, f"{h + 1}")
         canvas.text(8, 30 + high / 2 + 5, "T", "soft")
-        canvas.text(left, 30 + high + 18, f"K each, {number} K = D", "soft")
+        canvas.text(left, 30 + high + 18, f"width D/{number} each", "soft")
         x = left + wide + 28
         canvas.text(x - 16, 30 + high / 2 + 5, "·", "strong")
         if not canvas.upright:
@@ -159,14 +154,18 @@ def heads(number: int) -> Drawing:
         canvas.text(24, y + high + 26, "T by D each", "soft")
 
     return drawing(
-        f"{number} heads of T by K stand side by side and meet {number} blocks of K rows of the output matrix; the "
-        f"product is the sum of {number} matrices of T by D, one of each head.",
+        f"{number} heads of width D/{number} stand side by side and meet {number} blocks of D/{number} rows of the "
+        f"output matrix; the product is the sum of {number} matrices of T by D, one of each head.",
         layout,
     )
 
 
-def _numbers(values: np.ndarray) -> str:
-    return " ".join(f"{round(float(value), 1) + 0.0:g}" for value in values)
+def _vector(values: np.ndarray) -> str:
+    return f"({', '.join(map(_number, values))})"
+
+
+def _number(value: float) -> str:
+    return typeset(f"{round(float(value), 1):g}")
 
 
 def low_rank_update(rows: int, columns: int, rank: int) -> Drawing:

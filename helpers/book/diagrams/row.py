@@ -1,4 +1,4 @@
-"""The way of a row: text, tokens, vectors, layers, the vector of [CLS], the new layer, softmax and loss."""
+"""The way of a row: text, tokens, vectors, layers, the vector of [CLS], pooler and new layer, softmax and loss."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,18 @@ from collections.abc import Mapping, Sequence
 from helpers.book.diagrams.canvas import SMALL, TOKEN, Canvas, Drawing, drawing, span
 from helpers.errors import InputError
 
-STEPS = ("text", "tokens", "vectors", "layers", "head", "softmax", "loss", "gradient")
+STAGES = {
+    "text": "text",
+    "tokens": "tokens",
+    "vectors": "vectors",
+    "layers": "layers",
+    "head": "pooler, new layer",
+    "softmax": "softmax",
+    "loss": "loss",
+    "gradient": "gradient back",
+}  # by step the name that it has where names are all that is drawn
+STEPS = tuple(STAGES)
+MARGIN, GUTTER = 8, 20  # px; in the gutter at the right the gradient goes back
 
 
 def way_of_a_row(
@@ -26,30 +37,56 @@ def way_of_a_row(
         probabilities: of each class, by name.
         right: the class that is right.
         layers, width: of the pretrained body.
-        weights: of the body, in millions.
+        weights: of the body with its token table and pooler, in millions.
     """
-    lit = [lit] if isinstance(lit, str) else list(lit)
-    for step in lit:
-        if step not in STEPS:
-            raise InputError(f"lit is '{step}'; take some of {', '.join(STEPS)}")
+    lit = _known(lit)
 
     def layout(canvas: Canvas) -> None:
         mark = {step: "lit" if step in lit else "" for step in STEPS}
-        margin = 8
-        _caption(canvas, margin, 20, "a text", mark["text"])
-        canvas.paragraph(margin, 42, text, canvas.width - 2 * margin, f"strong {mark['text']}")
-        places = _tokens(canvas, margin, 84, tokens, mark)
+        _caption(canvas, MARGIN, 20, "a text", mark["text"])
+        canvas.paragraph(MARGIN, 42, text, canvas.width - 2 * MARGIN, f"strong {mark['text']}")
+        places = _tokens(canvas, MARGIN, 84, tokens, mark)
         y = max(place[1] for place in places) + 92
-        y = _layers(canvas, margin, y, layers, weights, mark)
-        _end(canvas, margin, y, places[0], probabilities, right, width, mark)
+        y = _layers(canvas, MARGIN, y, layers, weights, mark)
+        _end(canvas, MARGIN, y, places, probabilities, right, width, mark)
 
     described = ", ".join(f"{name} {share:.2f}" for name, share in probabilities.items())
     return drawing(
         f"The text “{text}” becomes {len(tokens)} tokens, a vector each, passes {layers} pretrained layers; the vector "
-        f"of [CLS] goes through a new layer to the probabilities {described}, and the loss is minus the logarithm of "
-        f"that of {right}." + (f" Lit: {', '.join(lit)}." if lit else ""),
+        f"of [CLS] goes through the pooler and a new layer to the probabilities {described}, the loss is minus the "
+        f"logarithm of that of {right}, and the gradient goes back to all weights."
+        + (f" Lit: {', '.join(lit)}." if lit else ""),
         layout,
     )
+
+
+def stages(lit: str | Sequence[str] = ()) -> Drawing:
+    """The same way as the names of its `STEPS` alone, for a page that has shown the whole."""
+    lit = _known(lit)
+
+    def layout(canvas: Canvas) -> None:
+        x, y = MARGIN, 6
+        for step, name in STAGES.items():
+            wide = span(name, SMALL) + 18
+            if step != STEPS[0]:
+                if x + 22 + wide > canvas.width - MARGIN:
+                    x, y = MARGIN, y + 38
+                canvas.wire([(x + 3, y + 13), (x + 19, y + 13)])
+                x += 22
+            canvas.box(x, y, wide, 26, "new lit" if step in lit else "open", note=name)
+            x += wide
+
+    names = ", ".join(STAGES.values())
+    said = ", ".join(STAGES[step] for step in lit)
+    return drawing(f"The way of a text: {names}." + (f" Lit: {said}." if lit else ""), layout)
+
+
+def _known(lit: str | Sequence[str]) -> list[str]:
+    lit = [lit] if isinstance(lit, str) else list(lit)
+    for step in lit:
+        if step not in STEPS:
+            raise InputError(f"lit is '{step}'; take some of {', '.join(STEPS)}")
+    return lit
 
 
 def _caption(canvas: Canvas, x: float, y: float, text: str, mark: str) -> None:
@@ -63,7 +100,7 @@ def _tokens(canvas: Canvas, x: float, y: float, tokens: Sequence[str], mark: Map
     places, left = [], x
     for token in tokens:
         width = max(26, span(token, SMALL, mono=True) + 14)
-        if x + width > canvas.width - 4 and x > left:
+        if x + width > canvas.width - MARGIN - GUTTER and x > left:
             x, y = left, y + TOKEN + 34
         canvas.box(x, y, width, TOKEN, f"token {'wire ' + mark['tokens'] if mark['tokens'] else ''}", token)
         canvas.wire([(x + width / 2, y + TOKEN + 1), (x + width / 2, y + TOKEN + 12)], mark["vectors"])
@@ -75,40 +112,54 @@ def _tokens(canvas: Canvas, x: float, y: float, tokens: Sequence[str], mark: Map
 
 
 def _layers(canvas: Canvas, x: float, y: float, layers: int, weights: float, mark: Mapping[str, str]) -> float:
-    wide = canvas.width - 2 * x
-    _caption(canvas, x, y - 8, f"{layers} pretrained layers, {weights:.1f} M weights", mark["layers"])
+    wide = canvas.width - 2 * x - GUTTER
+    words = f"{layers} pretrained layers; with token table and pooler {weights:.1f} M weights"
+    y = canvas.paragraph(x, y - 8, words, wide, f"soft {mark['layers']}") - 10
     for number in (0, 1, 2):
         words = f"… {layers} of them …" if number == 1 else "attention + feed-forward"
         canvas.box(x, y + 30 * number, wide, 24, f"body {mark['layers']}", words)
     return y + 90
 
 
-def _end(canvas, x, y, first, probabilities, right, width, mark) -> None:
-    """From the vector of [CLS] to the loss: to the right on a page, downwards on a phone."""
-    classes, start = len(probabilities), first[0] + first[2] / 2
+def _end(canvas, x, y, places, probabilities, right, width, mark) -> None:
+    """From the vector of [CLS] to the loss, to the right on a page, downwards on a phone; and the gradient's way back."""
+    classes, start = len(probabilities), places[0][0] + places[0][2] / 2
     head = f"{width} · {classes} + {classes} = {width * classes + classes:,}"
     deep = 34 * classes
     if canvas.upright:
         canvas.wire([(start, y - 4), (start, y + 20)], mark["head"])
         canvas.text(start + 12, y + 12, "the vector of [CLS]", "soft")
-        canvas.box(x, y + 22, 170, 48, f"new {mark['head']}", "new layer", head)
-        canvas.wire([(x + 85, y + 72), (x + 85, y + 100)], mark["softmax"])
-        bars = (x, y + 104)
+        canvas.box(x, y + 22, 170, 28, f"body {mark['head']}", "pooler")
+        canvas.wire([(x + 85, y + 52), (x + 85, y + 66)], mark["head"])
+        canvas.box(x, y + 68, 170, 48, f"new {mark['head']}", "new layer", head)
+        canvas.wire([(x + 85, y + 118), (x + 85, y + 146)], mark["softmax"])
+        canvas.text(x + 97, y + 136, "softmax", f"soft {mark['softmax']}")
+        bars = (x, y + 150)
     else:
         middle = y + 34
-        canvas.wire([(start, y - 4), (start, middle), (180, middle)], mark["head"])
+        canvas.wire([(start, y - 4), (start, middle), (154, middle)], mark["head"])
         canvas.text(start + 8, middle + 18, "vector of [CLS]", "soft")
-        canvas.box(184, middle - 24, 176, 48, f"new {mark['head']}", "new layer", head)
-        canvas.wire([(362, middle), (430, middle)], mark["softmax"])
-        canvas.text(368, middle - 8, "softmax", f"soft {mark['softmax']}")
-        bars = (438, middle - deep / 2 + 4)
+        canvas.box(158, middle - 24, 92, 48, f"body {mark['head']}", "pooler", "pretrained")
+        canvas.wire([(252, middle), (274, middle)], mark["head"])
+        canvas.box(278, middle - 24, 156, 48, f"new {mark['head']}", "new layer", head)
+        canvas.wire([(436, middle), (498, middle)], mark["softmax"])
+        canvas.text(440, middle - 8, "softmax", f"soft {mark['softmax']}")
+        bars = (506, middle - deep / 2 + 4)
+    room = canvas.width - bars[0] - MARGIN - GUTTER
     for number, (name, share) in enumerate(probabilities.items()):
-        canvas.probability(bars[0], bars[1] + 32 * number, canvas.width - bars[0] - 8, name, share, right=name == right)
-    loss, below = -math.log(probabilities[right]), bars[1] + deep + 6
-    canvas.text(bars[0] + 4, below + 16, f"loss -log {probabilities[right]:.2f} = {loss:.2f}", f"soft {mark['loss']}")
-    target = (272, y + 60)  # the new layer's lower edge
-    if canvas.upright:
-        canvas.text(bars[0] + 4, below + 38, "↑ and the gradient goes back", f"soft {mark['gradient']}")
-    else:
-        canvas.wire([(bars[0] - 2, below + 12), (target[0], below + 12), target], f"back {mark['gradient']}")
-        canvas.text(target[0] + 8, below + 28, "the gradient goes back", f"soft {mark['gradient']}")
+        canvas.probability(bars[0], bars[1] + 32 * number, room, name, share, right=name == right)
+    words, left, below = _loss(probabilities[right]), bars[0] + 4, bars[1] + deep + 6
+    canvas.text(left, below + 16, words, f"soft {mark['loss']}")
+    edge, (last_x, last_y, last_width) = canvas.width - 12, places[-1]
+    back = last_y + TOKEN + 19  # the middle of the vectors
+    turns = [(left + span(words, SMALL) + 10, below + 12), (edge, below + 12), (edge, back)]
+    canvas.wire([*turns, (last_x + last_width / 2 + 18, back)], f"back {mark['gradient']}")
+    canvas.text(left, below + 36, "the gradient goes back to all weights", f"soft {mark['gradient']}")
+
+
+def _loss(p: float) -> str:
+    """The loss of a probability, which is written with as many digits as the loss needs to follow from it."""
+    loss, digits = f"{0 - math.log(p):.2f}", 2
+    while round(p, digits) == 0 or f"{0 - math.log(round(p, digits)):.2f}" != loss:
+        digits += 1
+    return f"loss = −log {p:.{digits}f} = {loss}"

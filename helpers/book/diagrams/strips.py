@@ -16,18 +16,20 @@ def masks(tokens: Sequence[str], position: int) -> Drawing:
         y = 8.0
         for title, seen in (
             ("bidirectional (BERT): sees all", range(len(tokens))),
-            ("causal (GPT): sees what came before", range(position + 1)),
+            ("causal (GPT): sees what came before, and itself", range(position + 1)),
         ):
             canvas.text(8, y + 14, title, "soft")
             bow = 18 + 3 * len(tokens)
             y += 30 + bow
-            kinds = ["token" if i in seen else "token pale" for i in range(len(tokens))]
+            kinds = ["token" if i in seen else "token open" for i in range(len(tokens))]
             kinds[position] = "token new"
             places = canvas.tokens(8, y, _fitting(tokens, canvas.width - 8), kinds)
             middles = [x + width / 2 for x, _, width in places]
             for i in seen:
                 if i != position:
                     canvas.curve((middles[i], y - 2), (middles[position], y - 2), -bow / 2 - 4 * abs(i - position))
+            if len(seen) < len(tokens):
+                canvas.text((middles[len(seen)] + middles[-1]) / 2, y + TOKEN + 16, "hidden", "soft", "middle")
             y += TOKEN + 16
 
     seen = " ".join(tokens[: position + 1])

@@ -150,10 +150,15 @@ def trellis(
         left, top, deep = 8 + max(span(tag, SMALL, mono=True) for tag in tags) + 12, 56, 88
         across = (canvas.width - left - 60) / max(1, len(words) - 1)
         place = {(t, k): (left + 26 + across * t, top + deep * k) for t in range(len(words)) for k in range(len(tags))}
-        for t in range(1, len(words)):
-            for a, b in np.ndindex(len(tags), len(tags)):
-                lit = list(path[t - 1 : t + 1]) == [a, b]
-                _edge(canvas, place[t - 1, a], place[t, b], transitions[a, b], lit=lit)
+        edges = [
+            (place[t - 1, a], place[t, b], transitions[a, b], "lit" if list(path[t - 1 : t + 1]) == [a, b] else "")
+            for t in range(1, len(words))
+            for a, b in np.ndindex(len(tags), len(tags))
+        ]
+        for (x, y), (u, v), _, lit in edges:
+            canvas.wire([(x + 25, y), (u - 26, v)], lit or "faint")
+        for start, end, score, lit in edges:
+            _score(canvas, start, end, f"{score:+.1f}", lit)
         for (t, k), (x, y) in place.items():
             canvas.box(
                 x - 24, y - 15, 48, 30, "new" if list(path[t : t + 1]) == [k] else "vector", f"{emissions[t, k]:+.1f}"
@@ -169,9 +174,13 @@ def trellis(
     return drawing(f"A trellis over “{' '.join(words)}” with the tags {', '.join(tags)}{named}.", layout)
 
 
-def _edge(canvas: Canvas, start: tuple[float, float], end: tuple[float, float], score: float, *, lit: bool) -> None:
-    (x, y), (u, v) = start, end
-    canvas.wire([(x + 25, y), (u - 26, v)], "lit" if lit else "faint")
-    share = 0.24  # near its beginning, where the numbers of edges that cross stand apart
-    x, y = x + 36 + share * (u - x - 50), y + share * (v - y) - 3
-    canvas.text(x, y, f"{score:+.1f}", "soft lit" if lit else "soft", "middle")
+def _score(canvas: Canvas, start: tuple[float, float], end: tuple[float, float], score: str, kind: str) -> None:
+    """The score of an edge, on the edge itself, with a ground behind it that no edge crosses."""
+    share = 0.3  # near its beginning, where the scores of edges that cross stand apart
+    x, y = start[0] + 25 + share * (end[0] - start[0] - 51), start[1] + share * (end[1] - start[1])
+    width = span(score, SMALL) + 6
+    canvas.parts.append(
+        f'<rect style="fill:var(--pst-color-background,var(--paper))" x="{x - width / 2:g}" y="{y - 8:g}" '
+        f'width="{width:g}" height="16"/>'
+    )
+    canvas.text(x, y + 4.5, score, f"soft {kind}", "middle")

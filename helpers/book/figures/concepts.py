@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, ORANGE, PURPLE, RED
+from helpers.book.figures.page import NARROW
+from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, ORANGE, PURPLE, RED, SKY
 
 SIDES = tuple(
     (x, y, across, up)
     for y, up in ((3, "bottom"), (-3, "top"), (12, "bottom"), (-12, "top"))
-    for x, across in ((5, "left"), (-5, "right"))
+    for x, across in ((7, "left"), (-7, "right"))
 )
 GROUPS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (RED, "D"), (PURPLE, "v"), (BLACK, "P"))
 
@@ -33,7 +34,7 @@ def labels_saved(results: pd.DataFrame, rows: int, needed: float) -> Figure:
     level = _named_line(axes, results, "fine-tuned", "fine-tuned BERT", -1, xytext=(-12, 0), ha="right")[rows]
     ends = {"arrowstyle": "-|>", "color": BLACK, "shrinkA": 8, "shrinkB": 4}
     axes.annotate("", (needed, level), (rows, level), arrowprops=ends)
-    below = {"xytext": (8, -6), "textcoords": "offset points", "va": "top", "fontsize": 10}
+    below = {"xytext": (-24, -6), "textcoords": "offset points", "va": "top", "fontsize": 10}
     axes.annotate(f"{needed / rows:.0f} times the labels", (rows, level), **below)
     sizes = sorted(results["train_rows"].unique())
     axes.set_xscale("log")
@@ -66,8 +67,9 @@ def word_map(groups: Mapping[str, Sequence[str]], points: Mapping[str, np.ndarra
         axes.scatter(*points[name].T, color=colour, marker=marker, label=name)
         for word, point in zip(words, points[name], strict=True):
             written.append(axes.annotate(word, point, (0, 0), textcoords="offset points", color=colour, fontsize=10))
+            written[-1].set_in_layout(False)
     axes.set(xlabel="strongest direction", ylabel="second direction", title="Do like words lie together?")
-    axes.margins(0.16)
+    axes.margins(x=0.25, y=0.16)
     axes.legend(ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     _write_apart(figure, written)
     return figure
@@ -80,25 +82,26 @@ def pretraining_curve(history: pd.DataFrame, vocabulary: int, words_alone: float
         history: columns tokens, loss and held_out, as `pretraining.pretrain` returns them.
         words_alone: nats per token of a model that predicts each token's frequency.
     """
-    figure, axes = plt.subplots(figsize=(6.4, 4.2))
+    figure, axes = plt.subplots(figsize=(6.4, 5))
     tokens = history["tokens"] / 1000
-    axes.plot(tokens, history["loss"], color=BLUE, alpha=0.35, linewidth=1, label="training, each step")
+    axes.plot(tokens, history["loss"], color=SKY, linewidth=1.3, label="training, each step")
     scored = history.dropna(subset=["held_out"])
     axes.plot(scored["tokens"] / 1000, scored["held_out"], "o-", color=BLUE, label="texts not trained on")
-    levels = {"knows nothing: log V": np.log(vocabulary), "knows how frequent tokens are": words_alone}
+    levels = {f"knows nothing: log {vocabulary:,}": np.log(vocabulary), "knows how frequent tokens are": words_alone}
     for (name, level), line in zip(levels.items(), ("--", ":"), strict=True):
         axes.axhline(level, color=BLACK, linestyle=line, linewidth=1, label=name)
     axes.set(
         xlabel="thousand tokens read", ylabel="loss (nats a token)", title="What does pretraining learn, and when?"
     )
-    axes.legend(fontsize=10, loc="center right", bbox_to_anchor=(1, 0.68))
+    axes.legend(fontsize=10, loc="upper center", bbox_to_anchor=(0.5, -0.17))
     return figure
 
 
 def weight_change(change: pd.Series) -> Figure:
     """How far the weights of each part moved, relative to their size; index the parts in the order of the network."""
-    figure, axes = plt.subplots(figsize=(6.4, 0.42 * len(change) + 1.4))
-    axes.barh(change.index, 100 * change, color=BLUE)
+    figure, axes = plt.subplots(figsize=(6.4, 0.3 * len(change) + 1))
+    axes.bar_label(axes.barh(change.index, 100 * change, color=BLUE), fmt="%.1f", padding=3)
+    axes.margins(x=0.14)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set(xlabel="change in % of the weights' own size", title="Which parts does fine-tuning move?")
@@ -113,19 +116,30 @@ def before_and_after(clouds: Mapping[str, np.ndarray], labels: np.ndarray, names
             own = labels == label
             axes.scatter(*points[own].T, color=colour, marker=marker, s=16, alpha=0.6, linewidth=0, label=name)
         axes.set(title=title, xlabel="strongest direction", ylabel="second direction")
-    panels[0].legend()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncol=2, markerscale=1.6)
     return figure
 
 
 def _write_apart(figure: Figure, words: Sequence[Annotation]) -> None:
-    """Move each word to the first side of its point where it covers no point and no word that is written already."""
-    figure.draw_without_rendering()  # positions are known only after the layout
-    points = [word.axes.transData.transform(word.xy) for word in words]  # in pixels
-    taken = [Bbox([point - 4, point + 4]) for point in points]
-    for word in words:
+    """Move each word to the first side of its point where it covers no point and no other word, on page and phone."""
+    size, frame = figure.get_size_inches(), words[0].axes.bbox
+    pages = []  # of each width: the points in pixels, what is taken already, and the ends of the axes
+    for width in (NARROW, size[0]):
+        figure.set_size_inches(width, size[1])
+        figure.draw_without_rendering()  # positions are known only after the layout
+        points = [word.axes.transData.transform(word.xy) for word in words]
+        pages.append((points, [Bbox([point - 4, point + 4]) for point in points], (frame.x0, frame.x1)))
+    for number, word in enumerate(words):
         for x, y, across, up in SIDES:
             word.set(position=(x, y), ha=across, va=up)
-            box = word.get_window_extent()
-            if not any(box.overlaps(other) for other in taken):
+            around = word.get_window_extent().translated(*-points[number])
+            boxes = [around.translated(*own[number]) for own, _, _ in pages]
+            if all(map(_is_free, boxes, pages)):
                 break
-        taken.append(box)
+        for box, (_, taken, _) in zip(boxes, pages, strict=True):
+            taken.append(box)
+
+
+def _is_free(box: Bbox, page: tuple) -> bool:
+    _, taken, (left, right) = page
+    return left <= box.x0 and box.x1 <= right and not any(box.overlaps(other) for other in taken)

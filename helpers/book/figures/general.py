@@ -19,24 +19,30 @@ def lengths(tokens: Sequence[int], limit: int) -> Figure:
     axes.hist(tokens, bins=range(0, max(tokens) + 3, 2), color=BLUE)
     axes.axvline(limit, color=RED, linestyle="--", label=f"limit of {limit} tokens")
     axes.set(xlabel="tokens in a text", ylabel="texts", title="How long are the texts?")
-    axes.legend()
+    figure.legend(loc="outside lower center")
     return figure
 
 
 def learning_curve(
-    results: pd.DataFrame, score: str = "accuracy", names: Mapping[str, tuple[str, int, str]] | None = None
+    results: pd.DataFrame,
+    score: str = "accuracy",
+    names: Mapping[str, tuple[str, int, str]] | None = None,
+    colours: Mapping[str, str] = COLOURS,
 ) -> Figure:
     """Mean score over training-set size for each system, with a band from the worst to the best seed.
+
+    Of more than seven sizes the axis names every other one and the last, so that a phone shows all that are named.
 
     Args:
         results: columns system, train_rows and the score, one row per run.
         names: by system what it is called on the plot, at which of its sizes that begins, and whether "above" or
             "below" its line; without names a legend tells the systems apart.
+        colours: by system; those without one share one colour.
     """
     figure, axes = plt.subplots()
     for (system, runs), marker in zip(results.groupby("system", sort=False), cycle("osD^vP"), strict=False):
         by_size = runs.groupby("train_rows")[score].agg(["mean", "min", "max"])
-        colour = COLOURS.get(system, COLOURS["other"])
+        colour = colours.get(system, COLOURS["other"])
         axes.plot(by_size.index, by_size["mean"], marker=marker, color=colour, label=system)
         axes.fill_between(by_size.index, by_size["min"], by_size["max"], color=colour, alpha=0.2, linewidth=0)
         if names:
@@ -45,6 +51,7 @@ def learning_curve(
             place |= {"va": "bottom" if side == "above" else "top", "ha": "left"}
             axes.annotate(text, (size, by_size["mean"][size]), **place)
     sizes = sorted(results["train_rows"].unique())
+    sizes = sizes if len(sizes) <= 7 else [*sizes[:-1:2], sizes[-1]]
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
@@ -117,7 +124,7 @@ def epoch_losses(paths: Mapping[str, np.ndarray]) -> Figure:
 
 
 def losses(histories: Mapping[str, pd.DataFrame], what: str) -> Figure:
-    """Loss over the steps of several runs, named at their ends, on a logarithmic scale.
+    """Loss over the steps of one run, or of several with a legend, on a logarithmic scale.
 
     Args:
         histories: by the value of what differs, such as "3e-3", a run's history.
@@ -127,7 +134,8 @@ def losses(histories: Mapping[str, pd.DataFrame], what: str) -> Figure:
     for (name, history), style in zip(histories.items(), ("-", "--", ":", "-."), strict=False):
         axes.plot(history["step"], history["loss"], style, label=name)
     axes.set(xlabel="step", ylabel="loss (nats)", yscale="log", title=f"Which {what} learns?")
-    axes.legend(title=what)
+    if len(histories) > 1:
+        axes.legend(title=what)
     return figure
 
 

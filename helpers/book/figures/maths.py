@@ -13,7 +13,8 @@ from helpers.book.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, SK
 
 def parts_of_layers(shares: Mapping[str, Mapping[str, float]]) -> Figure:
     """Percent of the weights in each part of a layer: one panel for each model, feed-forward parts in green."""
-    figure, panels = plt.subplots(len(shares), 1, figsize=(6, 2.9 * len(shares)), sharex=True)
+    bars = [len(parts) for parts in shares.values()]
+    figure, panels = plt.subplots(len(shares), 1, figsize=(9, 1.2 + 0.27 * sum(bars)), sharex=True, height_ratios=bars)
     for axes, (model, parts) in zip(panels, shares.items(), strict=True):
         colours = [GREEN if "feed" in part else BLUE for part in parts]
         axes.barh(list(parts), list(parts.values()), color=colours)
@@ -22,7 +23,11 @@ def parts_of_layers(shares: Mapping[str, Mapping[str, float]]) -> Figure:
         axes.invert_yaxis()
         axes.set(title=model, xlim=(0, 45))
         axes.grid(axis="y", visible=False)
+        axes.tick_params(bottom=axes is panels[-1])
     panels[-1].set(xlabel="share of the layer's weights, %")
+    colours = {"attention": BLUE, "feed-forward network": GREEN}
+    keys = [plt.Rectangle((0, 0), 1, 1, color=colour, label=name) for name, colour in colours.items()]
+    figure.legend(handles=keys, loc="outside lower center", ncol=2, fontsize=10)
     return figure
 
 
@@ -40,22 +45,23 @@ def quadratic_share(lengths: np.ndarray, shares: Mapping[str, np.ndarray], width
     axes.axvline(limit, color=GREY, linewidth=1, linestyle=":")
     axes.annotate(f"{limit}: longest text", (limit, 93), xytext=(-5, 0), textcoords="offset points", ha="right")
     axes.set(
-        xscale="log", ylim=(0, 100), xlabel=f"tokens T, at a width D of {width}", ylabel="share that grows with T², %"
-    )
-    axes.set_xticks(lengths[::2], [f"{length:,}" for length in lengths[::2]])
+        xscale="log", ylim=(0, 100), xlabel=f"tokens T (log scale), at a width D of {width}",
+        ylabel="share that grows with T², %",
+    )  # fmt: skip
+    axes.set_xticks(lengths[::2], [f"{length:,}" for length in lengths[::2]], fontsize=9)
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
+    figure.legend(loc="outside lower center", ncol=2, fontsize=10)
     return figure
 
 
 def memory(lengths: np.ndarray, megabytes: Mapping[str, np.ndarray]) -> Figure:
-    """Peak memory (L,) of several kernels over L sequence lengths, with slopes T and T² to compare."""
+    """Peak memory (L,) of kernels over L sequence lengths; T² is drawn through the first one's end, T the second's."""
     figure, axes = plt.subplots(figsize=(6, 4))
     for (name, values), marker, colour in zip(megabytes.items(), "os^", (RED, BLUE, GREEN), strict=False):
         axes.plot(lengths, values, marker=marker, color=colour, label=name)
-    last, growth = next(iter(megabytes.values()))[-1], lengths / lengths[-1]
-    axes.plot(lengths, last * growth**2, color=BLACK, linewidth=1, linestyle="--", label="grows as $T^2$")
-    axes.plot(lengths, last * growth, color=BLACK, linewidth=1, linestyle=":", label="grows as $T$")
+    (steep, flat, *_), growth = (values[-1] for values in megabytes.values()), lengths / lengths[-1]
+    axes.plot(lengths, steep * growth**2, color=BLACK, linewidth=1, linestyle="--", label="grows as $T^2$")
+    axes.plot(lengths, flat * growth, color=BLACK, linewidth=1, linestyle=":", label="grows as $T$")
     axes.set(xscale="log", yscale="log", xlabel="tokens T", ylabel="peak memory, MB")
     axes.set_xticks(lengths, [f"{length:,}" for length in lengths])
     axes.xaxis.set_minor_locator(NullLocator())
@@ -64,13 +70,19 @@ def memory(lengths: np.ndarray, megabytes: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def attention_map(tokens: Sequence[str], weights: np.ndarray) -> Figure:
-    """The weights (T, T) of one head: row = the token that takes, column = the token that is taken from."""
-    figure, axes = plt.subplots(figsize=(6, 6))
-    _shades(axes, weights, 1)
-    axes.set(xticks=range(len(tokens)), yticks=range(len(tokens)), xlabel="takes from", ylabel="token", aspect="auto")
-    axes.set_xticklabels(tokens, rotation=90)
-    axes.set_yticklabels(tokens)
+def attention_map(tokens: Sequence[str], weights: np.ndarray, written: int | None = None) -> Figure:
+    """The weights (T, T) of one head: row = the token that takes, column = the token that is taken from.
+
+    Args:
+        written: the row whose weights stand in its cells, in percent.
+    """
+    figure, axes = plt.subplots(figsize=(8.5, 4.6))
+    _shades(axes, weights, 0.6)
+    for column, share in enumerate([] if written is None else weights[written]):
+        axes.text(column, written, f"{100 * share:.0f}", ha="center", va="center", fontsize=9)
+    axes.set(xlabel="token taken from", ylabel="token that takes", aspect="auto")
+    axes.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=9)
+    axes.set_yticks(range(len(tokens)), tokens, fontsize=9)
     return figure
 
 
@@ -104,24 +116,25 @@ def likelihood(chances: np.ndarray, losses: np.ndarray) -> Figure:
     axes.plot(chances, losses, color=BLUE)
     axes.plot(chances[best], losses[best], "o", color=RED, markersize=9)
     axes.annotate(
-        f"lowest at {chances[best]:.2f}", (chances[best], losses[best]), xytext=(0, 14), textcoords="offset points",
-        color=RED, ha="center",
+        f"lowest at {chances[best]:.1f}", (chances[best], losses[best]), xytext=(0, -9), textcoords="offset points",
+        color=RED, ha="center", va="top",
     )  # fmt: skip
-    axes.set(xlabel="chance of heads", ylabel="negative log-likelihood (nats)", title="Which coin explains the tosses?")
+    axes.set_ylim(losses[best] - 0.25 * np.ptp(losses))  # room for the words below the curve
+    axes.set(xlabel="chance of tails", ylabel="negative log-likelihood (nats)", title="Which coin explains the tosses?")
     return figure
 
 
 def entropy_and_kl(shares: np.ndarray, entropy: float, costs: np.ndarray, true: float) -> Figure:
     """Cross-entropy over the predicted share as a constant floor, the entropy, plus the Kullback-Leibler cost."""
-    figure, axes = plt.subplots(figsize=(6, 3.8))
+    figure, axes = plt.subplots(figsize=(6, 4.4))
     axes.fill_between(shares, 0, entropy, color=ORANGE, alpha=0.5, label="entropy: chance, stays", linewidth=0)
     axes.fill_between(shares, entropy, entropy + costs, color=SKY, alpha=0.6, label="KL: can be learned", linewidth=0)
     axes.plot(shares, entropy + costs, color=BLUE, label="cross-entropy")
     axes.axvline(true, color=BLACK, linestyle="--", linewidth=1)
     axes.annotate("truth", (true, 0), xytext=(5, 6), textcoords="offset points")
     axes.set(xlabel="predicted chance", ylabel="nats", title="How low can the loss get?")
-    axes.set_ylim(0, 1.5 * (entropy + costs.max()))
-    axes.legend(loc="upper center")
+    axes.set_ylim(0)
+    figure.legend(loc="outside lower center", fontsize=11)
     return figure
 
 
@@ -138,16 +151,17 @@ def token_bars(tokens: Sequence[str], values: np.ndarray, label: str) -> Figure:
 
 def averages(lengths: np.ndarray, weights: Mapping[str, np.ndarray]) -> Figure:
     """How much one token of each row counts under each average, relative to the token mean: (rows,) per name."""
-    figure, axes = plt.subplots(figsize=(6, 4))
+    figure, axes = plt.subplots(figsize=(6, 4.8))
     for (name, values), colour, marker in zip(weights.items(), (BLUE, ORANGE, RED), "os^", strict=True):
         axes.plot(range(len(lengths)), values, marker=marker, color=colour, label=name)
-    axes.set(ylabel="weight of one token\n(token mean = 1)", title="Whose tokens count how much?", yscale="log")
+    axes.set(ylabel="weight of one token\n(token mean = 1, log scale)", yscale="log")
+    axes.set(title="Whose tokens count how much?")
     axes.set(xticks=range(len(lengths)), xlabel="supervised tokens in the row")
     axes.set_xticklabels([str(length) for length in lengths])
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     labelled = (0.2, 0.3, 0.5, 0.7, 2, 3, 5)
     axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if round(value, 6) in labelled else "")
-    axes.legend()
+    figure.legend(loc="outside lower center", fontsize=11)
     return figure
 
 

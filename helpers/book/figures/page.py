@@ -3,14 +3,18 @@
 import io
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from textwrap import fill
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from helpers.book.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, YELLOW
+from helpers.book.typography import escaped
 from helpers.errors import InputError
 
 NARROW = 3.7  # inches: with letters of 12 points, what a phone shows without shrinking them
@@ -55,10 +59,10 @@ class PageFigure:
     narrow: str
 
     def _repr_html_(self) -> str:
-        caption = f'<figcaption><span class="number">Figure</span>. {escape(self.caption)}</figcaption>'
+        caption = f'<figcaption><span class="number">Figure</span>. {escaped(self.caption)}</figcaption>'
         return (
             f'<figure class="book-figure" id="fig-{self.name}"><style>{_STYLE}</style>'
-            f'<p class="answer">{escape(self.answer)}</p>'
+            f'<p class="answer">{escaped(self.answer)}</p>'
             f'<div role="img" aria-label="{escape(self.alt)}">{self.wide}{self.narrow}</div>{caption}</figure>'
         )
 
@@ -105,12 +109,23 @@ def _narrowed(figure: Figure) -> None:
         axes.set_xlabel(fill(axes.get_xlabel(), 30), loc="right", ma="right")
     figure.canvas.draw()
     for axes in figure.axes:
-        end = -math.inf
-        for label in axes.get_xticklabels():
-            place = label.get_window_extent()
-            if label.get_visible() and label.get_text() and axes.bbox.x0 - 1 <= place.x0 + place.width / 2:
-                label.set_visible(place.x0 > end + 2)
-                end = place.x1 if label.get_visible() else end
+        _thinned([label for label in axes.get_xticklabels() if _is_on(label, axes)])
+
+
+def _is_on(label: Text, axes: Axes) -> bool:
+    """Whether a tick's label is written at the axis."""
+    place = label.get_window_extent()
+    middle = place.x0 + place.width / 2
+    return label.get_visible() and bool(label.get_text()) and axes.bbox.x0 - 1 <= middle <= axes.bbox.x1 + 1
+
+
+def _thinned(labels: Sequence[Text]) -> None:
+    """Hide labels that would touch, from the right one to the left: the last says where the axis ends."""
+    begin = math.inf
+    for label in sorted(labels, key=lambda label: -label.get_window_extent().x0):
+        place = label.get_window_extent()
+        label.set_visible(place.x1 < begin - 2)
+        begin = place.x0 if label.get_visible() else begin
 
 
 def vector(figure: Figure, kind: str, name: str) -> str:

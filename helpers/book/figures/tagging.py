@@ -15,7 +15,7 @@ def span_scores(table: pd.DataFrame) -> Figure:
     """Span F1 of several systems in several cases, a dot with its 95 % interval each, named where there is most room.
 
     Args:
-        table: index (case, system), the first case on top; columns value, low and high.
+        table: index (case, system), the first case on top, its name in short lines; columns value, low and high.
     """
     cases, systems = table.index.unique(0), table.index.unique(1)
     figure, axes = plt.subplots(figsize=(7, 0.8 + 0.75 * len(cases)))
@@ -26,11 +26,12 @@ def span_scores(table: pd.DataFrame) -> Figure:
         axes.plot(row["value"], height, "o", color=colour)
         if case == _roomiest(table.xs(system, level=1)):
             left = row["low"] > 1 - row["high"]
-            x = row["low"] - 0.02 if left else row["high"] + 0.02
+            x = row["low"] - 0.03 if left else row["high"] + 0.03
             axes.text(x, height, system, color=colour, va="center", ha="right" if left else "left")
-    axes.set_yticks(range(len(cases)), in_lines(cases[::-1]))
+    axes.set_yticks(range(len(cases)), cases[::-1])
     axes.grid(axis="y", visible=False)
-    axes.set(xlim=(0, 1), xlabel="span F1, with 95 % interval", title="Which system finds the names?")
+    axes.set(xlim=(0, 1), ylim=(-0.5, len(cases) - 0.5), xlabel="span F1, with 95 % interval")
+    axes.set_title("Which system finds the names?")
     return figure
 
 
@@ -55,5 +56,5 @@ def gains(names: Sequence[str], means: np.ndarray, intervals: np.ndarray, title:
         axes.plot(mean, row, "o", color=colour, markersize=8)
     axes.set(yticks=at, xlabel=label, title=title, ylim=(-0.6, len(names) - 0.4))
     axes.set_yticklabels(in_lines(names))
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     return figure

@@ -27,14 +27,17 @@ border-radius:5px;padding:.2em .6em}.widget .press{cursor:pointer;margin-right:.
 align-self:end}
 .widget .press:disabled{opacity:.45;cursor:default}
 .widget :focus-visible{outline:3px solid var(--warm);outline-offset:1px}
-.widget .row{display:grid;grid-template-columns:minmax(5em,9em) 1fr 4.5em;gap:.6em;align-items:center;margin:.25em 0}
+.widget .bars{display:grid;grid-template-columns:minmax(5em,10em) minmax(4em,1fr) minmax(4.5em,max-content);
+gap:.25em .6em;align-items:center}
+.widget .row{display:contents}.widget .row>*{width:auto;margin:0;padding:0}
 .widget .track{background:var(--track);border-radius:4px;height:1em;position:relative}
 .widget .fill{background:var(--bar);border-radius:4px;height:100%;position:absolute;top:0}
 .widget .row.right .fill{background:var(--good)}.widget .row.warm .fill{background:var(--warm)}
-.widget .row .value{text-align:right;font-variant-numeric:tabular-nums}
+.widget .row .value{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .widget .said{margin:.7em 0 0}.widget h4{margin:.8em 0 .2em;font-size:15px}
 .widget table{border-collapse:collapse;font-variant-numeric:tabular-nums;display:block;overflow-x:auto}
-.widget td,.widget th{border:1px solid var(--line);padding:.25em .6em;text-align:right;background:none;color:var(--ink)}
+.widget td,.widget th{border:1px solid var(--line);padding:.25em .6em;text-align:right;background:none;color:var(--ink);
+white-space:nowrap}
 .widget td.lit{outline:2px solid var(--warm);outline-offset:-2px;font-weight:600}
 """
 _FRAME = """\
@@ -84,6 +87,7 @@ _FRAME = """\
   };
   const bars = (place, rows) => {
     place.replaceChildren();
+    place.classList.add("bars");
     rows.forEach(({name, from = 0, to, text, kind = ""}) => {
       const row = make("div", place, undefined, "row " + kind);
       make("span", row, name);

@@ -46,7 +46,8 @@ _SCALING = """
   };
 """
 _TRELLIS = """
-  choose("way", "what is kept at each tag", ["the best path (Viterbi)", "the sum over paths (forward)"]);
+  choose("way", "what is kept at each tag", ["the best path (Viterbi)", "the sum over paths (forward)"],
+    data.way);
   state.step = 0;
   const back = button("back", () => { state.step -= 1; });
   const next = button("next word", () => { state.step += 1; });
@@ -114,18 +115,22 @@ def scaling(tokens: Sequence[str], scores: Sequence[float]) -> HTML:
     return widget("scaling", "Attention with and without scaling", data, _SCALING)
 
 
-def trellis_steps(words: Sequence[str], tags: Sequence[str], emissions: np.ndarray, transitions: np.ndarray) -> HTML:
+def trellis_steps(
+    words: Sequence[str], tags: Sequence[str], emissions: np.ndarray, transitions: np.ndarray, *, summed: bool = False
+) -> HTML:
     """Viterbi's and the forward recursion, a word at a time.
 
     Args:
         words, tags: T and K of them.
         emissions: shape (T, K).
         transitions: from tag to tag, shape (K, K).
+        summed: whether the sum over paths is shown first, not the best path.
     """
     if emissions.shape != (len(words), len(tags)) or transitions.shape != (len(tags), len(tags)):
         raise InputError(
             f"emissions {emissions.shape} and transitions {transitions.shape} do not fit {len(words)} words and "
             f"{len(tags)} tags"
         )
+    data = {"words": list(words), "tags": list(tags), "way": int(summed)}
     scores = {"emissions": emissions.tolist(), "transitions": transitions.tolist()}
-    return widget("trellis", "A trellis, word by word", {"words": list(words), "tags": list(tags)} | scores, _TRELLIS)
+    return widget("trellis", "A trellis, word by word", data | scores, _TRELLIS)

@@ -52,6 +52,15 @@ def test_the_question_gives_way_to_the_answer_which_is_text():
     assert ">steps</text>" in shown.wide
 
 
+def test_of_ticks_that_would_touch_on_a_phone_the_last_keeps_its_label():
+    figure, axes = plt.subplots(figsize=(8, 3))
+    axes.plot([0, 10, 11, 12], [0, 1, 1, 2])
+    axes.set_xticks([0, 10, 11, 12], ["0", "10,000", "11,000", "12,000"])
+    shown = page.show(figure, **TEXTS)
+    assert all(label in shown.wide for label in ("10,000", "11,000", "12,000"))
+    assert "12,000" in shown.narrow and "11,000" not in shown.narrow
+
+
 def test_the_narrow_form_is_drawn_anew_and_its_letters_are_not_shrunk():
     shown = page.show(a_plot("a long label that would not fit beside a narrow pair of axes"), **TEXTS)
     width = {form: float(re.search(r'viewBox="0 0 ([\d.]+)', getattr(shown, form))[1]) for form in ("wide", "narrow")}
