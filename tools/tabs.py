@@ -6,7 +6,7 @@ the other, tagged `tab-plain` and `tab-helpers`; on the built page they become t
 
 import re
 
-TABS = {"tab-plain": "plain transformers", "tab-helpers": "this book's package"}
+TABS = {"tab-plain": "plain", "tab-helpers": "helpers"}
 _CELL = re.compile(r'<div class="cell [^"]*\btag_(tab-[a-z]+)\b[^"]*">')
 _SPACE = re.compile(r"\s*")
 _DIV = re.compile(r"<div\b|</div>")

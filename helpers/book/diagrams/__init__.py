@@ -7,7 +7,7 @@ from helpers.book.diagrams.groups import groups
 from helpers.book.diagrams.halving import halving
 from helpers.book.diagrams.layers import heads, low_rank_update, query_key_value, two_layers
 from helpers.book.diagrams.readings import readings, subsequence
-from helpers.book.diagrams.row import STEPS, way_of_a_row
+from helpers.book.diagrams.row import STEPS, stages, way_of_a_row
 from helpers.book.diagrams.strips import batches, chat, masks, spans, windows
 from helpers.book.diagrams.tags import chains, subwords, tagged, trellis
 from helpers.book.diagrams.teaching import teaching
@@ -30,6 +30,7 @@ __all__ = [
     "query_key_value",
     "readings",
     "spans",
+    "stages",
     "subsequence",
     "subwords",
     "tagged",

@@ -61,9 +61,15 @@ class Canvas:
         """Whether the drawing is for a phone."""
         return self.width < 600
 
-    def text(self, x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> None:
-        """A line of text; `y` is its baseline, `kind` some of soft, mono, strong and lit."""
-        self.parts.append(f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" class="{kind}">{escape(text)}</text>')
+    def text(
+        self, x: float, y: float, text: str, kind: str = "", anchor: str = "start", width: float | None = None
+    ) -> None:
+        """A line of text; `y` is its baseline, `kind` some of soft, mono, strong and lit.
+
+        With `width` its letters are set so far apart that it is as wide, whatever the reader's font.
+        """
+        place = f'x="{x:g}" y="{y:g}" text-anchor="{anchor}"' + (f' textLength="{width:g}"' if width else "")
+        self.parts.append(f'<text {place} class="{kind}">{escape(text)}</text>')
         self._reach(y + 6)
 
     def paragraph(self, x: float, y: float, text: str, width: float, kind: str = "soft") -> float:

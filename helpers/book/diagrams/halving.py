@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from helpers.book.diagrams.canvas import Canvas, Drawing, drawing
 from helpers.errors import InputError
 
@@ -19,7 +21,7 @@ def halving(trials: Sequence[Mapping], score: str = "accuracy") -> Drawing:
     if not trials:
         raise InputError("a search without trials cannot be drawn; give at least one")
     words = "; ".join(
-        f"rate {trial['learning_rate']:g} with {_passes(trial['epochs'])}: {trial[score]:.3f}"
+        f"rate {_rate(trial['learning_rate'])} with {_passes(trial['epochs'])}: {trial[score]:.3f}"
         + (", chosen" if trial["chosen"] else "")
         for trial in trials
     )
@@ -41,10 +43,15 @@ def _rungs(canvas: Canvas, trials: Sequence[Mapping], score: str) -> None:
             if (trial := ran.get((rate, length))) is None:
                 continue
             y, kind = TOP + STEP * row, "new" if trial["chosen"] else "body"
-            canvas.box(x, y, width, HIGH, kind, f"{trial[score]:.3f}", f"rate {rate:g}")
+            canvas.box(x, y, width, HIGH, kind, f"{trial[score]:.3f}", f"rate {_rate(rate)}")
             if column + 1 < len(lengths) and (rate, lengths[column + 1]) in ran:
                 canvas.wire([(x + width + 4, y + HIGH / 2), (x + width + gap - 4, y + HIGH / 2)])
     canvas.text(6, TOP + STEP * len(rates) + 10, f"{score} on validation rows; orange: chosen", "soft")
+
+
+def _rate(rate: float) -> str:
+    """A learning rate without an exponent, so that all of a search are written alike."""
+    return np.format_float_positional(rate, trim="-")
 
 
 def _passes(count: int) -> str:

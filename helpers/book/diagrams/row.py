@@ -113,7 +113,7 @@ def _tokens(canvas: Canvas, x: float, y: float, tokens: Sequence[str], mark: Map
 
 def _layers(canvas: Canvas, x: float, y: float, layers: int, weights: float, mark: Mapping[str, str]) -> float:
     wide = canvas.width - 2 * x - GUTTER
-    words = f"{layers} pretrained layers; with token table and pooler {weights:.1f} M weights"
+    words = f"{layers} layers, token table and pooler: {weights:.1f} M pretrained weights"
     y = canvas.paragraph(x, y - 8, words, wide, f"soft {mark['layers']}") - 10
     for number in (0, 1, 2):
         words = f"… {layers} of them …" if number == 1 else "attention + feed-forward"
@@ -122,7 +122,7 @@ def _layers(canvas: Canvas, x: float, y: float, layers: int, weights: float, mar
 
 
 def _end(canvas, x, y, places, probabilities, right, width, mark) -> None:
-    """From the vector of [CLS] to the loss, to the right on a page, downwards on a phone; and the gradient's way back."""
+    """From the vector of [CLS] to the loss, rightwards or on a phone downwards, and the gradient's way back."""
     classes, start = len(probabilities), places[0][0] + places[0][2] / 2
     head = f"{width} · {classes} + {classes} = {width * classes + classes:,}"
     deep = 34 * classes
@@ -162,4 +162,4 @@ def _loss(p: float) -> str:
     loss, digits = f"{0 - math.log(p):.2f}", 2
     while round(p, digits) == 0 or f"{0 - math.log(round(p, digits)):.2f}" != loss:
         digits += 1
-    return f"loss = −log {p:.{digits}f} = {loss}"
+    return f"loss = \N{MINUS SIGN}log {p:.{digits}f} = {loss}"

@@ -88,11 +88,11 @@ def batches(lengths: Sequence[int], rows: int) -> Drawing:
     shares = {name: 1 - used / sum(len(b) * max(map(sum, b)) for b in way) for name, way in ways}
 
     def layout(canvas: Canvas) -> None:
-        columns = 1 if canvas.upright else len(ways)
-        width = (canvas.width - 8 * (columns + 1)) / columns
+        columns, gap = 1 if canvas.upright else len(ways), 32
+        width = (canvas.width - 16 - gap * (columns - 1)) / columns
         y = 0.0
         for number, (name, way) in enumerate(ways):
-            x = 8 + (number % columns) * (width + 8)
+            x = 8 + (number % columns) * (width + gap)
             top = y if columns > 1 else canvas.height + (12 if number else 0)
             canvas.text(x, top + 18, name, "strong")
             canvas.text(x, top + 36, f"{shares[name]:.0%} of the places are padding", "soft")
@@ -213,13 +213,13 @@ def _marked(words: Sequence[str], tags: Sequence[str]) -> str:
 
 
 def _tagged(canvas: Canvas, x: float, y: float, words, tags, colour: Mapping[str, str]) -> float:
-    """Words and spans in lines; what stands between spans is one text, so that its gaps are those of the font."""
+    """Words and spans in lines; what stands between spans is one text of the width that is kept free for it."""
     left, plain, start = x, "", x
 
     def written() -> None:
         nonlocal plain
         if plain:
-            canvas.text(start, y + 18, plain)
+            canvas.text(start, y + 18, plain, width=ROOM * span(plain))
         plain = ""
 
     for kind, text in _groups(words, tags):

@@ -1,4 +1,4 @@
-"""Plots of the page on choosing: what a curve foretold of more labels, and a probe of a body, and what came."""
+"""Plots of the page on choosing: forecasts of a curve over labels, and of a probe of a body, and what was observed."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,11 +9,11 @@ from helpers.book.figures.style import BLUE, GREY, ORANGE, in_lines, row_height
 
 
 def forecasts(table: pd.DataFrame, reach: tuple[float, float]) -> Figure:
-    """The error that came over the error that was foretold, a mark each, on logarithmic scales.
+    """The observed error over the forecast one, a mark each, on logarithmic scales.
 
     Args:
-        table: columns predicted, came, task, whose colour a mark has, and step, a name that says how far it was
-            foretold, whose shape it has.
+        table: columns predicted, came, task, whose colour a mark has, and step, a name that says how far off the
+            forecast was, whose shape it has.
         reach: by which factors of the forecast the band about it goes down and up.
     """
     figure, axes = plt.subplots(figsize=(7, 4.6))
@@ -26,12 +26,12 @@ def forecasts(table: pd.DataFrame, reach: tuple[float, float]) -> Figure:
         style = {"color": colours[task], "label": f"{task}, {step}", "linestyle": "none"}
         axes.plot(rows["predicted"], rows["came"], markers[step], **style)
     ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5) if ends[0] <= tick <= ends[1]]
-    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="error that the curve foretold")
-    axes.set(ylabel="error that came", title="Does a curve tell what comes?")
+    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="error, forecast")
+    axes.set(ylabel="error, observed", title="Does a curve tell what comes?")
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=2, columnspacing=1)
     return figure
 
 
@@ -49,5 +49,5 @@ def probes(table: pd.DataFrame) -> Figure:
     axes.plot(table["probe"], heights, "D", color=ORANGE, label="probe")
     axes.set_yticks(heights, in_lines(table.index))
     axes.set(xlabel="accuracy, with 95 % interval", title="Does a probe foretell which body is best?")
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure

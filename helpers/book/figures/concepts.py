@@ -16,7 +16,7 @@ from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, ORANGE, PURP
 SIDES = tuple(
     (x, y, across, up)
     for y, up in ((3, "bottom"), (-3, "top"), (12, "bottom"), (-12, "top"))
-    for x, across in ((7, "left"), (-7, "right"))
+    for x, across in ((5, "left"), (-5, "right"))
 )
 GROUPS = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (RED, "D"), (PURPLE, "v"), (BLACK, "P"))
 
@@ -66,10 +66,10 @@ def word_map(groups: Mapping[str, Sequence[str]], points: Mapping[str, np.ndarra
     for (name, words), (colour, marker) in zip(groups.items(), GROUPS, strict=False):
         axes.scatter(*points[name].T, color=colour, marker=marker, label=name)
         for word, point in zip(words, points[name], strict=True):
-            written.append(axes.annotate(word, point, (0, 0), textcoords="offset points", color=colour, fontsize=10))
+            written.append(axes.annotate(word, point, (0, 0), textcoords="offset points", color=colour, fontsize=9.5))
             written[-1].set_in_layout(False)
     axes.set(xlabel="strongest direction", ylabel="second direction", title="Do like words lie together?")
-    axes.margins(x=0.25, y=0.16)
+    axes.margins(x=0.22, y=0.16)
     axes.legend(ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     _write_apart(figure, written)
     return figure

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.book.figures.style import BLUE, COLOURS, GREEN, GREY, ORANGE, RED, in_lines, row_height
+from helpers.book.figures.style import BLACK, BLUE, COLOURS, GREEN, GREY, ORANGE, RED, in_lines, row_height
 from helpers.evaluation import pictures
 
 
@@ -41,10 +41,11 @@ def learning_curve(
     """
     figure, axes = plt.subplots()
     for (system, runs), marker in zip(results.groupby("system", sort=False), cycle("osD^vP"), strict=False):
-        by_size = runs.groupby("train_rows")[score].agg(["mean", "min", "max"])
+        by_size = runs.groupby("train_rows")[score].agg(["mean", "min", "max", "size"])
         colour = colours.get(system, COLOURS["other"])
         axes.plot(by_size.index, by_size["mean"], marker=marker, color=colour, label=system)
-        axes.fill_between(by_size.index, by_size["min"], by_size["max"], color=colour, alpha=0.2, linewidth=0)
+        several = by_size[by_size["size"] > 1]  # one run has no band
+        axes.fill_between(several.index, several["min"], several["max"], color=colour, alpha=0.2, linewidth=0)
         if names:
             text, size, side = names[system]
             place = {"xytext": (0, 9 if side == "above" else -9), "textcoords": "offset points", "color": colour}
@@ -64,7 +65,7 @@ def learning_curve(
 def training_curve(history: pd.DataFrame, score: str = "accuracy") -> Figure:
     """Loss of every step, and the validation score at every evaluation, of one run's history."""
     figure, (top, bottom) = plt.subplots(2, 1, sharex=True, figsize=(7, 5))
-    top.plot(history["step"], history["loss"], color=BLUE, alpha=0.35, linewidth=1)
+    top.plot(history["step"], history["loss"], color=BLUE, alpha=0.35, linewidth=1, label="each step")
     top.plot(history["step"], history["loss"].rolling(8, min_periods=1).mean(), color=BLUE, label="mean of 8 steps")
     top.set(ylabel="training loss in nats", title="Does the loss fall, and does validation follow?")
     top.legend()
@@ -87,11 +88,12 @@ def scores(table: pd.DataFrame, score: str) -> Figure:
     return figure
 
 
-def bars(table: pd.DataFrame, score: str) -> Figure:
+def bars(table: pd.DataFrame, score: str, chance: tuple[str, float] | None = None) -> Figure:
     """One score after each of several steps, a bar with its 95 % interval and its value, the first on top.
 
     Args:
         table: one row per step, with the columns value, low and high.
+        chance: a line across the bars: the name and the score of an answer that nobody has to learn.
     """
     figure, axes = plt.subplots(figsize=(7, 0.9 + row_height(table.index) * len(table)))
     heights = np.arange(len(table))[::-1]
@@ -99,6 +101,9 @@ def bars(table: pd.DataFrame, score: str) -> Figure:
     axes.barh(heights, table["value"], xerr=errors, height=0.62, color=BLUE, alpha=0.75, ecolor=GREY, capsize=3)
     for height, value in zip(heights, table["value"], strict=True):
         axes.text(0.02, height, f"{value:.3f}", va="center", color="white", weight="bold")
+    if chance:
+        axes.axvline(chance[1], color=BLACK, linestyle="--", linewidth=1)
+        axes.text(chance[1], heights[0] + 0.5, f"{chance[0]} {chance[1]:.3f}", ha="center", va="bottom")
     axes.set_yticks(heights, in_lines(table.index))
     axes.grid(axis="y", visible=False)
     axes.set(xlim=(0, 1), xlabel=f"{score}, with 95 % interval", title=f"What does each step add in {score}?")
@@ -118,7 +123,7 @@ def epoch_losses(paths: Mapping[str, np.ndarray]) -> Figure:
         axes.text(epochs[-1] + 0.2, values.mean(0)[-1], name, color=colour, va="center")
     axes.axhline(np.log(2), color=GREY, linestyle="--", linewidth=1)
     axes.text(1, np.log(2), "log 2", color=GREY, va="bottom")
-    axes.set(xlabel="epoch", ylabel="validation loss (nats)", title="What does one see who looks?")
+    axes.set(xlabel="epoch", ylabel="validation loss (nats)", title="What does one see who looks?", xticks=epochs)
     axes.set_xlim(right=epochs[-1] + 1.2)
     return figure
 

@@ -24,7 +24,7 @@ def parts_of_layers(shares: Mapping[str, Mapping[str, float]]) -> Figure:
         axes.set(title=model, xlim=(0, 45))
         axes.grid(axis="y", visible=False)
         axes.tick_params(bottom=axes is panels[-1])
-    panels[-1].set(xlabel="share of the layer's weights, %")
+    panels[-1].set(xlabel="share of the weights, %")
     colours = {"attention": BLUE, "feed-forward network": GREEN}
     keys = [plt.Rectangle((0, 0), 1, 1, color=colour, label=name) for name, colour in colours.items()]
     figure.legend(handles=keys, loc="outside lower center", ncol=2, fontsize=10)

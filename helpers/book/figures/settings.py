@@ -60,7 +60,7 @@ def movement(runs: pd.DataFrame, chance: float) -> Figure:
             height = group["accuracy"].max() + line * (below - 0.4)
             axes.vlines(x, y, height, color=BLUE, linewidth=0.6)
             place = {"ha": "center" if len(group) == 1 else "left", "fontsize": 10, "color": BLUE}
-            axes.text(x, height, setting, **place)
+            axes.text(x, height, setting, va="bottom", **place)
     axes.set_xlim(runs["movement"].min() / 1.7, runs["movement"].max() * 2.4)
     axes.set_ylim(chance - 0.03, runs["accuracy"].max() + 0.035)
     axes.set(xscale="log", xlabel="steps times learning rate", ylabel="accuracy", title="How far must a run move?")

@@ -21,16 +21,16 @@ def size_curve(results: pd.DataFrame, score: str, unit: str, names: Mapping[str,
     sizes = sorted(set(results["train_rows"]) - {0})
     for number, (system, runs) in enumerate(results.groupby("system", sort=False)):
         colour, runs = COLOURS.get(system, RED), runs.sort_values("train_rows")
-        end = (runs["train_rows"].iloc[-1], runs["value"].iloc[-1])
+        end, scale = (runs["train_rows"].iloc[-1], runs["value"].iloc[-1]), axes.transData
         if (runs["train_rows"] == 0).all():
             axes.axhline(end[1], color=colour, linestyle="--", linewidth=1.5)
-            end = (sizes[-1], end[1])
+            end, scale = (1, end[1]), axes.get_yaxis_transform()  # at the right end of the line
         else:
             errors = [runs["value"] - runs["low"], runs["high"] - runs["value"]]
             places = runs["train_rows"] * 1.03**number  # intervals beside each other
             axes.errorbar(places, runs["value"], yerr=errors, color=colour, marker="o", capsize=4)
-        place = {"xytext": (8, 5), "textcoords": "offset points", "color": colour}
-        axes.annotate(names[system], end, va="bottom", ha="left" if end[0] < sizes[-1] else "right", **place)
+        place = {"xycoords": scale, "xytext": (10, 0), "textcoords": "offset points", "annotation_clip": False}
+        axes.annotate(names[system], end, **place, color=colour, va="center")
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()

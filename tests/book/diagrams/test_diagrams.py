@@ -22,6 +22,7 @@ GALLERY = {
     "row": diagrams.way_of_a_row(*ROW, **BODY),
     **{f"row {step}": diagrams.way_of_a_row(*ROW, **BODY, lit=step) for step in diagrams.STEPS},
     "row in part": diagrams.way_of_a_row(*ROW, **BODY, lit=("softmax", "loss")),
+    "stages": diagrams.stages(("tokens", "vectors")),
     "layers": diagrams.two_layers(),
     "attention": diagrams.query_key_value(["the", "river", "bank"], -np.eye(3)[:, :2], [np.eye(2)] * 3, 2),
     "heads": diagrams.heads(3),
@@ -289,3 +290,18 @@ def test_a_search_shows_each_trial_once_and_leads_on_from_those_that_went_on():
     assert "rate 0.0001 with 6 passes: 0.900, chosen" in drawn.description
     with pytest.raises(InputError, match="without trials"):
         diagrams.halving([])
+
+
+def test_plain_words_between_spans_are_as_wide_as_the_room_that_is_kept_for_them():
+    drawn = diagrams.spans(["now", "in", "New", "England", "."], {"seen": ["O", "O", "B-PLACE", "I-PLACE", "O"]})
+    texts = [text for text in shapes(drawn.wide).iter("text") if text.get("textLength")]
+    assert [text.text for text in texts] == ["now in", "."]
+    assert all(float(text.get("textLength")) == pytest.approx(strips.ROOM * canvas.span(text.text)) for text in texts)
+
+
+def test_the_loss_of_a_row_follows_from_the_probability_that_is_printed():
+    drawn = diagrams.way_of_a_row(ROW[0], TOKENS, {"fresh": 0.4968, "rotten": 0.5032}, "fresh", **BODY)
+    printed, loss = re.search(
+        r"log (0\.\d+) = (0\.\d+)", "".join(ElementTree.fromstring(drawn.wide).itertext())
+    ).groups()
+    assert f"{-np.log(float(printed)):.2f}" == loss

@@ -23,20 +23,23 @@ def test_the_quadratic_share_marks_one_half_and_the_longest_text():
     assert "128" in axes.get_xlabel()
 
 
-def test_memory_is_compared_with_both_slopes_at_its_last_point():
+def test_the_first_kernel_is_compared_with_the_square_and_the_second_with_the_line_at_their_last_points():
     lengths = np.array([128, 256, 512])
     axes = figures.memory(lengths, {"naive": np.array([1, 4, 16.0]), "fused": np.array([1, 2, 4.0])}).axes[0]
     naive, fused, square, line = axes.lines
     assert naive.get_ydata().tolist() == square.get_ydata().tolist() == [1, 4, 16]
-    assert fused.get_ydata().tolist() == [1, 2, 4] and line.get_ydata().tolist() == [4, 8, 16]
+    assert fused.get_ydata().tolist() == [1, 2, 4] and line.get_ydata().tolist() == [1, 2, 4]
 
 
 def test_the_cells_of_a_map_are_as_dense_as_its_weights():
     weights = np.array([[0.25, 0.75], [1, 0]])
     axes = figures.attention_map(["a", "b"], weights).axes[0]
-    assert [cell.get_alpha() for cell in axes.patches] == weights.ravel().tolist()
+    assert [cell.get_alpha() for cell in axes.patches] == (0.6 * weights).ravel().tolist()
+    assert not axes.texts
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
     assert axes.yaxis_inverted() and not axes.images
+    written = figures.attention_map(["a", "b"], weights, written=0).axes[0].texts
+    assert [text.get_text() for text in written] == ["25", "75"]
 
 
 def test_heads_and_layers_are_counted_from_one():
