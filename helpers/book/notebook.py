@@ -27,7 +27,7 @@ def start(seed: int = 0) -> str:
     transformers.utils.logging.disable_progress_bar()
     datasets.disable_progress_bars()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    pd.set_option("display.max_colwidth", 200)  # a review or a line of a data card is to be read, not cut
+    pd.set_option("display.max_colwidth", 500)  # a review or a line of a data card is to be read, not cut
     figures.style()
     return scales.current()
 

@@ -62,7 +62,8 @@ class DataCard:
         for name in ("words",) if self.labels else ("words", "labels"):
             del fields[name]
         pairs = [(key.replace("_", " "), _flat(value)) for key, value in fields.items()]
-        return pd.DataFrame(pairs, columns=["data card", ""]).set_index("data card")
+        names, values = zip(*pairs, strict=True)
+        return pd.DataFrame({"": values}, index=names).rename_axis(columns="data card")
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,7 @@ def _kinds(frame: pd.DataFrame) -> list[str]:
 
 def _flat(value) -> str:
     if not isinstance(value, dict):
-        return str(value)
+        return f"{value:,}" if isinstance(value, int) else str(value)
     return "; ".join(f"{key}: {_flat(item)}" for key, item in value.items()) or "none"
 
 

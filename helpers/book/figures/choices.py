@@ -31,7 +31,7 @@ def forecasts(table: pd.DataFrame, reach: tuple[float, float]) -> Figure:
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    figure.legend(loc="outside lower center", ncols=2, columnspacing=1)
+    figure.legend(loc="outside lower center", ncols=2, columnspacing=0.6, handletextpad=0)
     return figure
 
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from helpers.book.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, in_lines, row_height
 
@@ -37,7 +38,8 @@ def compared(table: pd.DataFrame, score: str, line: float | None = None) -> Figu
     if line is not None:
         axes.axvline(line, color=GREY, linestyle="--", linewidth=1)
     axes.set(xlabel=score, ylim=(-0.6, len(names) - 0.4), title="Which is which?")
-    axes.legend(loc="upper right", bbox_to_anchor=(1, -0.14 - 0.5 / len(names)))
+    below = axes.transAxes + ScaledTranslation(0, -0.5, figure.dpi_scale_trans)  # inches: the axis and its label
+    axes.legend(loc="upper right", bbox_to_anchor=(1, 0), bbox_transform=below)
     return figure
 
 
@@ -52,12 +54,12 @@ def panel_power(curves: Mapping[float, Sequence[float]], pairs: Sequence[int], l
     for (share, chances), colour in zip(curves.items(), (GREY, PURPLE, ORANGE, GREEN, BLUE), strict=False):
         axes.plot(pairs, chances, color=colour)
         middle = int(np.argmin(np.abs(np.asarray(chances) - 0.55))) if max(chances) > 0.55 else len(pairs) - 1
-        place = {"ha": "right", "va": "bottom", "color": colour}
+        place = {"ha": "right", "va": "bottom", "color": colour, "fontsize": 10}
         axes.text(pairs[middle], chances[middle] + 0.02, f"{share:.0%} ", **place)
     axes.axhline(level, color=GREY, linestyle="--", linewidth=1)
     ticks = [count for count in (10, 30, 100, 300, 1000) if pairs[0] <= count <= pairs[-1]]
-    axes.set(xscale="log", xlabel="pairs that are compared", ylabel="chance to find it", ylim=(0, 1.03))
-    axes.set_xlim(left=pairs[0] / 2)  # room for a name at the left of a line
+    axes.set(xscale="log", xlabel="decided pairs", ylabel="chance to find it", ylim=(0, 1.03))
+    axes.set_xlim(pairs[0] / 1.6, 1.1 * pairs[-1])  # room for a name at the left of a line
     axes.set_xticks(ticks, [f"{count:,}" for count in ticks])
     axes.minorticks_off()
     axes.set_title("How many pairs does it take?")
