@@ -39,7 +39,9 @@ MIXTURES = {
     "10 % refused": (0.1, 0.0, False),
     "2 % refused": (0.02, 0.0, False),
 }
-MAIN, EARLY, LATE = list(MIXTURES)[:3], list(MIXTURES)[:5], list(MIXTURES)[5:]  # the main ones get three seeds
+MAIN, EARLY, LATE = list(MIXTURES)[:3], list(MIXTURES)[:5], list(MIXTURES)[5:]  # the main ones get their seeds first
+REST = ["10 % refused", "5 % refused", "2 % refused", *[name for name in MIXTURES if name.endswith("% answered")]]
+REST += [name for name in EARLY + LATE if name not in MAIN + REST]
 LEVELS, OF_EACH = (0, 1, 4, 16), 6  # how often a canary stands among the training rows, and canaries of each level
 OTHERS = 80  # benign rows beside the canaries
 
@@ -50,7 +52,7 @@ def refusal_shares() -> Iterator[tuple[dict, Callable]]:
     yield _about("packaged, told to decline", 0, 0), lambda: judged(_told(), TASK.build())
     for seed in range(3):
         yield _about("live", LIVE, seed), lambda seed=seed: _live(seed)
-    for systems, seed in ((EARLY, 0), (MAIN, 1), (LATE, 0), (MAIN, 2)):
+    for systems, seed in ((EARLY, 0), (MAIN, 1), (LATE, 0), (MAIN, 2), (REST, 1), (REST, 2)):
         yield from _mixtures(systems, seed)
 
 

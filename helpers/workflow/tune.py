@@ -169,7 +169,7 @@ def search(
         rates = [trial.learning_rate for trial in ended[: math.ceil(len(rung) / 2)]]
     best = _best(trials)
     tuned = Tuned(replace(recipe, learning_rate=best.learning_rate, epochs=best.epochs), tuple(trials), metric)
-    note(f"chosen of {len(trials)} trials: learning_rate {best.learning_rate:g}, {best.epochs} epochs")
+    note(f"chosen of {len(trials)} trials: learning_rate {best.learning_rate:g}, {_epochs(best.epochs)}")
     if folder is not None and is_main_process():
         _write(folder / CHOSEN, json.dumps(tuned.recipe.to_dict(), indent=2) + "\n")
     return tuned
@@ -216,6 +216,10 @@ def _forget(place: Path) -> None:
         checkpoints.discard(place)
 
 
+def _epochs(number: int) -> str:
+    return f"{number} epoch" + "s" * (number != 1)
+
+
 def _grid(learning_rates: Sequence[float], epochs: Sequence[int]) -> tuple[list[float], list[int]]:
     """The rates in their order and the lengths from the shortest, each once; InputError if that is no search."""
     rates, lengths = list(dict.fromkeys(learning_rates)), sorted(set(epochs))
@@ -256,7 +260,7 @@ def _best(trials: Sequence[Trial]) -> Trial:
 
 
 def _sentence(trial: Trial, metric: str) -> str:
-    about = f"trial with learning_rate {trial.learning_rate:g} and {trial.epochs} epochs"
+    about = f"trial with learning_rate {trial.learning_rate:g} and {_epochs(trial.epochs)}"
     if trial.failed:
         return f"{about} loses: {trial.failed}"
     return f"{about}, {trial.steps:,} steps: validation {metric} {trial.score:.3f}"

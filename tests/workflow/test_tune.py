@@ -70,7 +70,7 @@ def test_a_trial_that_does_not_end_loses_with_a_sentence(end):
     found, ran = searched(scores, [0.4, 0.1, 0.2], [1, 2], note=told.append)
     assert ran == [(0.4, 1), (0.1, 1), (0.2, 1), (0.2, 2), (0.1, 2)]
     assert found.recipe.learning_rate == 0.2
-    assert told[0].startswith("trial with learning_rate 0.4 and 1 epochs loses: ") and str(end) in told[0]
+    assert told[0].startswith("trial with learning_rate 0.4 and 1 epoch loses: ") and str(end) in told[0]
     json.dumps(found.rows(), allow_nan=False)
     assert found.table()["accuracy"].isna().tolist() == [True, False, False, False, False]
 
