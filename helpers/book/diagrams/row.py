@@ -152,7 +152,7 @@ def _end(canvas, x, y, places, probabilities, right, width, mark) -> None:
     canvas.text(left, below + 16, words, f"soft {mark['loss']}")
     edge, (last_x, last_y, last_width) = canvas.width - 12, places[-1]
     back = last_y + TOKEN + 19  # the middle of the vectors
-    turns = [(left + span(words, SMALL) + 10, below + 12), (edge, below + 12), (edge, back)]
+    turns = [(left + 1.25 * span(words, SMALL) + 12, below + 12), (edge, below + 12), (edge, back)]
     canvas.wire([*turns, (last_x + last_width / 2 + 18, back)], f"back {mark['gradient']}")
     canvas.text(left, below + 36, "the gradient goes back to all weights", f"soft {mark['gradient']}")
 
