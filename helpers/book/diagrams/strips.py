@@ -219,7 +219,7 @@ def _tagged(canvas: Canvas, x: float, y: float, words, tags, colour: Mapping[str
     def written() -> None:
         nonlocal plain
         if plain:
-            canvas.text(start, y + 18, plain, width=ROOM * span(plain))
+            canvas.text(start, y + 18, plain, width=span(plain))
         plain = ""
 
     for kind, text in _groups(words, tags):
@@ -235,6 +235,6 @@ def _tagged(canvas: Canvas, x: float, y: float, words, tags, colour: Mapping[str
             start = x + width + 6
         else:
             plain = f"{plain} {text}".strip()
-        x = start + ROOM * span(f"{plain} ") if plain else x + width + 6
+        x = start + span(f"{plain} ") + 2 if plain else x + width + 6
     written()
     return y + 30

@@ -296,7 +296,7 @@ def test_plain_words_between_spans_are_as_wide_as_the_room_that_is_kept_for_them
     drawn = diagrams.spans(["now", "in", "New", "England", "."], {"seen": ["O", "O", "B-PLACE", "I-PLACE", "O"]})
     texts = [text for text in shapes(drawn.wide).iter("text") if text.get("textLength")]
     assert [text.text for text in texts] == ["now in", "."]
-    assert all(float(text.get("textLength")) == pytest.approx(strips.ROOM * canvas.span(text.text)) for text in texts)
+    assert all(float(text.get("textLength")) == pytest.approx(canvas.span(text.text)) for text in texts)
 
 
 def test_the_loss_of_a_row_follows_from_the_probability_that_is_printed():
