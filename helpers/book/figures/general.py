@@ -168,4 +168,5 @@ def _dots(axes: Axes, table: pd.DataFrame, capsize: float) -> None:
     heights = np.arange(len(table))[::-1]
     errors = [table["value"] - table["low"], table["high"] - table["value"]]
     axes.errorbar(table["value"], heights, xerr=np.abs(errors), fmt="o", color=BLUE, capsize=capsize)
+    axes.set_ylim(-0.5, len(table) - 0.5)
     axes.set_yticks(heights, in_lines(table.index))
