@@ -79,7 +79,7 @@ def _spans(about: dict) -> dict:
         train = taught(about["train_rows"], about["change"], about["seed"])
         run = _fitted(train, Recipe(**recipe(about), learning_rate=rate))
     task = TASK.calibrated(_predicted(run, part("choosing")), _references(part("choosing")))
-    spans, references = _predicted(run, part("test")), _references(part("test"))
+    spans, references = recording.as_kept(_predicted(run, part("test"))), _references(part("test"))
     scores = {f"always_{name}": value for name, value in TASK.score(spans, references).items()}
     scores |= task.score(spans, references) | {"threshold": task.threshold}
     return scores | _span_record(spans) | recording.cost(run, watch)

@@ -9,6 +9,7 @@ import subprocess
 import time
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from importlib import metadata
@@ -99,6 +100,12 @@ def span_counts(spans: Sequence[Span]) -> np.ndarray:
     margins = np.round([100 * span.margin for span in spans]) + ZERO_MARGIN
     ends = np.array([(span.start, span.end) for span in spans])
     return np.column_stack([ends, np.clip(margins, 0, HIGHEST)])
+
+
+def as_kept(spans: Sequence[Span]) -> list[Span]:
+    """Spans with their margins as `span_counts` keeps them, so that a score of them can be derived again."""
+    margins = span_counts(spans)[:, 2] - ZERO_MARGIN
+    return [replace(span, margin=margin / 100) for span, margin in zip(spans, margins.tolist(), strict=True)]
 
 
 @cache

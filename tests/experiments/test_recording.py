@@ -61,6 +61,14 @@ def test_spans_probabilities_and_scores_come_back_as_they_were(repository):
     assert ledger.read("rouge").rouge("rouge1")[0] == pytest.approx(values, abs=1e-4)
 
 
+def test_spans_are_scored_as_they_are_kept(repository):
+    spans = [Span(3, 9, "text", -1.2549), Span(0, 4, "more", 0.1251), Span(7, 70, "most", 1e9)]
+    kept = recording.as_kept(spans)
+    assert [(span.start, span.end, span.text) for span in kept] == [(s.start, s.end, s.text) for s in spans]
+    recording.record(repository, "spans", n=3, counts=recording.span_counts(spans))
+    assert ledger.read("spans").spans()[2][0].tolist() == [span.margin for span in kept] == [-1.25, 0.13, 327.67]
+
+
 def test_a_result_says_where_it_comes_from_and_whether_the_code_was_changed(repository):
     recording.record(repository, "mine", n=1)
     (repository / "requirements.lock").write_text("x==2\n", encoding="utf-8")

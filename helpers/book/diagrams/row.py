@@ -121,11 +121,9 @@ def _layers(canvas: Canvas, x: float, y: float, layers: int, weights: float, mar
     return y + 90
 
 
-def _end(canvas, x, y, places, probabilities, right, width, mark) -> None:
-    """From the vector of [CLS] to the loss, rightwards or on a phone downwards, and the gradient's way back."""
-    classes, start = len(probabilities), places[0][0] + places[0][2] / 2
+def _head(canvas, x, y, start, classes, width, mark) -> tuple[float, float]:
+    """From the vector of [CLS] over pooler and new layer to the softmax; returns where its bars begin."""
     head = f"{width} · {classes} + {classes} = {width * classes + classes:,}"
-    deep = 34 * classes
     if canvas.upright:
         canvas.wire([(start, y - 4), (start, y + 20)], mark["head"])
         canvas.text(start + 12, y + 12, "the vector of [CLS]", "soft")
@@ -134,17 +132,22 @@ def _end(canvas, x, y, places, probabilities, right, width, mark) -> None:
         canvas.box(x, y + 68, 170, 48, f"new {mark['head']}", "new layer", head)
         canvas.wire([(x + 85, y + 118), (x + 85, y + 146)], mark["softmax"])
         canvas.text(x + 97, y + 136, "softmax", f"soft {mark['softmax']}")
-        bars = (x, y + 150)
-    else:
-        middle = y + 34
-        canvas.wire([(start, y - 4), (start, middle), (154, middle)], mark["head"])
-        canvas.text(start + 8, middle + 18, "vector of [CLS]", "soft")
-        canvas.box(158, middle - 24, 92, 48, f"body {mark['head']}", "pooler", "pretrained")
-        canvas.wire([(252, middle), (274, middle)], mark["head"])
-        canvas.box(278, middle - 24, 156, 48, f"new {mark['head']}", "new layer", head)
-        canvas.wire([(436, middle), (498, middle)], mark["softmax"])
-        canvas.text(440, middle - 8, "softmax", f"soft {mark['softmax']}")
-        bars = (506, middle - deep / 2 + 4)
+        return x, y + 150
+    middle = y + 34
+    canvas.wire([(start, y - 4), (start, middle), (154, middle)], mark["head"])
+    canvas.text(start + 8, middle + 18, "vector of [CLS]", "soft")
+    canvas.box(158, middle - 24, 92, 48, f"body {mark['head']}", "pooler", "pretrained")
+    canvas.wire([(252, middle), (274, middle)], mark["head"])
+    canvas.box(278, middle - 24, 156, 48, f"new {mark['head']}", "new layer", head)
+    canvas.wire([(436, middle), (498, middle)], mark["softmax"])
+    canvas.text(440, middle - 8, "softmax", f"soft {mark['softmax']}")
+    return 506, middle - 34 * classes / 2 + 4
+
+
+def _end(canvas, x, y, places, probabilities, right, width, mark) -> None:
+    """From the vector of [CLS] to the loss, rightwards or on a phone downwards, and the gradient's way back."""
+    bars = _head(canvas, x, y, places[0][0] + places[0][2] / 2, len(probabilities), width, mark)
+    deep = 34 * len(probabilities)
     room = canvas.width - bars[0] - MARGIN - GUTTER
     for number, (name, share) in enumerate(probabilities.items()):
         canvas.probability(bars[0], bars[1] + 32 * number, room, name, share, right=name == right)

@@ -39,7 +39,8 @@ _CURVE = """
 """
 _THRESHOLD = """
   const top = data.good.length;
-  slider("lost", "good mails that may be lost, of " + top.toLocaleString("en"), 0, Math.min(top - 1, data.most), 1, data.start);
+  const all = top.toLocaleString("en");
+  slider("lost", "good mails that may be lost, of " + all, 0, Math.min(top - 1, data.most), 1, data.start);
   const worth = value => Math.round(10 ** value).toLocaleString("en");
   slider("ratio", "a lost mail costs as much as so many spams", 0, 3, 0.1, 2, worth);
   slider("share", "share of spam in your mail", 0.01, 0.95, 0.01, 0.5, v => Math.round(100 * v) + " %");
@@ -55,7 +56,7 @@ _THRESHOLD = """
       {name: "good mail lost", to: fall, text: (100 * fall).toFixed(2) + " %", kind: "warm"},
       {name: "spam caught", to: recall, text: (100 * recall).toFixed(1) + " %", kind: "right"}]);
     show({threshold, caught, lost, cost}, "Of " + data.spam.length + " spams " + caught + " are caught, of " +
-      data.good.length.toLocaleString("en") + " good mails " + lost + " are lost. Per thousand mails that costs as much as " +
+      all + " good mails " + lost + " are lost. Per thousand mails that costs as much as " +
       cost.toFixed(0) + " spams in the inbox; without a filter it would be " + (1000 * share).toFixed(0) + ".");
   };
 """
