@@ -152,7 +152,7 @@ def windows(tokens: int, window: int, stride: int, answer: tuple[int, int]) -> D
             y = 56 + 46 * number
             words = "holds the answer" if holds else "says: no answer here"
             title = f"window {number + 1}: {words}"
-            canvas.text(min(8 + start * scale, canvas.width - span(title, SMALL) - 8), y + 12, title, "soft")
+            canvas.text(min(8 + start * scale, canvas.width - ROOM * span(title, SMALL) - 8), y + 12, title, "soft")
             canvas.box(
                 8 + start * scale, y + 18, min(window, tokens - start) * scale, 18, "vector" if holds else "open"
             )
