@@ -191,7 +191,7 @@ def spans(words: Sequence[str], rows: Mapping[str, Sequence[str]]) -> Drawing:
         y = 0.0
         for title, tags in rows.items():
             below = canvas.paragraph(8, y + 18, title, (canvas.width - 16) / ROOM)  # the baseline of a next line
-            y = _tagged(canvas, 8, below + 30 - LINE, words, tags, colour) + LINE
+            y = _tagged(canvas, 8, below - 6, words, tags, colour) + LINE
 
     return drawing("; ".join(f"{title}: {_marked(words, tags)}" for title, tags in rows.items()) + ".", layout)
 
