@@ -72,6 +72,7 @@ _TRELLIS = """
     for (let t = state.step - 1; t >= 0; t--) path.unshift(from[t][path[0]]);
     body.replaceChildren();
     const table = make("table", body), head = make("tr", table);
+    table.tabIndex = 0;  // it may scroll, also by keys
     ["", ...data.words].forEach(word => make("th", head, word));
     data.tags.forEach((tag, k) => {
       const row = make("tr", table);
