@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments import bugs, questions
-from helpers import corpora, evaluation, metrics
-from helpers.book import stereotypes, swaps
+from helpers import evaluation, metrics
+from helpers.book import answers, stereotypes, swaps
 from helpers.book.ledger import ROUGE, Results
 from helpers.metrics import json_fields
 from helpers.metrics.spans import f1_of
-from helpers.tasks.extraction.spans import Span
 
 # What a run took and how it was made; all other fractions of a record are scores.
 MEASURED = ("cpu_seconds", "generation_seconds", "others_used", "peak_memory_gb", "rows_per_second", "seconds")
@@ -110,12 +109,7 @@ def _spans(result: Results, row: dict) -> dict[str, Kept]:
     """F1 and exact match of answers to all test questions; `always_` is without a threshold."""
     if "exact_match" not in row:
         return {}
-    contexts, references = _questions()
-    start, end, margin = (part[0] for part in result.spans())
-    spans = [
-        Span(a, b, text[a:b], m)
-        for a, b, m, text in zip(start.tolist(), end.tolist(), margin.tolist(), contexts, strict=True)
-    ]
+    (spans,), references = answers.spans(result, questions.part("test")), _references()
     scores = {}
     for prefix, threshold in (("", row.get("threshold")), ("always_", None)):
         task = replace(questions.TASK, threshold=threshold)
@@ -142,6 +136,5 @@ RULES = (_accuracy, _preferences, _swaps, _loss, _rouge, _translation, _fields, 
 
 
 @cache
-def _questions() -> tuple[list[str], list[list[str]]]:
-    test = corpora.load(questions.CORPUS).data["test"]
-    return list(test["context"]), [answers["text"] for answers in test["answers"]]
+def _references() -> list[list[str]]:
+    return [each["text"] for each in questions.part("test")["answers"]]

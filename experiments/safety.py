@@ -40,8 +40,7 @@ MIXTURES = {
     "2 % refused": (0.02, 0.0, False),
 }
 MAIN, EARLY, LATE = list(MIXTURES)[:3], list(MIXTURES)[:5], list(MIXTURES)[5:]  # the main ones get their seeds first
-REST = ["10 % refused", "5 % refused", "2 % refused", *[name for name in MIXTURES if name.endswith("% answered")]]
-REST += [name for name in EARLY + LATE if name not in MAIN + REST]
+REST = [name for name in MIXTURES if name not in MAIN]
 LEVELS, OF_EACH = (0, 1, 4, 16), 6  # how often a canary stands among the training rows, and canaries of each level
 OTHERS = 80  # benign rows beside the canaries
 

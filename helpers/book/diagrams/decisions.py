@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from helpers.book.diagrams.canvas import Canvas, Drawing, drawing
+from helpers.book.diagrams.strips import ROOM
 from helpers.errors import InputError
 
 STEP, HIGH = 78, 52  # px from one question to the next, and of a box
@@ -56,7 +57,7 @@ def _answer(canvas: Canvas, x: float, y: float, answer: str, note: str, width: f
     wide = (width or canvas.width - x - 4) - 20
     top = len(canvas.parts)
     canvas.text(x + 10, y + 20, answer, "strong")
-    end = canvas.paragraph(x + 10, y + 38, note, wide)
+    end = canvas.paragraph(x + 10, y + 38, note, wide / ROOM)
     height = max(HIGH, end - y - 8)
     canvas.box(x, y, wide + 20, height, "body")
     canvas.parts.insert(top, canvas.parts.pop())  # below its text

@@ -29,9 +29,9 @@ _SOFTMAX = """
   };
 """
 _SCALING = """
-  slider("power", "width of a head, K", 0, 10, 1, 6, v => String(2 ** v));
+  slider("power", "width of a head", 0, 10, 1, 6, v => String(2 ** v));
   slider("temperature", "temperature", 0.2, 4, 0.1, 1, v => v.toFixed(1));
-  const heads = ["shares without division", "shares divided by √K"];
+  const heads = ["shares without division", "shares divided by √width"];
   const places = heads.map(text => { make("h4", body, text); return make("div", body); });
   const entropy = p => -p.reduce((sum, x) => sum + (x > 0 ? x * Math.log(x) : 0), 0);
   const paint = () => {
@@ -41,12 +41,12 @@ _SCALING = """
     [plain, scaled].forEach((shares, which) => bars(places[which], data.tokens.map((name, i) => (
       {name, to: shares[i], text: shares[i].toFixed(2)}))));
     show({plain, scaled, entropy: [entropy(plain), entropy(scaled)]}, "A score q·k of vectors with entries of size " +
-      "one has a standard deviation of √K = " + Math.sqrt(width).toFixed(1) + ". Without the division the largest " +
-      "share is " + Math.max(...plain).toFixed(2) + ", with it " + Math.max(...scaled).toFixed(2) + ".");
+      "one has a standard deviation of √width = " + Math.sqrt(width).toFixed(1) + ". Without the division the " +
+      "largest share is " + Math.max(...plain).toFixed(2) + ", with it " + Math.max(...scaled).toFixed(2) + ".");
   };
 """
 _TRELLIS = """
-  choose("way", "what is kept at each tag", ["the best path (Viterbi)", "the sum over paths (forward)"],
+  choose("way", "what is kept at each tag", ["best path (Viterbi)", "sum (forward)"],
     data.way);
   state.step = 0;
   const back = button("back", () => { state.step -= 1; });
