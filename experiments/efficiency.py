@@ -17,12 +17,11 @@ from statistics import median
 import numpy as np
 import torch
 from datasets import Dataset
-from peft import LoraConfig, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel
 
 from experiments import recording
-from experiments.reviews import reviews
+from experiments.reviews import adapted, reviews
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
 from helpers.book import ledger
 from helpers.export import graph
@@ -57,7 +56,6 @@ OF = {"6 layers": ("fp32", "bf16", "onnx", "onnx-int8")} | {
 }
 LAST = "2 layers"
 TIMED, SINGLE, REPEATS = 160, 20, 5  # reviews that are answered together, and one by one, and how often
-RANK = 8
 CHANGES = {"LoRA": {}, "two layers": {"trainable": 2}}
 RATES = {"LoRA": (3e-4, 1e-3, 3e-3), "two layers": (1e-4, 3e-4, 1e-3)}
 
@@ -124,8 +122,10 @@ def recipe(about: dict) -> dict:
         settings = STUDENTS[system][3] | about.get("change", {})
     elif system == ALONE:
         settings = SAME
-    else:
+    elif system in CHANGES:
         settings = RECIPE | CHANGES[system] | (about["change"] if "change" in about else _chosen(system))
+    else:  # what is timed is not trained
+        return {}
     return settings | {"seed": about["seed"]}
 
 
@@ -275,11 +275,3 @@ def _way(about: dict) -> dict:
     with half_precision(run.model.device):
         found = _scored(run.predict(rows), rows)
     return found | recording.cost(run) | {"epoch": run.best["epoch"]}
-
-
-def adapted(model: PreTrainedModel, seed: int = 0) -> PreTrainedModel:
-    """A classifier with LoRA matrices beside its linear layers; they train, and the layer that is new trains whole."""
-    settings = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="SEQ_CLS")
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return get_peft_model(model, settings)

@@ -1,24 +1,42 @@
-"""Film reviews: accuracy over training-set size, and ablations of the recipe."""
+"""Film reviews: accuracy over training-set size, with and without pretraining, and ablations of the recipe.
 
-from collections.abc import Iterator
+What was never pretrained trains until more passes no longer help: for `LONG`, at the best of three rates, and the epoch
+that is best on the rows that choose is kept. So does a decoder, which has seen no pair of texts that people labelled
+before its instructions, with LoRA.
+"""
+
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
-from datasets import DatasetDict
-from transformers import AutoModel
+import torch
+from datasets import Dataset, DatasetDict
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModel, PreTrainedModel
 
 from experiments import recording
-from helpers import Classification, Recipe, corpora, fit, models, sample
+from helpers import Classification, Recipe, Run, corpora, fit, models, sample
+from helpers.book import ledger
 from helpers.models.embedding import embed
+from helpers.models.inference import half_precision
 from helpers.tasks.classification import baselines
+from helpers.workflow.tune import search
 
-CORPUS, MODEL = "reviews", "encoder"
-SEEDS, ONE_SEED_OVER = range(5), 2000  # above so many rows the first seed alone runs, to save time
-ABLATION_SEEDS = range(3)
+CURVE, ABLATIONS, DECODER, SCRATCH_RATES = (f"reviews-{name}" for name in ("curve", "ablations", "decoder", "rates"))
+CORPUS, MODEL = "reviews", dict.fromkeys((CURVE, ABLATIONS, SCRATCH_RATES), "encoder") | {DECODER: "decoder"}
+SEEDS, FEWER_SEEDS = range(5), range(3)
+SIZES = (125, 500, 2000, 6000, None)  # None is all rows
 RECIPE = {"learning_rate": 1e-4, "epochs": 3}
+STEPS = {125: {"batch_rows": 16, "epochs": 20}}  # three passes over so few rows are a dozen steps
+LONG = {"epochs": 15}
+SCRATCH, SCRATCH_SIZES = "random init", (500, 2000)
+SEARCHED, RATES = 500, (1e-4, 2e-4, 4e-4)
+RANK, DECODED = 8, {500: {"batch_rows": 16, "epochs": 5}, 2000: {"batch_rows": 32, "epochs": 3}}
+DECODER_RATES = (3e-4, 6e-4, 1.2e-3)
 CHOOSE_ON = 400  # validation rows that choose; the rest of validation is what ablations are scored on
 
 
+@cache
 def reviews() -> DatasetDict:
     """The reviews with `choosing`, the part of validation that chooses, and `validation`, the rest of it."""
     data = corpora.load("reviews").data
@@ -29,50 +47,89 @@ def reviews() -> DatasetDict:
     return data
 
 
-def reviews_curve() -> Iterator[tuple[dict, callable]]:
+def scratch_rates() -> Iterator[tuple[dict, Callable]]:
+    """The rate of what was never pretrained."""
+    about = {"system": "search", "train_rows": SEARCHED, "seed": 0}
+    yield about, lambda: _search(SCRATCH, RATES)
+
+
+def reviews_curve() -> Iterator[tuple[dict, Callable]]:
     """Test accuracy over training-set size: classical, frozen, randomly initialised, fine-tuned; five seeds."""
-    data = reviews()
-    for rows in (125, 500, 2000, 6000, len(data["train"])):
-        for seed in _seeds(rows):
-            about = {"train_rows": rows, "seed": seed}
-            yield {"system": "tf-idf", **about}, lambda rows=rows, seed=seed: _classical(data, rows, seed)
-            yield {"system": "frozen", **about}, lambda rows=rows, seed=seed: _frozen(data, rows, seed)
-    for rows in (500, 2000):
-        for seed in SEEDS:
-            for system in ("fine-tuned", "random init"):
-                about = {"system": system, "train_rows": rows, "seed": seed}
-                yield about, lambda about=about: _tuned(data, "test", about, RECIPE)
-    about = {"system": "fine-tuned", "train_rows": 6000, "seed": 0}
-    yield about, lambda: _tuned(data, "test", about, RECIPE)
+    everything = len(reviews()["train"])
+    for size in SIZES:
+        for seed in SEEDS if size else SEEDS[:1]:  # of all rows nothing is drawn
+            for system, score in (("tf-idf", _classical), ("frozen", _frozen)):
+                about = {"system": system, "train_rows": size or everything, "seed": seed}
+                yield about, lambda score=score, about=about: score(about)
+    for seed in SEEDS:
+        for system, sizes in (("fine-tuned", SIZES), (SCRATCH, SCRATCH_SIZES)):
+            for size in sizes:
+                about = {"system": system, "train_rows": size or everything, "seed": seed}
+                yield about, lambda about=about: _tuned("test", about)
 
 
-def reviews_ablations() -> Iterator[tuple[dict, callable]]:
-    """Validation accuracy at 500 rows when one setting of the recipe changes, three seeds."""
-    data = reviews()
+def reviews_ablations() -> Iterator[tuple[dict, Callable]]:
+    """Validation accuracy at 500 rows when one setting of the recipe changes, three seeds.
+
+    Twelve epochs of 128 rows a step are as many steps as three of 32.
+    """
     changes = [{"learning_rate": 2e-5}, {"learning_rate": 4e-4}, {"trainable": "head"}, {"trainable": 2}, {"epochs": 1}]
-    changes += [{"attention_dropout": 0.0}, {"batch_rows": 128}, {}]
-    for seed in ABLATION_SEEDS:
+    changes += [{"attention_dropout": 0.0}, {"batch_rows": 128}, {}, {"epochs": 6}, {"epochs": 10}]
+    changes += [{"learning_rate": 2e-5, "epochs": 10}, {"batch_rows": 128, "epochs": 12}]
+    for seed in FEWER_SEEDS:
         for change in changes:
             about = {"system": "fine-tuned", "train_rows": 500, "seed": seed, "change": change}
-            yield about, lambda about=about: _tuned(data, "validation", about, RECIPE | about["change"])
+            yield about, lambda about=about: _tuned("validation", about)
 
 
-EXPERIMENTS = {"reviews-curve": reviews_curve, "reviews-ablations": reviews_ablations}
+def reviews_decoder() -> Iterator[tuple[dict, Callable]]:
+    """Test accuracy of the decoder with a new layer for labels, and LoRA matrices beside the others; three seeds."""
+    about = {"system": "search", "train_rows": SEARCHED, "seed": 0}
+    yield about, lambda: _search("decoder", DECODER_RATES)
+    for rows in DECODED:
+        for seed in FEWER_SEEDS:
+            about = {"system": "decoder", "train_rows": rows, "seed": seed}
+            yield about, lambda about=about: _tuned("test", about)
 
 
-def _seeds(rows: int) -> range:
-    return SEEDS if rows <= ONE_SEED_OVER else SEEDS[:1]
+EXPERIMENTS = {
+    SCRATCH_RATES: scratch_rates,
+    CURVE: reviews_curve,
+    ABLATIONS: reviews_ablations,
+    DECODER: reviews_decoder,
+}
 
 
-def _classical(data, rows: int, seed: int) -> dict:
-    train = sample(data["train"], rows, seed)
+def recipe(about: dict) -> dict:
+    """The settings of a trained system but for a rate that a search chooses."""
+    system, rows, chosen = about["system"], about["train_rows"], {"seed": about["seed"]}
+    if system == "fine-tuned":
+        return RECIPE | STEPS.get(rows, {}) | about.get("change", {}) | chosen
+    lengths = {SCRATCH: LONG, "decoder": DECODED.get(rows)}
+    return lengths[system] | chosen if system in lengths else {}
+
+
+def adapted(model: PreTrainedModel, seed: int = 0) -> PreTrainedModel:
+    """A classifier with LoRA matrices beside its linear layers; they train, and the layer that is new trains whole."""
+    settings = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="SEQ_CLS")
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return get_peft_model(model, settings)
+
+
+def _classical(about: dict) -> dict:
+    data, train = reviews(), _drawn(about)
     return scored(baselines.tfidf(train, data["choosing"], data["test"]), data["test"])
 
 
-def _frozen(data, rows: int, seed: int) -> dict:
-    train, parts = sample(data["train"], rows, seed), ("choosing", "test")
+def _frozen(about: dict) -> dict:
+    data, train, parts = reviews(), _drawn(about), ("choosing", "test")
     features = [_embedded()["train"][train["place"]], *(_embedded()[part] for part in parts)]
     return scored(baselines.regression(features, train, data["choosing"]), data["test"])
+
+
+def _drawn(about: dict) -> Dataset:
+    return sample(reviews()["train"], about["train_rows"], about["seed"])
 
 
 @cache
@@ -82,15 +139,41 @@ def _embedded() -> dict[str, np.ndarray]:
     return {part: embed(body, tokenizer, data[part]["text"]) for part in ("train", "choosing", "test")}
 
 
-def _tuned(data, split: str, about: dict, settings: dict) -> dict:
-    task = Classification(tuple(data["train"].features["label"].names))
-    model = task.build(pretrained=about["system"] != "random init", seed=about["seed"])
-    recipe = Recipe(**settings, seed=about["seed"])
-    train, held_out = sample(data["train"], about["train_rows"], about["seed"]), data[split]
+def _tuned(split: str, about: dict) -> dict:
+    chosen = {} if about["system"] == "fine-tuned" else {"learning_rate": _searched(about["system"])}
+    held_out = reviews()[split]
     with recording.Watch() as watch:
-        run = fit(task, model, models.tokenizer(), train, data["choosing"], recipe)
-    cost = recording.cost(run, watch) | {"epoch": run.best["epoch"]}
-    return scored(run.predict(held_out), held_out) | cost | {"split": split}
+        run = _trained(about["system"], about, Recipe(**recipe(about) | chosen))
+    with half_precision(run.model.device):
+        answers = run.predict(held_out)
+    return scored(answers, held_out) | recording.cost(run, watch) | {"epoch": run.best["epoch"], "split": split}
+
+
+def _searched(system: str) -> float:
+    found = ledger.read(DECODER if system == "decoder" else SCRATCH_RATES).where(system="search")
+    return found.recipe().learning_rate
+
+
+def _trained(system: str, about: dict, settings: Recipe) -> Run:
+    """The system of that name on the rows of a size and a seed, with the epoch that is best on those that choose."""
+    data, role = reviews(), "decoder" if system == "decoder" else "encoder"
+    task = Classification(tuple(data["train"].features["label"].names))
+    model = task.build(role, pretrained=system != SCRATCH, seed=settings.seed)
+    model = adapted(model, settings.seed) if system == "decoder" else model
+    return fit(task, model, models.tokenizer(role), _drawn(about), data["choosing"], settings)
+
+
+def _search(system: str, rates: tuple[float, ...]) -> dict:
+    """The rate that suits the rows that choose, for the first draw of some reviews."""
+    about = {"system": system, "train_rows": SEARCHED, "seed": 0}
+    start = Recipe(**recipe(about))
+
+    def compute(tried: Recipe) -> tuple[float, int]:
+        run = _trained(system, about, tried)
+        return run.best["validation_accuracy"], len(run.history)
+
+    found = search(compute, start, rates, [start.epochs], metric="accuracy", note=print)
+    return {"n": CHOOSE_ON, "trials": found.rows(), "recipe": found.recipe.to_dict()}
 
 
 def scored(probabilities: np.ndarray, held_out) -> dict:
