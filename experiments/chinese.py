@@ -2,8 +2,8 @@
 
 All systems get the same part of each review, its first `READ` characters, and the same validation rows to choose on:
 how much a regression is regularised, and at which rate, of three at `SEARCHED` reviews, an encoder trains. Encoders
-train their upper four layers, and `whole` all of its weights. The list of pieces, four fifths of the multilingual
-encoder's weights, else stays as it is.
+train their upper four layers, and `whole`, at a rate of its own search, all of its weights. The list of pieces, four
+fifths of the multilingual encoder's weights, else stays as it is.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +33,7 @@ DRAWS = {250: 10, 1000: 10, 4000: 3, 12000: 3}  # of what costs little; three of
 SEARCHED, RATES = 250, (1e-4, 2e-4, 4e-4)
 LAYERS = 4  # that are trained, the uppermost
 WHOLE, WHOLE_ROWS = "whole", 1000  # the multilingual encoder with all of its weights trained
+SEARCH = {WHOLE: ("search of whole", (5e-5, 1e-4, 2e-4))}  # else "search" at RATES
 LENGTHS = {
     1000: {"batch_rows": 16, "epochs": 5},  # 315 steps
     250: {"batch_rows": 8, "epochs": 5},  # 160
@@ -51,6 +52,7 @@ def multilingual() -> Iterator[tuple[dict, Callable]]:
                 about = {"system": system, "train_rows": rows, "seed": seed}
                 yield about, lambda about=about: _counted(about)
     yield from _trained(NAME, "multilingual", LENGTHS)
+    yield _searching(NAME, WHOLE)
     for seed in range(3):
         for system, rows in (("live", SEARCHED), (WHOLE, WHOLE_ROWS)):
             about = {"system": system, "train_rows": rows, "seed": seed}
@@ -68,19 +70,24 @@ EXPERIMENTS = {NAME: multilingual, ENGLISH: english}
 def recipe(about: dict) -> dict:
     """The settings of a trained system that no search chooses."""
     length = LIVE if about["system"] == "live" else LENGTHS.get(about["train_rows"], {})
-    trained = {} if about["system"] == WHOLE else {"trainable": LAYERS}
+    trained = {} if WHOLE in about["system"] else {"trainable": LAYERS}
     settings = length | trained | {"seed": about["seed"]}
     return {} if about["system"] in COUNTED else settings
 
 
 def _trained(name: str, system: str, sizes: Iterable[int]) -> Iterator[tuple[dict, Callable]]:
     """The search, and then the sizes."""
-    about = {"system": "search", "train_rows": SEARCHED, "seed": 0}
-    yield about, lambda: _search(MODEL[name])
+    yield _searching(name, system)
     for rows in sizes:
         for seed in range(3):
             about = {"system": system, "train_rows": rows, "seed": seed}
             yield about, lambda about=about: _tuned(name, about)
+
+
+def _searching(name: str, system: str) -> tuple[dict, Callable]:
+    searched, rates = SEARCH.get(system, ("search", RATES))
+    about = {"system": searched, "train_rows": SEARCHED, "seed": 0}
+    return about, lambda: _search(MODEL[name], about, rates)
 
 
 @cache
@@ -122,7 +129,8 @@ def drawn(about: dict) -> Dataset:
 
 def settings(name: str, about: dict) -> Recipe:
     """How a system trains: at the rate of its search."""
-    return Recipe(**recipe(about), learning_rate=ledger.read(name).where(system="search").recipe().learning_rate)
+    searched, _ = SEARCH.get(about["system"], ("search", RATES))
+    return Recipe(**recipe(about), learning_rate=ledger.read(name).where(system=searched).recipe().learning_rate)
 
 
 def _tuned(name: str, about: dict) -> dict:
@@ -156,9 +164,8 @@ def _features(name: str) -> np.ndarray:
         return embed(body, models.tokenizer("multilingual"), part(name)["text"])
 
 
-def _search(role: str) -> dict:
+def _search(role: str, about: dict, rates: tuple[float, ...]) -> dict:
     """The rate that suits the validation rows, for the first draw of some reviews."""
-    about = {"system": "search", "train_rows": SEARCHED, "seed": 0}
     choosing, start = part("choosing"), Recipe(**recipe(about))
 
     def compute(tried: Recipe) -> tuple[float, int]:
@@ -166,5 +173,5 @@ def _search(role: str) -> dict:
         right = _predicted(run, choosing).argmax(-1) == np.array(choosing["label"])
         return float(right.mean()), len(run.history)
 
-    found = search(compute, start, RATES, [start.epochs], metric="accuracy", note=print)
+    found = search(compute, start, rates, [start.epochs], metric="accuracy", note=print)
     return {"n": len(choosing), "trials": found.rows(), "recipe": found.recipe.to_dict()}
