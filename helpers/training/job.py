@@ -171,9 +171,7 @@ def backward(job: Job, rows: list[int]) -> float:
     weight = world / job.terms[rows].sum() if own else 0.0
     parts = pieces(own or rows[:1], job.lengths, job.recipe.piece_tokens)  # all take part in the averaging
     value = torch.zeros((), device=machine.device)
-    # The outermost autocast drops the bf16 copies of the weights where it ends. Inside this one, which itself casts
-    # nothing, the pieces of a step share them.
-    with torch.autocast(machine.device.type, enabled=False):
+    with _copies_of_a_step(machine.device.type):
         for number, piece in enumerate(parts, start=1):
             with ExitStack() as stack:
                 if number < len(parts):
@@ -182,6 +180,19 @@ def backward(job: Job, rows: list[int]) -> float:
                 machine.backward(loss)
             value += loss.detach()
     return (machine.reduce(value, "sum") / world).item()
+
+
+@contextmanager
+def _copies_of_a_step(device: str) -> Iterator[None]:
+    """While this lasts, the pieces of a step share the bf16 copies of the weights; neither before it nor after it.
+
+    The outermost autocast drops the copies where it ends. That is this one, which itself casts nothing, unless the
+    caller has opened another: then they would be kept, and every later step would compute with the first one's weights.
+    """
+    torch.clear_autocast_cache()
+    with torch.autocast(device, enabled=False):
+        yield
+    torch.clear_autocast_cache()
 
 
 def collated(job: Job, rows: list[int]) -> dict[str, Tensor]:

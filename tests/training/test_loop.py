@@ -202,6 +202,19 @@ def test_shared_bf16_copies_change_no_bit_of_a_run():
     assert_same(tiny.weights(shared.model), tiny.weights(apart.model))
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_a_run_inside_of_an_autocast_learns_as_one_outside_of_it(precision):
+    outside = run(validation=tiny.rows(40, 1), precision=precision)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = run(validation=tiny.rows(40, 1), precision=precision)
+        said = inside.predict(tiny.rows(40, 2))
+        torch.clear_autocast_cache()
+        assert np.array_equal(said, inside.predict(tiny.rows(40, 2))), "it answers by its last weights"
+    assert outside.history["loss"].is_unique, "a run that learns nothing repeats itself"
+    assert inside.history["loss"].tolist() == outside.history["loss"].tolist()
+    assert_same(tiny.weights(inside.model), tiny.weights(outside.model))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("moments", [(2, 7), (5, 13)])
 def test_a_run_that_is_killed_twice_and_resumed_ends_with_the_same_bits(tmp_path, moments):
