@@ -101,3 +101,13 @@ def test_a_result_of_another_recipe_is_stale_where_the_recipe_was_recorded(recor
 @pytest.mark.parametrize("name", ledger.experiments())
 def test_every_result_of_the_ledger_can_be_computed_again(name):
     assert name in run.modules()
+
+
+@pytest.mark.parametrize("name", ledger.experiments())
+def test_the_settings_of_every_result_of_the_ledger_can_be_told(name):
+    module = run.modules()[name]
+    recorded = (ledger._folder() / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    for row in map(json.loads, recorded):
+        settings = run._settings(module, row)
+        known = {key for key in settings if isinstance(row.get("recipe"), dict) and key in row["recipe"]}
+        assert {key: row["recipe"][key] for key in known} == {key: settings[key] for key in known}, row
