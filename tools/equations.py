@@ -18,13 +18,48 @@ from tools import book
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("book", "appendix", "equations.md")
 LABEL = re.compile(r"\$\$[ \n]*\(([\w-]+)\)")
+SPELT = {  # what the words of a label are called in full
+    "adamw": "AdamW",
+    "backward": "backward algorithm",
+    "bayes": "Bayes",
+    "chrf": "chrF",
+    "crf": "CRF",
+    "cross entropy": "cross-entropy",
+    "f1": "F1",
+    "forward": "forward algorithm",
+    "four bits": "weights of four bits",
+    "icat": "iCAT, a score of stereotypes",
+    "jacobian": "Jacobian",
+    "judge orders": "a judge in both orders",
+    "judge worth": "worth of a judge",
+    "k best": "K best sequences",
+    "kappa": "Cohen's kappa",
+    "kl": "Kullback-Leibler divergence",
+    "lm": "language model",
+    "log softmax": "log-softmax",
+    "lora": "LoRA",
+    "markov": "Markov",
+    "memm": "maximum-entropy Markov model",
+    "multi head blocks": "multi-head attention as a sum",
+    "multi head": "multi-head attention",
+    "nll": "negative log-likelihood",
+    "optimism": "optimism of the best score",
+    "pair power": "power of compared pairs",
+    "partial training": "cost of partial training",
+    "rms": "RMS",
+    "rotary": "rotary positions",
+    "rouge l": "ROUGE-L",
+    "shift": "shift of the share of positives",
+    "viterbi": "Viterbi algorithm",
+    "way cost": "cost of a way",
+}
 HEAD = """\
 # Equations and their tests
 
-Each numbered equation of this book has at least one test that carries its name. Most compare the code for it with
-something independent: another library, a layer of a real model, or the same sum by listing every case; some check the
-definition or a property. `pytest -k eq_span_loss` runs those of one equation. The functions are in `helpers.maths`, and
-in the module that the chapter imports.
+Each numbered equation of this book has at least one test that carries its name. Most tests compare the code for it with
+something independent: another library, a layer of a real model, or a sum over all possible cases, written out. Some
+check the definition or a property. `pytest -k test_eq_span_loss` runs every test whose name holds this: those of one
+equation, and of others whose names begin with it. Most of the code that they test is in `helpers.maths`.
 """
 
 
@@ -52,14 +87,28 @@ def equations(root: Path = ROOT) -> list[Equation]:
 
 
 def page(root: Path = ROOT) -> str:
-    """The page of the appendix: one table a chapter."""
+    """The page of the appendix: one table a chapter, with the way to it."""
     parts, rows = [HEAD], equations(root)
     for chapter in dict.fromkeys(row.chapter for row in rows):
-        parts.append(f"## {_title(root / chapter)}\n\n| equation | label | tests |\n|---|---|---|\n")
+        way = f"../{chapter.removeprefix('book/')}"
+        parts.append(f"## {_title(root / chapter)}\n\n| equation on [its page]({way}) | tests |\n|---|---|\n")
         for label, _, tests in (row for row in rows if row.chapter == chapter):
-            names = "<br>".join(f"`{test.split('::')[1]}`" for test in tests)
-            parts[-1] += f"| [](#{label}) | `{label}` | {names} |\n"
+            names = "<br>".join(_breakable(test.split("::")[1]) for test in tests)
+            parts[-1] += f"| [](#{label}) {_words(label)} | {names} |\n"
     return "\n".join(parts)
+
+
+def _words(label: str) -> str:
+    """What an equation is about, from its label: `eq-causal-lm` is a causal language model."""
+    words = label.removeprefix("eq-").replace("-", " ")
+    for plain, spelt in SPELT.items():
+        words = re.sub(rf"\b{plain}\b", spelt, words)
+    return words
+
+
+def _breakable(name: str) -> str:
+    """A name as code that breaks at the end of a line after an underscore alone."""
+    return f"<code>{name.replace('_', '_<wbr>')}</code>"
 
 
 def _texts(root: Path) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,7 @@ PICTURE = Path("book", "_static", "front.svg")
 FEW = 500  # labels
 WORDS_A_MINUTE = 150  # of prose with mathematics in it
 NO_CARDS = ("Appendix",)  # parts of the contents whose pages are for looking up
+SAID = {"status": "", "day": "on ", "machine": "on a machine with "}  # how a sentence says what a run was like
 SENTENCE = "A slick, engrossing melodrama."
 
 
@@ -179,19 +180,29 @@ def fill(root: Path) -> None:
 
 
 def status(root: Path) -> str:
-    """A table of the notebooks: whether they ran, how long, when and on which machine."""
-    entries = record(root)
-    lines = ["| notebook | status | seconds | day | machine |", "|---|---|--:|---|---|"]
-    for name in [name for part in parts(root).values() for name in part if source(root, name).suffix == ".ipynb"]:
-        entry = entries.get(f"book/{name}.ipynb")
-        ran = (
-            f"ran to its end | {entry['seconds']:.0f} | {entry.get('day', '')} | {entry.get('machine', '')}"
-            if entry
-            else "has not run | | |"
-        )
-        lines.append(f"| [{title(root, name)}](../{name}.ipynb) | {ran} |")
-    total = sum(entry["seconds"] for entry in entries.values()) / 60
-    return "\n".join([*lines, "", f"Together they took {total:.0f} minutes."])
+    """A table of the notebooks with the seconds of each; above it, once, what is the same for all of them."""
+    names = [name for part in parts(root).values() for name in part if source(root, name).suffix == ".ipynb"]
+    rows = [run(root, name) for name in names]
+    alike = [column for column in SAID if len({row[column] for row in rows}) == 1]
+    said = ", ".join(SAID[column] + rows[0][column] for column in alike if rows[0][column])
+    total = sum(int(row["seconds"] or 0) for row in rows)
+    shown = [column for column in rows[0] if column not in alike]
+    rows += [dict.fromkeys(shown, "") | {"notebook": "all", "seconds": str(total)}]
+    lines = [shown, ["--:" if column == "seconds" else "---" for column in shown]]
+    lines += [[row[column] for column in shown] for row in rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lead = f"**Each of the {len(names)} notebooks {said}.** " if "status" in alike else ""
+    return f"{lead}The times add up to {total / 60:.0f} minutes.\n\n{table}"
+
+
+def run(root: Path, name: str) -> dict[str, str]:
+    """The row of a notebook in the table of their status."""
+    row = {"notebook": f"[{title(root, name)}](../{name}.ipynb)", "status": "has not run"}
+    row |= dict.fromkeys(("seconds", "day", "machine"), "")
+    if entry := record(root).get(f"book/{name}.ipynb"):
+        row |= {"status": "ran to its end", "seconds": f"{entry['seconds']:.0f}"}
+        row |= {column: entry.get(column, "") for column in ("day", "machine")}
+    return row
 
 
 def citation(root: Path) -> str:
@@ -199,16 +210,19 @@ def citation(root: Path) -> str:
     cited = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     authors, url = " and ".join(each["name"] for each in cited["authors"]), cited.get("url", "")
     year = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["copyright"]
+    nameless = cited["title"] in authors  # "The authors of ..." would say the title twice
     fields = {
         "title": cited["title"],
-        "author": f"{{{authors}}}",
+        "author": "" if nameless else f"{{{authors}}}",
         "year": year,
         "version": cited["version"],
         "url": url,
     }
     listed = "".join(f"  {key} = {{{value}}},\n" for key, value in fields.items() if value)
-    said = f"{authors} ({year}). *{cited['title']}*, version {cited['version']}. {url}".strip()
-    return f"> {said}\n\n```bibtex\n@software{{supervised_fine_tuning_in_practice,\n{listed}}}\n```"
+    work = f"*{cited['title']}*, version {cited['version']}"
+    said = (f"{work} ({year}). {url}" if nameless else f"{authors} ({year}). {work}. {url}").strip()
+    entry = f"```bibtex\n@software{{supervised_fine_tuning_in_practice,\n{listed}}}\n```"
+    return f"In a text:\n\n> {said}\n\nIn BibTeX:\n\n{entry}"
 
 
 def record(root: Path) -> dict[str, dict]:

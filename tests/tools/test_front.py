@@ -81,8 +81,26 @@ def test_minutes_are_those_of_reading_and_of_the_run(root):
 
 def test_the_status_of_a_notebook_is_what_was_recorded(root):
     text = front.status(root)
+    assert "| notebook | status | seconds | day | machine |\n| --- | --- | --: | --- | --- |\n" in text
     assert "| [Title of a](../a.ipynb) | ran to its end | 90 | 2026-11-29 | M, 2 cores |" in text
-    assert "| [Title of part/b](../part/b.ipynb) | has not run | | | |" in text
+    assert "| [Title of part/b](../part/b.ipynb) | has not run |  |  |  |" in text
+    assert text.startswith("The times add up to 2 minutes.\n") and text.endswith("| all |  | 90 |  |  |")
+
+
+def test_what_is_the_same_for_all_notebooks_is_said_once(root):
+    kept = root / "executed" / "record.json"
+    entries = json.loads(kept.read_text(encoding="utf-8"))
+    entries["book/part/b.ipynb"] = entries["book/a.ipynb"] | {"seconds": 29.6}
+    kept.write_text(json.dumps(entries), encoding="utf-8")
+    text = front.status(root)
+    assert text.startswith("**Each of the 2 notebooks ran to its end, on 2026-11-29, on a machine with M, 2 cores.**")
+    assert "| notebook | seconds |\n" in text and "| [Title of part/b](../part/b.ipynb) | 30 |\n" in text
+    assert text.endswith("| all | 120 |")
+    entries["book/part/b.ipynb"] |= {"day": "2026-11-30"}
+    kept.write_text(json.dumps(entries), encoding="utf-8")
+    text = front.status(root)
+    assert "ran to its end, on a machine with M, 2 cores.**" in text
+    assert "| [Title of part/b](../part/b.ipynb) | 30 | 2026-11-30 |\n" in text
 
 
 def test_the_citation_is_that_of_the_file():

@@ -31,7 +31,7 @@ def teaching(layers: int, kept: Sequence[int], says: Mapping[str, Sequence[float
             likeliest = max(says, key=lambda label: says[label][number])
             for row, (label, pair) in enumerate(says.items()):
                 canvas.probability(x, 34 + 26 * row, width - 12, label, pair[number], right=label == likeliest)
-        canvas.wire([(sides[1] - 4, middle), (sides[0] + width + 4, middle)], "back")
+        canvas.wire([(sides[0] + width + 4, middle), (sides[1] - 4, middle)], "back")
         canvas.text(sides[0] + width + gap / 2, middle - 8, "loss", "soft lit", "middle")
         _stacks(canvas, 54 + 26 * len(says), sides, width, layers, kept)
 
