@@ -128,7 +128,7 @@ def _plot(canvas: Canvas, found: Curves, x: float, y: float, wide: float) -> Non
     canvas.wire([(start + 8, height), (end - 4, height)], "lit")
     canvas.text(start + 4, height + 18, f"{FEW} labels ≈ {found.worth:,}", "lit")
     x_end, y_end = place(*found.with_pretraining[-1])
-    canvas.text(x_end - 30, y_end + 2, "with pretraining", "strong", "end")
+    canvas.text(x_end - 30, y_end - 5, "with pretraining", "strong", "end")
     canvas.text(x + wide, place(*found.without[1])[1] + 18, "without: counted words", "strong", "end")
 
 

@@ -31,10 +31,10 @@ def labels_saved(results: pd.DataFrame, rows: int, needed: float) -> Figure:
     """
     figure, axes = plt.subplots(figsize=(7, 4.2))
     _named_line(axes, results, "tf-idf", "counted words (TF-IDF)", 0, xytext=(8, -12))
-    level = _named_line(axes, results, "fine-tuned", "fine-tuned BERT", -1, xytext=(-12, 0), ha="right")[rows]
+    level = _named_line(axes, results, "fine-tuned", "fine-tuned BERT", -1, xytext=(-12, 9), ha="right")[rows]
     ends = {"arrowstyle": "-|>", "color": BLACK, "shrinkA": 8, "shrinkB": 4}
     axes.annotate("", (needed, level), (rows, level), arrowprops=ends)
-    below = {"xytext": (-24, -6), "textcoords": "offset points", "va": "top", "fontsize": 10}
+    below = {"xytext": (8, -6), "textcoords": "offset points", "va": "top", "fontsize": 10}
     axes.annotate(f"{needed / rows:.0f} times the labels", (rows, level), **below)
     sizes = sorted(results["train_rows"].unique())
     axes.set_xscale("log")
