@@ -71,8 +71,7 @@ def recipe(about: dict) -> dict:
     """The settings of a trained system that no search chooses."""
     length = LIVE if about["system"] == "live" else LENGTHS.get(about["train_rows"], {})
     trained = {} if WHOLE in about["system"] else {"trainable": LAYERS}
-    settings = length | trained | {"seed": about["seed"]}
-    return {} if about["system"] in COUNTED else settings
+    return {} if about["system"] in COUNTED else length | trained | {"seed": about["seed"]}
 
 
 def _trained(name: str, system: str, sizes: Iterable[int]) -> Iterator[tuple[dict, Callable]]:

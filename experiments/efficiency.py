@@ -122,10 +122,10 @@ def recipe(about: dict) -> dict:
         settings = STUDENTS[system][3] | about.get("change", {})
     elif system == ALONE:
         settings = SAME
-    elif system in CHANGES:
-        settings = RECIPE | CHANGES[system] | (about["change"] if "change" in about else _chosen(system))
-    else:  # what is timed is not trained
+    elif system == "all":  # what is timed is not trained
         return {}
+    else:
+        settings = RECIPE | CHANGES[system] | (about["change"] if "change" in about else _chosen(system))
     return settings | {"seed": about["seed"]}
 
 
@@ -185,13 +185,10 @@ def _student(system: str, seed: int, rate: float | None = None) -> Run:
     layers, teacher, rows, settings = STUDENTS[system]
     settings = settings | ({"learning_rate": rate} if rate else {})
     data = reviews()
+    taught_by = _teacher(teacher, seed)
     with half_precision(torch.device("cpu")):
         return distil(
-            _teacher(teacher, seed),
-            sample(data["train"], rows, seed),
-            layers,
-            data["choosing"],
-            Recipe(**settings, seed=seed),
+            taught_by, sample(data["train"], rows, seed), layers, data["choosing"], Recipe(**settings, seed=seed)
         )
 
 

@@ -1,8 +1,8 @@
 """Film reviews: accuracy over training-set size, with and without pretraining, and ablations of the recipe.
 
-What was never pretrained trains until more passes no longer help: for `LONG`, at the best of three rates, and the epoch
-that is best on the rows that choose is kept. So does a decoder, which has seen no pair of texts that people labelled
-before its instructions, with LoRA.
+What was never pretrained trains for as long as `LONG` says, at the best of three rates, and the epoch is kept that is
+best on the rows that choose. A decoder, which has seen no pairs of texts that people labelled before its instructions,
+trains with LoRA, at the best of three rates as well.
 """
 
 from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ def scratch_rates() -> Iterator[tuple[dict, Callable]]:
 
 
 def reviews_curve() -> Iterator[tuple[dict, Callable]]:
-    """Test accuracy over training-set size: classical, frozen, randomly initialised, fine-tuned; five seeds."""
+    """Test accuracy over training-set size: classical, frozen, randomly initialised, fine-tuned; up to five seeds."""
     everything = len(reviews()["train"])
     for size in SIZES:
         for seed in SEEDS if size else SEEDS[:1]:  # of all rows nothing is drawn
@@ -69,9 +69,9 @@ def reviews_curve() -> Iterator[tuple[dict, Callable]]:
 
 
 def reviews_ablations() -> Iterator[tuple[dict, Callable]]:
-    """Validation accuracy at 500 rows when one setting of the recipe changes, three seeds.
+    """Validation accuracy at 500 rows when a setting of the recipe changes, or two that make up for each other.
 
-    Twelve epochs of 128 rows a step are as many steps as three of 32.
+    Three seeds. Twelve epochs of 128 rows a step are as many steps as three of 32.
     """
     changes = [{"learning_rate": 2e-5}, {"learning_rate": 4e-4}, {"trainable": "head"}, {"trainable": 2}, {"epochs": 1}]
     changes += [{"attention_dropout": 0.0}, {"batch_rows": 128}, {}, {"epochs": 6}, {"epochs": 10}]
@@ -150,7 +150,7 @@ def _tuned(split: str, about: dict) -> dict:
 
 
 def _searched(system: str) -> float:
-    found = ledger.read(DECODER if system == "decoder" else SCRATCH_RATES).where(system="search")
+    found = ledger.read({SCRATCH: SCRATCH_RATES, "decoder": DECODER}[system]).where(system="search")
     return found.recipe().learning_rate
 
 

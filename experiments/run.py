@@ -82,8 +82,9 @@ def _module(name: str):
 
 
 def _is(row: dict, about: dict) -> bool:
-    """Whether a row is the result that `about` identifies."""
-    return all(row.get(key) == value for key, value in about.items())
+    """Whether a row is the result that `about` identifies; one with changed settings is another result."""
+    unchanged = "change" in about or not row.get("change")
+    return unchanged and all(row.get(key) == value for key, value in about.items())
 
 
 def _settings(module, about: dict) -> dict:

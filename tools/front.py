@@ -49,26 +49,30 @@ class Curves:
         with_pretraining, without: (labels, accuracy) of the fine-tuned encoder, and of counted words.
         worth: labels with which counted words reach what fine-tuning reaches with `FEW`.
         tested: test rows.
+        runs: how many a dot stands for, such as "1 to 5".
     """
 
     with_pretraining: list[tuple[int, float]]
     without: list[tuple[int, float]]
     worth: int
     tested: int
+    runs: str
 
 
 def curves() -> Curves:
     """Read the ledger. Raises AssertionError if counted words never reach fine-tuning with `FEW` labels."""
     results = ledger.read("reviews-curve")
-    found = {}
+    found, counts = {}, set()
     for system in ("fine-tuned", "tf-idf"):
-        runs = results.where(system=system)
-        found[system] = sorted((rows, float(each.correct().mean())) for rows, each in runs.by("train_rows"))
+        by_size = dict(results.where(system=system).by("train_rows"))
+        found[system] = sorted((rows, float(each.correct().mean())) for rows, each in by_size.items())
+        counts |= {len(each) for each in by_size.values()}
     sizes, scores = np.array(found["tf-idf"]).T
     reached = dict(found["fine-tuned"])[FEW]
     assert scores[0] < reached < scores[-1], "the picture of the first page needs a curve that crosses this accuracy"
     worth = math.exp(np.interp(reached, scores, np.log(sizes)))
-    return Curves(found["fine-tuned"], found["tf-idf"], 100 * round(worth / 100), results.correct().shape[-1])
+    tested, runs = results.correct().shape[-1], f"{min(counts)} to {max(counts)}"
+    return Curves(found["fine-tuned"], found["tf-idf"], 100 * round(worth / 100), tested, runs)
 
 
 def picture(found: Curves) -> Drawing:
@@ -143,8 +147,8 @@ def caption(found: Curves) -> str:
     """What the picture shows, in a sentence with its n."""
     return (
         f"A fine-tuned BERT reaches with {FEW} labelled sentences what counted words (TF-IDF) reach with about "
-        f"{found.worth:,}. Accuracy on {found.tested:,} test sentences of film reviews, means of five seeds up to "
-        "2,000 labels and one run above. This BERT is the small all-MiniLM-L6-v2, whose pretraining ends with a "
+        f"{found.worth:,}. Accuracy on {found.tested:,} test sentences of film reviews, means of {found.runs} "
+        "runs a dot. This BERT is the small all-MiniLM-L6-v2, whose pretraining ends with a "
         "billion pairs of sentences, some of them labelled by people."
     )
 
@@ -182,7 +186,7 @@ def fill(root: Path) -> None:
 def status(root: Path) -> str:
     """A table of the notebooks with the seconds of each; above it, once, what is the same for all of them."""
     names = [name for part in parts(root).values() for name in part if source(root, name).suffix == ".ipynb"]
-    rows = [run(root, name) for name in names]
+    rows = [status_row(root, name) for name in names]
     alike = [column for column in SAID if len({row[column] for row in rows}) == 1]
     said = ", ".join(SAID[column] + rows[0][column] for column in alike if rows[0][column])
     total = sum(int(row["seconds"] or 0) for row in rows)
@@ -195,7 +199,7 @@ def status(root: Path) -> str:
     return f"{lead}The times add up to {total / 60:.0f} minutes.\n\n{table}"
 
 
-def run(root: Path, name: str) -> dict[str, str]:
+def status_row(root: Path, name: str) -> dict[str, str]:
     """The row of a notebook in the table of their status."""
     row = {"notebook": f"[{title(root, name)}](../{name}.ipynb)", "status": "has not run"}
     row |= dict.fromkeys(("seconds", "day", "machine"), "")

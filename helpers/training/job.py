@@ -81,6 +81,7 @@ class Job:
         with torch.no_grad():
             for name, tensor in self._parts().items():
                 tensor.copy_(sharding.part(weights[name], tensor))
+        torch.clear_autocast_cache()
 
     def moments(self) -> dict[int, dict[str, Tensor]]:
         """AdamW's, by the number of the parameter; all processes of a sharded run call this together."""
@@ -184,15 +185,17 @@ def backward(job: Job, rows: list[int]) -> float:
 
 @contextmanager
 def _copies_of_a_step(device: str) -> Iterator[None]:
-    """While this lasts, the pieces of a step share the bf16 copies of the weights; neither before it nor after it.
+    """While this lasts, the pieces of a step share the bf16 copies of the weights; no other copies are used.
 
     The outermost autocast drops the copies where it ends. That is this one, which itself casts nothing, unless the
     caller has opened another: then they would be kept, and every later step would compute with the first one's weights.
     """
     torch.clear_autocast_cache()
-    with torch.autocast(device, enabled=False):
-        yield
-    torch.clear_autocast_cache()
+    try:
+        with torch.autocast(device, enabled=False):
+            yield
+    finally:
+        torch.clear_autocast_cache()
 
 
 def collated(job: Job, rows: list[int]) -> dict[str, Tensor]:

@@ -111,3 +111,10 @@ def test_the_settings_of_every_result_of_the_ledger_can_be_told(name):
         settings = run._settings(module, row)
         known = {key for key in settings if isinstance(row.get("recipe"), dict) and key in row["recipe"]}
         assert {key: row["recipe"][key] for key in known} == {key: settings[key] for key in known}, row
+
+
+def test_a_result_with_changed_settings_is_another_one():
+    plain, changed = {"system": "a", "seed": 0}, {"system": "a", "seed": 0, "change": {"epochs": 1}}
+    assert run._is(plain | {"n": 5}, plain) and run._is(changed | {"n": 5}, changed)
+    assert not run._is(changed, plain) and not run._is(plain, changed)
+    assert run._is(plain | {"change": {}}, plain)

@@ -35,6 +35,10 @@ def test_the_worth_of_pretraining_is_where_the_line_between_two_sizes_has_the_ac
     share = np.log(found.worth / below[0]) / np.log(above[0] / below[0])
     assert below[1] + share * (above[1] - below[1]) == pytest.approx(reached, abs=0.002)
     assert f"{found.worth:,}" in front.caption(found) and f"{found.tested:,}" in front.caption(found)
+    drawn = (
+        results.frame[results.frame["system"].isin(["fine-tuned", "tf-idf"])].groupby(["system", "train_rows"]).size()
+    )
+    assert f"means of {drawn.min()} to {drawn.max()} runs a dot" in front.caption(found)
 
 
 @pytest.mark.parametrize("name", chapters())
