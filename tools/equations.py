@@ -58,8 +58,10 @@ HEAD = """\
 
 Each numbered equation of this book has at least one test that carries its name. Most tests compare the code for it with
 something independent: another library, a layer of a real model, or a sum over all possible cases, written out. Some
-check the definition or a property. `pytest -k test_eq_span_loss` runs every test whose name holds this: those of one
-equation, and of others whose names begin with it. Most of the code that they test is in `helpers.maths`.
+check the definition or a property. Most of the code that they test is in `helpers.maths`.
+
+`pytest -k test_eq_span_loss` runs every test whose name holds this: those of one equation, and of others whose names
+begin with it.
 """
 
 
