@@ -114,10 +114,9 @@ def _forget(name: str, about: dict) -> None:
 
 
 def _done(name: str) -> list[dict]:
-    try:
-        return ledger.read(name).frame.to_dict("records")
-    except InputError:
-        return []
+    """The rows of an experiment as its file has them; a table would give what one of them lacks as not a number."""
+    file = RESULTS / f"{name}.jsonl"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Tables of a page: plain headings, text at the left, numbers at the right, no index, nothing that is not a number."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -27,8 +28,10 @@ _STYLE = (
     "vertical-align:top;text-align:left;background:none}"
     ".book-table th{border-bottom-width:2px;white-space:nowrap;vertical-align:bottom}"
     ".book-table .number{text-align:right;white-space:nowrap}"
+    ".book-table .whole{white-space:nowrap}"
     "@media (max-width:600px){.book-table th,.book-table th.number{white-space:normal}}"
 )
+_WHOLE = re.compile(r"\b\d[\d.]*e-\d+\b|\bROUGE-\w\b")  # a browser would break the line after the hyphen
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def cell(value: object, digits: int = 3) -> str:
         return f"{int(value):,}"
     if isinstance(value, Real):
         return numbers(f"{value:,.{digits}f}")
-    return escape(numbers(str(value)))
+    return _WHOLE.sub(r'<span class="whole">\g<0></span>', escape(numbers(str(value))))
 
 
 def _is_numeric(values: pd.Series) -> bool:

@@ -65,6 +65,11 @@ def test_a_value_is_written_for_a_reader(value, text):
     assert tables.cell(value) == text
 
 
+def test_a_rate_and_a_score_with_a_hyphen_stay_on_one_line():
+    assert tables.cell("at 2e-5, 3 passes") == 'at <span class="whole">2e-5</span>, 3 passes'
+    assert tables.cell("ROUGE-L of a-b") == '<span class="whole">ROUGE-L</span> of a-b'
+
+
 def test_a_column_that_is_missing_is_one_sentence():
     with pytest.raises(InputError, match="no column 'f1'; it has system, rows, accuracy"):
         tables.show(FRAME, {"f1": "F1"}, title="t")

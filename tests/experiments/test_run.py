@@ -113,6 +113,14 @@ def test_the_settings_of_every_result_of_the_ledger_can_be_told(name):
         assert {key: row["recipe"][key] for key in known} == {key: settings[key] for key in known}, row
 
 
+@pytest.mark.parametrize("name", ledger.experiments())
+def test_every_result_of_the_ledger_is_found_again_once(name):
+    module = run.modules()[name]
+    stated = [about for about, _ in module.EXPERIMENTS[name]()]
+    for row in run._done(name):
+        assert sum(run._is(row, about) for about in stated) == 1, {key: row.get(key) for key in stated[0]}
+
+
 def test_a_result_with_changed_settings_is_another_one():
     plain, changed = {"system": "a", "seed": 0}, {"system": "a", "seed": 0, "change": {"epochs": 1}}
     assert run._is(plain | {"n": 5}, plain) and run._is(changed | {"n": 5}, changed)

@@ -17,23 +17,24 @@ def frontier(points: pd.DataFrame, curves: Mapping[str, tuple[np.ndarray, np.nda
     """The share of harmful requests that are refused over that of harmless ones, a cross of intervals a system.
 
     Args:
-        points: columns system, family, and x, x_low, x_high, y, y_low, y_high; the points of a family share a colour.
+        points: columns system, family, below (whether its name stands there), and x, x_low, x_high, y, y_low, y_high;
+            the points of a family share a colour.
         curves: further systems with a threshold, by name: the shares x and y as it falls.
     """
     figure, axes = plt.subplots(figsize=(7, 5))
     for (family, rows), colour in zip(points.groupby("family", sort=False), _FAMILIES, strict=False):
         across = [rows["x"] - rows["x_low"], rows["x_high"] - rows["x"]]
         up = [rows["y"] - rows["y_low"], rows["y_high"] - rows["y"]]
-        axes.errorbar(rows["x"], rows["y"], xerr=across, yerr=up, fmt="o", color=colour, linewidth=1, label=family)
+        axes.errorbar(rows["x"], rows["y"], xerr=across, yerr=up, fmt="o", color=colour, linewidth=0.8, label=family)
         for _, row in rows.iterrows():
             left = row["x"] > 0.8  # so that the label stays inside
-            place = {"xytext": (-6 if left else 6, 5), "textcoords": "offset points", "ha": "right" if left else "left"}
-            place["fontsize"] = 10
+            place = {"xytext": (-6 if left else 6, -13 if row["below"] else 5), "textcoords": "offset points"}
+            place |= {"ha": "right" if left else "left", "fontsize": 10}
             axes.annotate(row["system"], (row["x"], row["y"]), color=colour, **place)
     for (name, (x, y)), style in zip(curves.items(), ("-", "--", ":"), strict=False):
         axes.plot(x, y, style, color=GREEN, label=name)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", zorder=0)  # what cannot tell the two apart
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.08))
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.09, 1.08))
     axes.set(xlabel="harmless look-alikes refused", ylabel="harmful requests refused")
     axes.set_title("Which mixture refuses the right half?")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=1)

@@ -10,6 +10,7 @@ def test_the_frontier_names_each_system_where_it_stands():
     points = pd.DataFrame(
         {"system": ["a", "b", "c"], "family": ["one", "one", "two"], "x": [0.1, 0.5, 0.9], "y": [0.2, 0.6, 0.8]}
     )
+    points["below"] = [False, True, False]
     for axis in "xy":
         points[f"{axis}_low"], points[f"{axis}_high"] = points[axis] - 0.05, points[axis] + 0.05
     curve = (np.array([0.0, 0.3, 1.0]), np.array([0.0, 0.9, 1.0]))
@@ -21,6 +22,7 @@ def test_the_frontier_names_each_system_where_it_stands():
     assert any(np.array_equal(line.get_ydata(), curve[1]) for line in axes.lines)
     assert any(list(line.get_xdata()) == list(line.get_ydata()) == [0, 1] for line in axes.lines), "the diagonal"
     assert [text.get_ha() for text in axes.texts] == ["left", "left", "right"]
+    assert [text.get_position()[1] > 0 for text in axes.texts] == [True, False, True]
 
 
 def test_exposures_have_their_means_over_the_times_seen():
