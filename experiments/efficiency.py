@@ -21,7 +21,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from experiments import recording
-from experiments.reviews import adapted, reviews
+from experiments.reviews import RANK, reviews
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
 from helpers.book import ledger
 from helpers.export import graph
@@ -264,11 +264,9 @@ def _spent(predictor: Predictor, rows: Dataset) -> float:
 
 
 def _way(about: dict) -> dict:
-    task, settings = Classification.for_corpus(corpora.load(CORPUS)), Recipe(**recipe(about))
-    model = task.build(seed=about["seed"])
-    if about["system"] == "LoRA":
-        model = adapted(model, about["seed"])
-    run, rows = _fitted(task, model, ROWS, settings), tested(about)
+    rank, settings = RANK if about["system"] == "LoRA" else None, Recipe(**recipe(about))
+    task = Classification.for_corpus(corpora.load(CORPUS), lora_rank=rank)
+    run, rows = _fitted(task, task.build(seed=about["seed"]), ROWS, settings), tested(about)
     with half_precision(run.model.device):
         found = _scored(run.predict(rows), rows)
     return found | recording.cost(run) | {"epoch": run.best["epoch"]}

@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
-import torch
 from datasets import Dataset, DatasetDict
-from peft import LoraConfig, get_peft_model
-from transformers import AutoModel, PreTrainedModel
+from transformers import AutoModel
 
 from experiments import recording
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
@@ -109,14 +107,6 @@ def recipe(about: dict) -> dict:
     return lengths[system] | chosen if system in lengths else {}
 
 
-def adapted(model: PreTrainedModel, seed: int = 0) -> PreTrainedModel:
-    """A classifier with LoRA matrices beside its linear layers; they train, and the layer that is new trains whole."""
-    settings = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="SEQ_CLS")
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return get_peft_model(model, settings)
-
-
 def _classical(about: dict) -> dict:
     data, train = reviews(), _drawn(about)
     return scored(baselines.tfidf(train, data["choosing"], data["test"]), data["test"])
@@ -157,9 +147,9 @@ def _searched(system: str) -> float:
 def _trained(system: str, about: dict, settings: Recipe) -> Run:
     """The system of that name on the rows of a size and a seed, with the epoch that is best on those that choose."""
     data, role = reviews(), "decoder" if system == "decoder" else "encoder"
-    task = Classification(tuple(data["train"].features["label"].names))
+    labels, rank = tuple(data["train"].features["label"].names), RANK if role == "decoder" else None
+    task = Classification(labels, lora_rank=rank)
     model = task.build(role, pretrained=system != SCRATCH, seed=settings.seed)
-    model = adapted(model, settings.seed) if system == "decoder" else model
     return fit(task, model, models.tokenizer(role), _drawn(about), data["choosing"], settings)
 
 

@@ -17,6 +17,14 @@ from helpers.book import figures, ledger
 from helpers.book.typography import escaped, typeset
 from helpers.errors import InputError
 
+# A shade below shows that there is more to scroll to; the ground that scrolls with the text covers it at the end.
+_SCROLLING = (
+    "white-space:pre-wrap;max-height:32em;overflow-y:auto;background-image:"
+    "linear-gradient(to top,var(--pst-color-surface,#f5f5f5) 40%,transparent),"
+    "linear-gradient(to top,rgba(120,130,140,.55),transparent);background-repeat:no-repeat;"
+    "background-position:0 100%;background-size:100% 40px,100% 14px;background-attachment:local,scroll"
+)
+
 
 def start(seed: int = 0) -> str:
     """Seed everything, set the plot style and quiet the libraries; returns the scale, `laptop` or `gpu`."""
@@ -103,8 +111,7 @@ def transcript(experiment: str, start: int = 0) -> None:
 def printed(pairs: Iterable[tuple[str, str]]) -> None:
     """Show commands of the shell, each with what it printed, as long as its lines are."""
     parts = "\n\n".join(f"<b>$ {escape(command)}</b>\n{escape(said)}" for command, said in pairs)
-    style = "white-space:pre-wrap;max-height:32em;overflow-y:auto"
-    display(HTML(f'<pre class="transcript" tabindex="0" style="{style}">{parts}</pre>'))
+    display(HTML(f'<pre class="transcript" tabindex="0" style="{_SCROLLING}">{parts}</pre>'))
 
 
 def glue(name: str, content: object) -> None:

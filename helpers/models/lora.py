@@ -32,6 +32,7 @@ def add(
     *,
     modules: str | list[str] = "all-linear",
     base_dtype: str = "fp32",
+    labels: bool = False,
     seed: int = 0,
 ) -> PeftModel:
     """Freeze a model and put LoRA matrices, drawn under `seed`, beside its linear layers; the outputs stay the same.
@@ -42,12 +43,14 @@ def add(
             the output layer, which is what works best at a given number of weights (Dettmers et al. 2023).
         base_dtype: what the frozen weights are kept in, fp32, bf16 or nf4 (`helpers.models.stored`): the outputs are
             the same but for their rounding. The LoRA matrices are in fp32 in any case.
+        labels: whether the model's last layer is a new one, for labels; it trains whole then.
 
     Raises InputError if the rank is below 1, if a model has no such layers, and as `stored.store` does.
     """
     if rank < 1:
         raise InputError(f"LoRA's rank {rank} must be at least 1; usual are 4 to 64")
-    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules, task_type="CAUSAL_LM")
+    kind = "SEQ_CLS" if labels else "CAUSAL_LM"
+    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules, task_type=kind)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         try:

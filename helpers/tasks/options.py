@@ -34,6 +34,8 @@ def column(name: str, about: str, default: str | None = "") -> Option:
 
 GROUP = column("group", "rows with the same value here stay in one split", None)
 
+LORA_RANK = Option("lora_rank", "train LoRA matrices of this rank, not the weights", kind=int, metavar="N")
+
 FORMAT = Option(
     "format",
     "shape of the rows (default: found out)",

@@ -1,4 +1,4 @@
-"""What the tasks that label whole texts share; they read the first token of an encoder."""
+"""What the tasks that label whole texts share; they read the first token of an encoder, the last of a decoder."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -8,29 +8,33 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor, nn
-from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
+from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers.data.batching import padded_inputs
 from helpers.data.corpus import Corpus
 from helpers.errors import InputError
+from helpers.models import lora
 from helpers.models.fast import first_token_only
 from helpers.tasks.base import Task, check_once, given, label_names
 from helpers.text import AS_TEXT
 
 
 class TextTask(Task):
-    """A task with the fields `labels` and `max_length`, and a linear layer (D, C) on the first token of a text."""
+    """A task with fields `labels`, `max_length` and `lora_rank`, and a linear layer (D, C) on one token of a text."""
 
     auto_class = AutoModelForSequenceClassification
     pipeline_tag = "text-classification"
     labels: tuple[str, ...]
     max_length: int
+    lora_rank: int | None
 
     def __post_init__(self):
         object.__setattr__(self, "labels", tuple(self.labels))
         check_once("labels", self.labels)
         if self.max_length < 3:
             raise InputError(f"max_length {self.max_length} is below 3, two special tokens and one of the text")
+        if self.lora_rank is not None and self.lora_rank < 1:
+            raise InputError(f"lora_rank {self.lora_rank} must be at least 1")
 
     @classmethod
     def for_corpus(cls, corpus: Corpus, **settings: Any) -> "TextTask":
@@ -40,6 +44,11 @@ class TextTask(Task):
     def configuration(self) -> dict[str, Any]:
         """The number and the names of the labels."""
         return label_names(self.labels)
+
+    def build(self, model: str | None = None, *, pretrained: bool = True, seed: int = 0) -> PreTrainedModel:
+        """The pretrained body with a new layer for the labels, and LoRA beside the others where a rank is set."""
+        built = super().build(model, pretrained=pretrained, seed=seed)
+        return built if self.lora_rank is None else lora.add(built, self.lora_rank, labels=True, seed=seed)
 
     def tokens(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> list[list[int]]:
         """The tokens of each text that are kept."""

@@ -9,12 +9,12 @@ from helpers.errors import InputError
 STAGES = {
     "text": "text",
     "tokens": "tokens",
-    "vectors": "vectors",
+    "vectors": "vectors in",
     "layers": "layers",
     "head": "pooler, new layer",
     "softmax": "softmax",
     "loss": "loss",
-    "gradient": "gradient back",
+    "gradient": "gradient",
 }  # by step the name that it has where names are all that is drawn
 STEPS = tuple(STAGES)
 MARGIN, GUTTER = 8, 20  # px; in the gutter at the right the gradient goes back
@@ -52,9 +52,9 @@ def way_of_a_row(
 
     described = ", ".join(f"{name} {share:.2f}" for name, share in probabilities.items())
     return drawing(
-        f"The text “{text}” becomes {len(tokens)} tokens, a vector each, passes {layers} pretrained layers; the vector "
-        f"of [CLS] goes through the pooler and a new layer to the probabilities {described}, the loss is minus the "
-        f"logarithm of that of {right}, and the gradient goes back to all weights."
+        f"The text “{text}” becomes {len(tokens)} tokens, a vector in for each, passes {layers} pretrained layers; the "
+        f"vector out for [CLS] goes through the pooler and a new layer to the probabilities {described}, the loss is "
+        f"minus the logarithm of that of {right}, and the gradient goes back to all weights."
         + (f" Lit: {', '.join(lit)}." if lit else ""),
         layout,
     )
@@ -95,7 +95,7 @@ def _caption(canvas: Canvas, x: float, y: float, text: str, mark: str) -> None:
 
 def _tokens(canvas: Canvas, x: float, y: float, tokens: Sequence[str], mark: Mapping[str, str]) -> list[tuple]:
     _caption(
-        canvas, x, y - 8, f"its T = {len(tokens)} tokens, and a vector for each", mark["tokens"] or mark["vectors"]
+        canvas, x, y - 8, f"its T = {len(tokens)} tokens, and a vector in for each", mark["tokens"] or mark["vectors"]
     )
     places, left = [], x
     for token in tokens:
@@ -121,43 +121,66 @@ def _layers(canvas: Canvas, x: float, y: float, layers: int, weights: float, mar
     return y + 90
 
 
-def _head(canvas, x, y, start, classes, width, mark) -> tuple[float, float]:
-    """From the vector of [CLS] over pooler and new layer to the softmax; returns where its bars begin."""
+def _head(canvas, x, y, start, classes, width, mark) -> tuple[tuple[float, float], list[tuple[float, float]]]:
+    """From the vector of [CLS] over pooler and new layer to the softmax.
+
+    Returns where its bars begin, and where the gradient reaches the two layers.
+    """
     head = f"{width} · {classes} + {classes} = {width * classes + classes:,}"
     if canvas.upright:
         canvas.wire([(start, y - 4), (start, y + 20)], mark["head"])
-        canvas.text(start + 12, y + 12, "the vector of [CLS]", "soft")
+        canvas.text(start + 12, y + 12, "the vector out for [CLS]", "soft")
         canvas.box(x, y + 22, 170, 28, f"body {mark['head']}", "pooler")
         canvas.wire([(x + 85, y + 52), (x + 85, y + 66)], mark["head"])
         canvas.box(x, y + 68, 170, 48, f"new {mark['head']}", "new layer", head)
         canvas.wire([(x + 85, y + 118), (x + 85, y + 146)], mark["softmax"])
         canvas.text(x + 97, y + 136, "softmax", f"soft {mark['softmax']}")
-        return x, y + 150
+        return (x, y + 150), [(x + 172, y + 36), (x + 172, y + 92)]
     middle = y + 34
     canvas.wire([(start, y - 4), (start, middle), (154, middle)], mark["head"])
-    canvas.text(start + 8, middle + 18, "vector of [CLS]", "soft")
+    canvas.text(start + 8, middle + 18, "vector out", "soft")
+    canvas.text(start + 8, middle + 36, "for [CLS]", "soft")
     canvas.box(158, middle - 24, 92, 48, f"body {mark['head']}", "pooler", "pretrained")
     canvas.wire([(252, middle), (274, middle)], mark["head"])
     canvas.box(278, middle - 24, 156, 48, f"new {mark['head']}", "new layer", head)
     canvas.wire([(436, middle), (498, middle)], mark["softmax"])
     canvas.text(440, middle - 8, "softmax", f"soft {mark['softmax']}")
-    return 506, middle - 34 * classes / 2 + 4
+    return (506, middle - 34 * classes / 2 + 4), [(204, middle + 26), (356, middle + 26)]
 
 
 def _end(canvas, x, y, places, probabilities, right, width, mark) -> None:
     """From the vector of [CLS] to the loss, rightwards or on a phone downwards, and the gradient's way back."""
-    bars = _head(canvas, x, y, places[0][0] + places[0][2] / 2, len(probabilities), width, mark)
+    bars, heads = _head(canvas, x, y, places[0][0] + places[0][2] / 2, len(probabilities), width, mark)
     deep = 34 * len(probabilities)
     room = canvas.width - bars[0] - MARGIN - GUTTER
     for number, (name, share) in enumerate(probabilities.items()):
         canvas.probability(bars[0], bars[1] + 32 * number, room, name, share, right=name == right)
     words, left, below = _loss(probabilities[right]), bars[0] + 4, bars[1] + deep + 6
-    canvas.text(left, below + 16, words, f"soft {mark['loss']}")
-    edge, (last_x, last_y, last_width) = canvas.width - 12, places[-1]
-    back = last_y + TOKEN + 19  # the middle of the vectors
-    turns = [(left + 1.25 * span(words, SMALL) + 12, below + 12), (edge, below + 12), (edge, back)]
-    canvas.wire([*turns, (last_x + last_width / 2 + 18, back)], f"back {mark['gradient']}")
+    long = span(words, SMALL)
+    canvas.text(left, below + 16, words, f"soft {mark['loss']}", width=long)
+    line, edge, kind = below + 12, canvas.width - 12, f"back {mark['gradient']}"
+    goals = [*_rows(canvas, places, mark), *((edge - 14, y - 78 + 30 * number) for number in (0, 1, 2))]
+    if canvas.upright:
+        goals += heads
+    else:  # the bars stand between these and the gutter
+        canvas.wire([(left - 6, line), (heads[0][0], line)], kind, tip=False)
+        for goal in heads:
+            canvas.wire([(goal[0], line), goal], kind)
+    canvas.wire([(left + long + 6, line), (edge, line), (edge, goals[0][1])], kind, tip=False)
+    for goal in goals:
+        canvas.wire([(edge, goal[1]), goal], kind)
     canvas.text(left, below + 36, "the gradient goes back to all weights", f"soft {mark['gradient']}")
+
+
+def _rows(canvas, places, mark) -> list[tuple[float, float]]:
+    """A bracket along each row of vectors; returns where the gradient reaches it, the upper row first."""
+    ends = []
+    for y in sorted({place[1] for place in places}):
+        row = [left + width / 2 for left, top, width in places if top == y]  # the middles of its vectors
+        first, last, low = row[0] - 13, row[-1] + 13, y + TOKEN + 30
+        canvas.wire([(first, low - 3), (first, low), (last, low), (last, low - 3)], mark["gradient"], tip=False)
+        ends.append((last + 2, low))
+    return ends
 
 
 def _loss(p: float) -> str:

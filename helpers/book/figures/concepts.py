@@ -32,7 +32,7 @@ def labels_saved(results: pd.DataFrame, rows: int, needed: float) -> Figure:
     figure, axes = plt.subplots(figsize=(7, 4.2))
     _named_line(axes, results, "tf-idf", "counted words (TF-IDF)", 0, xytext=(8, -12))
     level = _named_line(axes, results, "fine-tuned", "fine-tuned BERT", -1, xytext=(-12, 9), ha="right")[rows]
-    ends = {"arrowstyle": "-|>", "color": BLACK, "shrinkA": 8, "shrinkB": 4}
+    ends = {"arrowstyle": "-|>", "color": BLACK, "shrinkA": 8, "shrinkB": 0}
     axes.annotate("", (needed, level), (rows, level), arrowprops=ends)
     below = {"xytext": (8, -6), "textcoords": "offset points", "va": "top", "fontsize": 10}
     axes.annotate(f"{needed / rows:.0f} times the labels", (rows, level), **below)
@@ -51,9 +51,10 @@ def _named_line(axes: Axes, results: pd.DataFrame, system: str, name: str, at: i
     Returns the means by rows.
     """
     runs = results[results["system"] == system]
-    by_size = runs.groupby("train_rows")["accuracy"].agg(["mean", "min", "max"])
+    by_size = runs.groupby("train_rows")["accuracy"].agg(["mean", "min", "max", "size"])
     axes.plot(by_size.index, by_size["mean"], marker="o", color=COLOURS[system])
-    axes.fill_between(by_size.index, by_size["min"], by_size["max"], color=COLOURS[system], alpha=0.2, linewidth=0)
+    several = by_size[by_size["size"] > 1]  # one run has no band
+    axes.fill_between(several.index, several["min"], several["max"], color=COLOURS[system], alpha=0.2, linewidth=0)
     point = (by_size.index[at], by_size["mean"].iloc[at])
     axes.annotate(name, point, textcoords="offset points", color=COLOURS[system], weight="bold", **place)
     return by_size["mean"]

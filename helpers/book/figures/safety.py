@@ -63,5 +63,5 @@ def exposure(gains: pd.DataFrame) -> Figure:
     axes.set_xticks(range(len(levels)), [f"{level:,}" for level in levels])
     axes.set(xlabel="times that its row is seen", ylabel="exposure gained (bits)", title="What is learnt by heart?")
     if gains["arm"].nunique() > 1:
-        axes.legend(loc="upper left")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return figure

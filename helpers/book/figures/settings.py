@@ -26,9 +26,10 @@ def optimism(rows: Sequence[int], lines: Mapping[int, Sequence[float]], marks: M
             axes.plot(rows, marks[count], "o", color=colour)
         axes.annotate(
             f"best of {count}",
-            (rows[0], values[0]),
-            xytext=(4, 6),
+            (rows[-1], values[-1]),
+            xytext=(8, 0),
             textcoords="offset points",
+            va="center",
             color=colour,
             fontsize=11,
         )
@@ -36,32 +37,38 @@ def optimism(rows: Sequence[int], lines: Mapping[int, Sequence[float]], marks: M
     axes.set_xticks(rows, [f"{each:,}" for each in rows])
     axes.minorticks_off()
     axes.set_ylim(0, 1.15 * max(max(values) for values in lines.values()))
-    axes.set(xlabel="validation rows that choose", ylabel="accuracy on them, minus on others")
+    axes.set(xlabel="validation rows that choose", ylabel="accuracy, choosing rows minus the rest")
     axes.set_title("How far does the best score flatter?")
     return figure
 
 
 def movement(runs: pd.DataFrame, chance: float) -> Figure:
-    """Accuracy over steps times learning rate, a mark for each run, with the setting beside the mean of its runs.
+    """Accuracy over steps times learning rate, a mark for each run, with the setting above the runs that lie together.
 
     Args:
-        runs: columns setting, movement (on a logarithmic axis) and accuracy, one run a row.
+        runs: columns setting, movement (on a logarithmic axis), accuracy and longer (drawn hollow), one run a row.
         chance: the accuracy of one answer for all.
     """
     figure, axes = plt.subplots(figsize=(7, 4.2))
     axes.axhline(chance, color=GREY, linestyle="--", linewidth=1)
-    axes.text(runs["movement"].max() * 2.2, chance - 0.004, "one answer for all", color=GREY, ha="right", va="top")
-    axes.plot(runs["movement"], runs["accuracy"], "o", color=BLUE, alpha=0.75)
-    tops = runs.groupby("setting").agg({"movement": "first", "accuracy": "max"}).sort_values("movement")
-    near = tops["movement"].gt(2 * tops["movement"].shift()).cumsum()  # settings that lie together
+    axes.text(runs["movement"].max() * 3, chance - 0.004, "one answer for all", color=GREY, ha="right", va="top")
+    for longer, face in ((False, BLUE), (True, "none")):
+        own = runs[runs["longer"] == longer]
+        axes.plot(own["movement"], own["accuracy"], "o", color=BLUE, markerfacecolor=face, alpha=0.75)
+    tops = runs.groupby("setting").agg({"movement": "first", "accuracy": "max"}).sort_values("movement", kind="stable")
+    near = tops["movement"].gt(1.8 * tops["movement"].shift()).cumsum()  # settings that lie together
     line = 0.07 * (runs["accuracy"].max() + 0.065 - chance)
+    heights = []
     for _, group in tops.groupby(near):
         for below, (setting, (x, y)) in enumerate(reversed(list(group.iterrows())), start=1):
             height = group["accuracy"].max() + line * (below - 0.4)
+            heights.append(height)
             axes.vlines(x, y, height, color=BLUE, linewidth=0.6)
-            place = {"ha": "center" if len(group) == 1 else "left", "fontsize": 10, "color": BLUE}
-            axes.text(x, height, setting, va="bottom", **place)
-    axes.set_xlim(runs["movement"].min() / 1.7, runs["movement"].max() * 2.4)
-    axes.set_ylim(chance - 0.03, runs["accuracy"].max() + 0.035)
+            alone = len(group) == 1
+            place = {"xytext": (0 if alone else 2, 0), "ha": "center" if alone else "left", "va": "bottom"}
+            axes.annotate(setting, (x, height), **place, textcoords="offset points", fontsize=10, color=BLUE)
+    axes.grid(visible=False)  # its lines would cross the names
+    axes.set_xlim(runs["movement"].min() / 1.7, runs["movement"].max() * 3.2)
+    axes.set_ylim(chance - 0.03, max(heights) + 1.2 * line)
     axes.set(xscale="log", xlabel="steps times learning rate", ylabel="accuracy", title="How far must a run move?")
     return figure

@@ -1,4 +1,4 @@
-"""Text classification: one label for each text, from the first token of an encoder."""
+"""Text classification: one label for each text, from the first token of an encoder or the last of a decoder."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,10 +21,13 @@ class Classification(TextTask):
     Attributes:
         labels: the names of the classes; a label's id is its index, 0 to C - 1.
         max_length: tokens kept of a text, special tokens included; the rest is cut off.
+        lora_rank: `build` freezes the body and adds LoRA matrices of this rank (`helpers.models.lora`), which train
+            with the new layer; None trains all weights.
     """
 
     labels: tuple[str, ...]
     max_length: int = 256
+    lora_rank: int | None = None
 
     name = "classification"
     selection_metric = "accuracy"

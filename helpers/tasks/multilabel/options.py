@@ -1,6 +1,6 @@
 """The shell's options of multi-label classification."""
 
-from helpers.tasks.options import FORMAT, GROUP, Option, column
+from helpers.tasks.options import FORMAT, GROUP, LORA_RANK, Option, column
 
 INPUT = (column("text", "column of the texts"), FORMAT)
 COLUMNS = (
@@ -9,4 +9,4 @@ COLUMNS = (
     Option("separator", "what stands between the labels of a cell (default: |)", "|", metavar="TEXT"),
     GROUP,
 )
-SETTINGS = ()
+SETTINGS = (LORA_RANK,)

@@ -27,11 +27,14 @@ class MultiLabel(TextTask):
         max_length: tokens kept of a text, special tokens included; the rest is cut off.
         thresholds: the probability from which each label is given, (C,); None is one half for all. `calibrated`
             chooses them on validation rows.
+        lora_rank: `build` freezes the body and adds LoRA matrices of this rank (`helpers.models.lora`), which train
+            with the new layer; None trains all weights.
     """
 
     labels: tuple[str, ...]
     max_length: int = 256
     thresholds: tuple[float, ...] | None = None
+    lora_rank: int | None = None
 
     name = "multilabel"
     selection_metric = "micro_f1"
