@@ -1,7 +1,7 @@
 """Film reviews: accuracy over training-set size, with and without pretraining, and ablations of the recipe.
 
-What was never pretrained trains for as long as `LONG` says, at the best of three rates, and the epoch is kept that is
-best on the rows that choose. A decoder, which has seen no pairs of texts that people labelled before its instructions,
+What was never pretrained trains for as long as `LONG` says, at the best of three rates for each size, and the epoch is
+kept that is best on the rows that choose. A decoder, which has seen no pairs of texts that people labelled before its instructions,
 trains with LoRA, at the best of three rates as well.
 """
 
@@ -46,9 +46,10 @@ def reviews() -> DatasetDict:
 
 
 def scratch_rates() -> Iterator[tuple[dict, Callable]]:
-    """The rate of what was never pretrained."""
-    about = {"system": "search", "train_rows": SEARCHED, "seed": 0}
-    yield about, lambda: _search(SCRATCH, RATES)
+    """The rate of what was never pretrained, by size: the one that suits fewer rows is not always stable with more."""
+    for rows in SCRATCH_SIZES:
+        about = {"system": "search", "train_rows": rows, "seed": 0}
+        yield about, lambda rows=rows: _search(SCRATCH, RATES, rows)
 
 
 def reviews_curve() -> Iterator[tuple[dict, Callable]]:
@@ -83,7 +84,7 @@ def reviews_ablations() -> Iterator[tuple[dict, Callable]]:
 def reviews_decoder() -> Iterator[tuple[dict, Callable]]:
     """Test accuracy of the decoder with a new layer for labels, and LoRA matrices beside the others; three seeds."""
     about = {"system": "search", "train_rows": SEARCHED, "seed": 0}
-    yield about, lambda: _search("decoder", DECODER_RATES)
+    yield about, lambda: _search("decoder", DECODER_RATES, SEARCHED)
     for rows in DECODED:
         for seed in FEWER_SEEDS:
             about = {"system": "decoder", "train_rows": rows, "seed": seed}
@@ -130,7 +131,7 @@ def _embedded() -> dict[str, np.ndarray]:
 
 
 def _tuned(split: str, about: dict) -> dict:
-    chosen = {} if about["system"] == "fine-tuned" else {"learning_rate": _searched(about["system"])}
+    chosen = {} if about["system"] == "fine-tuned" else {"learning_rate": _searched(about)}
     held_out = reviews()[split]
     with recording.Watch() as watch:
         run = _trained(about["system"], about, Recipe(**recipe(about) | chosen))
@@ -139,9 +140,10 @@ def _tuned(split: str, about: dict) -> dict:
     return scored(answers, held_out) | recording.cost(run, watch) | {"epoch": run.best["epoch"], "split": split}
 
 
-def _searched(system: str) -> float:
-    found = ledger.read({SCRATCH: SCRATCH_RATES, "decoder": DECODER}[system]).where(system="search")
-    return found.recipe().learning_rate
+def _searched(about: dict) -> float:
+    """The rate that a search chose for a system; the decoder has one for both of its sizes."""
+    name, rows = (DECODER, SEARCHED) if about["system"] == "decoder" else (SCRATCH_RATES, about["train_rows"])
+    return ledger.read(name).where(system="search", train_rows=rows).recipe().learning_rate
 
 
 def _trained(system: str, about: dict, settings: Recipe) -> Run:
@@ -153,9 +155,9 @@ def _trained(system: str, about: dict, settings: Recipe) -> Run:
     return fit(task, model, models.tokenizer(role), _drawn(about), data["choosing"], settings)
 
 
-def _search(system: str, rates: tuple[float, ...]) -> dict:
+def _search(system: str, rates: tuple[float, ...], rows: int) -> dict:
     """The rate that suits the rows that choose, for the first draw of some reviews."""
-    about = {"system": system, "train_rows": SEARCHED, "seed": 0}
+    about = {"system": system, "train_rows": rows, "seed": 0}
     start = Recipe(**recipe(about))
 
     def compute(tried: Recipe) -> tuple[float, int]:
