@@ -1,8 +1,8 @@
 """Film reviews: accuracy over training-set size, with and without pretraining, and ablations of the recipe.
 
 What was never pretrained trains for as long as `LONG` says, at the best of three rates for each size, and the epoch is
-kept that is best on the rows that choose. A decoder, which has seen no pairs of texts that people labelled before its instructions,
-trains with LoRA, at the best of three rates as well.
+kept that is best on the rows that choose. A decoder, which has seen no pairs of texts that people labelled before its
+instructions, trains with LoRA, at the best of three rates as well.
 """
 
 from collections.abc import Callable, Iterator

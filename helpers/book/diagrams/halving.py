@@ -50,8 +50,8 @@ def _rungs(canvas: Canvas, trials: Sequence[Mapping], score: str) -> None:
 
 
 def _rate(rate: float) -> str:
-    """A learning rate without an exponent, so that all of a search are written alike."""
-    return np.format_float_positional(rate, trim="-")
+    """A learning rate as it is written in the shell, such as 5e-5; all of a search are written alike."""
+    return np.format_float_scientific(rate, trim="-", exp_digits=1)
 
 
 def _passes(count: int) -> str:

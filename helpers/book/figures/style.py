@@ -23,6 +23,7 @@ COLOURS = {
     "random init": PURPLE,
     "head only": GREEN,
     "fine-tuned": BLUE,
+    "decoder, LoRA": GREEN,
     "other": RED,
     "copy": GREY,
     "memory": ORANGE,

@@ -286,8 +286,8 @@ def test_a_search_shows_each_trial_once_and_leads_on_from_those_that_went_on():
         assert [box.get("class") for box in svg.iter("rect")] == ["body", "body", "new"]
         assert len([path for path in svg.iter("path") if path.get("class")]) == 1
         texts = [text.text for text in svg.iter("text")]
-        assert texts.count("rate 0.0001") == 2 and texts.count("rate 0.00005") == 1
-    assert "rate 0.0001 with 6 passes: 0.900, chosen" in drawn.description
+        assert texts.count("rate 1e-4") == 2 and texts.count("rate 5e-5") == 1
+    assert "rate 1e-4 with 6 passes: 0.900, chosen" in drawn.description
     with pytest.raises(InputError, match="without trials"):
         diagrams.halving([])
 
