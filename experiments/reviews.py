@@ -15,6 +15,7 @@ from transformers import AutoModel
 from experiments import recording
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
 from helpers.book import ledger
+from helpers.errors import InputError
 from helpers.models.embedding import embed
 from helpers.models.inference import half_precision
 from helpers.tasks.classification import baselines
@@ -100,12 +101,17 @@ EXPERIMENTS = {
 
 
 def recipe(about: dict) -> dict:
-    """The settings of a trained system but for a rate that a search chooses."""
+    """The settings of a trained system, with the rate that its search chose once that is recorded."""
     system, rows, chosen = about["system"], about["train_rows"], {"seed": about["seed"]}
     if system == "fine-tuned":
         return RECIPE | STEPS.get(rows, {}) | about.get("change", {}) | chosen
     lengths = {SCRATCH: LONG, "decoder": DECODED.get(rows)}
-    return lengths[system] | chosen if system in lengths else {}
+    if system not in lengths:
+        return {}
+    try:
+        return lengths[system] | chosen | {"learning_rate": _searched(about)}
+    except InputError:
+        return lengths[system] | chosen
 
 
 def _classical(about: dict) -> dict:

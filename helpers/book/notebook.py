@@ -20,7 +20,7 @@ from helpers.errors import InputError
 # A shade below shows that there is more to scroll to; the ground that scrolls with the text covers it at the end.
 _SCROLLING = (
     "white-space:pre-wrap;max-height:32em;overflow-y:auto;background-image:"
-    "linear-gradient(to top,var(--pst-color-surface,#f5f5f5) 40%,transparent),"
+    "linear-gradient(to top,var(--pst-color-surface,Canvas) 40%,transparent),"
     "linear-gradient(to top,rgba(120,130,140,.55),transparent);background-repeat:no-repeat;"
     "background-position:0 100%;background-size:100% 40px,100% 14px;background-attachment:local,scroll"
 )

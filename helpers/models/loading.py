@@ -261,7 +261,7 @@ def _of_the_body(model: PreTrainedModel, name: str) -> bool:
 
 def _pads_with_end(settings: PreTrainedConfig) -> bool:
     """Whether a model that ends texts with a token of its own has no other token for padding."""
-    end = settings.eos_token_id
+    end = getattr(settings, "eos_token_id", None)
     ends = end if isinstance(end, list) else [end]
     return end is not None and (settings.pad_token_id is None or settings.pad_token_id in ends)
 

@@ -32,7 +32,7 @@ def add(
     *,
     modules: str | list[str] = "all-linear",
     base_dtype: str = "fp32",
-    labels: bool = False,
+    new_head: bool = False,
     seed: int = 0,
 ) -> PeftModel:
     """Freeze a model and put LoRA matrices, drawn under `seed`, beside its linear layers; the outputs stay the same.
@@ -43,14 +43,18 @@ def add(
             the output layer, which is what works best at a given number of weights (Dettmers et al. 2023).
         base_dtype: what the frozen weights are kept in, fp32, bf16 or nf4 (`helpers.models.stored`): the outputs are
             the same but for their rounding. The LoRA matrices are in fp32 in any case.
-        labels: whether the model's last layer is a new one, for labels; it trains whole then.
+        new_head: whether the modules outside of the model's body, and those in it that were drawn when it was loaded,
+            train whole: they are new, and have nothing to stay near to.
 
     Raises InputError if the rank is below 1, if a model has no such layers, and as `stored.store` does.
     """
     if rank < 1:
         raise InputError(f"LoRA's rank {rank} must be at least 1; usual are 4 to 64")
-    kind = "SEQ_CLS" if labels else "CAUSAL_LM"
-    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules, task_type=kind)
+    about = {"task_type": "CAUSAL_LM"}
+    if new_head:
+        whole = _new_modules(model)
+        about = {"task_type": "SEQ_CLS", "modules_to_save": whole, "exclude_modules": whole}
+    settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules, **about)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         try:
@@ -59,6 +63,14 @@ def add(
         except ValueError as error:
             linear = sorted({n.rpartition(".")[2] for n, m in model.named_modules() if isinstance(m, nn.Linear)})
             raise InputError(f"the model has no layers {modules}; choose from {', '.join(linear)}") from error
+
+
+def _new_modules(model: PreTrainedModel) -> list[str]:
+    """The modules that hold a weight outside of the body, or one that was drawn when the model was loaded."""
+    old = {id(parameter) for parameter in model.base_model.parameters()}
+    drawn = getattr(model, "drawn_parameters", frozenset())
+    new = [name for name, parameter in model.named_parameters() if id(parameter) not in old or name in drawn]
+    return sorted({name.rpartition(".")[0] for name in new})
 
 
 def merged(model: nn.Module) -> nn.Module:

@@ -33,8 +33,8 @@ class TextTask(Task):
         check_once("labels", self.labels)
         if self.max_length < 3:
             raise InputError(f"max_length {self.max_length} is below 3, two special tokens and one of the text")
-        if self.lora_rank is not None and self.lora_rank < 1:
-            raise InputError(f"lora_rank {self.lora_rank} must be at least 1")
+        if self.lora_rank is not None and (type(self.lora_rank) is not int or self.lora_rank < 1):
+            raise InputError(f"lora_rank {self.lora_rank!r} must be a whole number from 1 on; usual are 4 to 64")
 
     @classmethod
     def for_corpus(cls, corpus: Corpus, **settings: Any) -> "TextTask":
@@ -48,7 +48,7 @@ class TextTask(Task):
     def build(self, model: str | None = None, *, pretrained: bool = True, seed: int = 0) -> PreTrainedModel:
         """The pretrained body with a new layer for the labels, and LoRA beside the others where a rank is set."""
         built = super().build(model, pretrained=pretrained, seed=seed)
-        return built if self.lora_rank is None else lora.add(built, self.lora_rank, labels=True, seed=seed)
+        return built if self.lora_rank is None else lora.add(built, self.lora_rank, new_head=True, seed=seed)
 
     def tokens(self, tokenizer: PreTrainedTokenizerBase, rows: Dataset) -> list[list[int]]:
         """The tokens of each text that are kept."""

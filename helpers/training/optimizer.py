@@ -21,6 +21,8 @@ def new_parameters(model: PreTrainedModel, task: Task) -> frozenset[str]:
     """
     if not task.new_head:
         return frozenset()
+    if hasattr(model, "peft_config"):  # whose layers that train whole are copies
+        return frozenset(name for name, _ in model.named_parameters() if ".modules_to_save." in name)
     drawn, body = getattr(model, "drawn_parameters", None), getattr(model, "base_model", model)
     if body is model:  # a body alone, or a network of the caller's own
         return drawn or frozenset()
@@ -50,8 +52,8 @@ def parameter_groups(
     adapters = hasattr(model, "peft_config")  # they have chosen what trains
     if adapters and recipe.trainable != "all":
         raise InputError(
-            f"trainable {recipe.trainable} of the recipe has no meaning with LoRA, where its matrices alone train; "
-            "leave it at all, or leave LoRA out"
+            f"trainable {recipe.trainable} of the recipe has no meaning with LoRA, where its matrices train and what "
+            "is new; leave it at all, or leave LoRA out"
         )
     layers = _trained_layers(model, recipe.trainable)
     groups: dict[tuple, list] = {}

@@ -32,7 +32,7 @@ def distil(
 
     Raises InputError as `shallow`, `Distilled` and `fit` do.
     """
-    task = Distilled(teacher.task.labels, teacher.task.max_length, temperature)
+    task = Distilled(teacher.task.labels, teacher.task.max_length, temperature=temperature)
     student = shallow(teacher.model, layers)
     run = fit(task, student, teacher.tokenizer, told(teacher, rows), validation, recipe)
     return replace(run, task=task.plain())

@@ -25,6 +25,8 @@ def test_a_student_learns_to_answer_like_its_teacher_from_rows_without_labels(tm
         return float(np.abs(student.predict(unseen) - teacher.predict(unseen)).mean())
 
     assert off(run) < 0.5 * off(Predictor(tiny.TASK, shallow(model, 2), tiny.tokenizer()))
+    hot, cold = (distil(teacher, texts, 2, recipe=tiny.recipe(epochs=4), temperature=t) for t in (8.0, 1.0))
+    assert np.abs(hot.predict(unseen) - cold.predict(unseen)).max() > 1e-6, "equal where none is used"
     assert all((before[name] == weight).all() for name, weight in tiny.weights(model).items())
     assert run.task == tiny.TASK
     again = saving.load(saved(tmp_path / "student", run))

@@ -95,7 +95,7 @@ def _caption(canvas: Canvas, x: float, y: float, text: str, mark: str) -> None:
 
 def _tokens(canvas: Canvas, x: float, y: float, tokens: Sequence[str], mark: Mapping[str, str]) -> list[tuple]:
     _caption(
-        canvas, x, y - 8, f"its T = {len(tokens)} tokens, and a vector in for each", mark["tokens"] or mark["vectors"]
+        canvas, x, y - 8, f"its T = {len(tokens)} tokens, and the vector of each", mark["tokens"] or mark["vectors"]
     )
     places, left = [], x
     for token in tokens:
@@ -116,7 +116,7 @@ def _layers(canvas: Canvas, x: float, y: float, layers: int, weights: float, mar
     words = f"{layers} layers, token table and pooler: {weights:.1f} M pretrained weights"
     y = canvas.paragraph(x, y - 8, words, wide, f"soft {mark['layers']}") - 10
     for number in (0, 1, 2):
-        words = f"… {layers} of them …" if number == 1 else "attention + feed-forward"
+        words = f"… {layers} layers in all …" if number == 1 else "attention + feed-forward"
         canvas.box(x, y + 30 * number, wide, 24, f"body {mark['layers']}", words)
     return y + 90
 

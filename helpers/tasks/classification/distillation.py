@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from helpers.errors import InputError
+from helpers.models import lora
 from helpers.models.fast import family
 from helpers.tasks.base import Predictor
 from helpers.tasks.classification.task import Classification
@@ -90,15 +91,15 @@ def spread(layers: int, of: int) -> list[int]:
 
 
 def shallow(model: PreTrainedModel, layers: int) -> PreTrainedModel:
-    """A copy of a BERT with fewer layers, `spread` over it; all else is as it was (Sanh et al. 2019).
+    """A plain copy of a BERT with fewer layers, `spread` over it; all else is as it was (Sanh et al. 2019).
 
     Raises InputError for a number of layers that the model does not have, and for another architecture.
     """
-    stack = getattr(getattr(getattr(model, "base_model", None), "encoder", None), "layer", None)
+    smaller = lora.merged(copy.deepcopy(model))
+    stack = getattr(getattr(getattr(smaller, "base_model", None), "encoder", None), "layer", None)
     if not isinstance(stack, nn.ModuleList):
         raise InputError(f"the layers of this model ({family(model)}) are not where those of a BERT are; take a BERT")
     kept = spread(layers, len(stack))
-    smaller = copy.deepcopy(model)
     smaller.base_model.encoder.layer = nn.ModuleList(smaller.base_model.encoder.layer[i] for i in kept)
     smaller.config.num_hidden_layers = layers
     return smaller

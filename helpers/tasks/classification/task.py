@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from datasets import Dataset
@@ -27,7 +27,7 @@ class Classification(TextTask):
 
     labels: tuple[str, ...]
     max_length: int = 256
-    lora_rank: int | None = None
+    lora_rank: int | None = field(default=None, kw_only=True)
 
     name = "classification"
     selection_metric = "accuracy"

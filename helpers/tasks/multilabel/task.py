@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class MultiLabel(TextTask):
     labels: tuple[str, ...]
     max_length: int = 256
     thresholds: tuple[float, ...] | None = None
-    lora_rank: int | None = None
+    lora_rank: int | None = field(default=None, kw_only=True)
 
     name = "multilabel"
     selection_metric = "micro_f1"

@@ -49,6 +49,14 @@ def test_the_gradient_of_a_hot_loss_is_as_large_as_that_of_a_cool_one():
     assert norms[1] == pytest.approx(norms[0], rel=0.1)
 
 
+def test_a_temperature_that_is_given_is_used():
+    task, batch = told_batch(4.0)
+    assert task.temperature == 4.0 and task.lora_rank is None
+    model = tiny.model(seed=1).eval()
+    losses = [told_batch(temperature)[0].loss(model, batch).item() for temperature in (1.0, 4.0)]
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
 def test_a_student_that_is_its_teacher_has_no_loss():
     task, batch = told_batch()
     model = tiny.model().eval()

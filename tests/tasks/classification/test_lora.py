@@ -1,16 +1,18 @@
 """LoRA under a layer for labels: what trains, what is saved, and what a rank below one is told."""
 
+import families
 import numpy as np
 import pytest
 import tiny
 import tiny_decoder
 import torch
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForSequenceClassification
 
 from helpers import Classification, MultiLabel, fit
 from helpers.data.corpus import DataCard
 from helpers.errors import InputError
 from helpers.models import lora
+from helpers.training import optimizer
 
 BODIES = {"encoder": tiny, "decoder": tiny_decoder}
 CARD = DataCard("x", "y", "z", "row", "none", rows={}, labels={}, words={})
@@ -52,8 +54,26 @@ def test_what_is_saved_is_plain_and_answers_alike(body, tmp_path):
 def test_a_rank_is_given_on_to_the_model_or_refused(task, body):
     assert hasattr(task(("a", "b"), lora_rank=2).build(body), "peft_config")
     assert not hasattr(task(("a", "b")).build(body), "peft_config")
-    with pytest.raises(InputError, match="lora_rank 0 must be at least 1"):
-        task(("a", "b"), lora_rank=0)
+    for rank in (0, -2, 2.5, True, "4"):
+        with pytest.raises(InputError, match=r"lora_rank .+ must be a whole number from 1 on"):
+            task(("a", "b"), lora_rank=rank)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "roberta", "deberta-v2", "xlnet"])
+def test_whatever_is_new_trains_whole_and_at_the_rate_of_the_head(family, tmp_path):
+    families.tiny(AutoModel, family, pad_token_id=0).save_pretrained(tmp_path)
+    tiny.tokenizer().save_pretrained(tmp_path)
+    task = Classification(("no", "yes"), 32, lora_rank=2)
+    new = Classification(("no", "yes"), 32).build(tmp_path).drawn_parameters
+    model = task.build(tmp_path)
+    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+    whole = {name for name in trained if "modules_to_save" in name}
+    plain = {name.replace(".modules_to_save.default", "").removeprefix("base_model.model.") for name in whole}
+    assert new and new <= plain and all("lora_" in name for name in trained - whole)
+    recipe = tiny.recipe(learning_rate=1e-3, head_learning_rate=0.5)
+    groups = optimizer.parameter_groups(model, recipe, optimizer.new_parameters(model, task))
+    own = {id(weight) for group in groups if group["lr"] == 0.5 for weight in group["params"]}
+    assert own == {id(weight) for name, weight in model.named_parameters() if name in whole}
 
 
 def test_the_output_layer_of_a_decoder_that_writes_stays_as_it_is():
