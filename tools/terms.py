@@ -48,6 +48,16 @@ def glossary(html: str) -> dict[str, Term]:
     return {plain(name).partition(" (")[0]: Term(anchor, plain(text)) for anchor, name, text in ENTRY.findall(html)}
 
 
+def lettered(html: str) -> str:
+    """The built glossary with a line above it that leads to the first term of each letter, if it has none yet."""
+    firsts: dict[str, str] = {}
+    for anchor, name, _ in ENTRY.findall(html):
+        firsts.setdefault(plain(name)[0].upper(), anchor)
+    links = " ".join(f'<a href="#{anchor}">{letter}</a>' for letter, anchor in firsts.items())
+    line = f'<nav class="letters" aria-label="Terms by their first letter">{links}</nav>\n'
+    return html if 'class="letters"' in html else re.sub(r'(?=<dl class="[^"]*\bglossary\b)', line, html, count=1)
+
+
 def works(html: str) -> dict[str, str]:
     """The works of the built bibliography, by their anchors."""
     return {anchor: plain(text) for anchor, text in WORK.findall(html)}
@@ -149,7 +159,9 @@ def finish(pages: Path) -> None:
     """Put the links and what they show into every page of a built book."""
     if not (pages / GLOSSARY).exists():
         return
-    terms = glossary((pages / GLOSSARY).read_text(encoding="utf-8"))
+    whole = lettered((pages / GLOSSARY).read_text(encoding="utf-8"))
+    (pages / GLOSSARY).write_text(whole, encoding="utf-8")
+    terms = glossary(whole)
     known = works((pages / WORKS).read_text(encoding="utf-8")) if (pages / WORKS).exists() else {}
     for page in (pages / "book").rglob("*.html"):
         if page not in (pages / GLOSSARY, pages / WORKS):

@@ -85,6 +85,15 @@ def test_every_work_can_be_found():
     assert len(titles) == len(entries)
 
 
+def test_letters_lead_to_the_first_term_of_each():
+    entry = '<dt id="term-{0}">{0}<a class="headerlink" href="#term-{0}">#</a></dt><dd><p>Text</p></dd>'
+    html = '<p>x</p><dl class="simple glossary">' + "".join(map(entry.format, ("accuracy", "AdamW", "batch"))) + "</dl>"
+    html = terms.lettered(html)
+    assert html == terms.lettered(html), "a second build adds no second line"
+    assert re.findall(r'<a href="#([\w-]+)">(\w)</a>', html) == [("term-accuracy", "A"), ("term-batch", "B")]
+    assert html.index('class="letters"') < html.index("<dl")
+
+
 def test_the_glossary_has_each_term_once_in_order():
     text = (ROOT / "book" / "appendix" / "glossary.md").read_text(encoding="utf-8")
     names = re.findall(r"^(\S.*)\n  \S", text.partition("```{glossary}")[2], flags=re.MULTILINE)
