@@ -3,40 +3,45 @@
 import json
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 
 from experiments import recording, run
 from helpers.book import ledger
 
 
-def test_only_what_is_missing_is_computed_and_a_long_one_is_told(monkeypatch, capsys):
-    recorded, computed = [], []
-
-    def read(name):
-        return ledger.Results(pd.DataFrame([row for row in recorded if row["experiment"] == name]))
+def test_only_what_is_missing_is_computed_and_a_long_one_is_told(monkeypatch, capsys, tmp_path):
+    computed, file = [], tmp_path / "mine.jsonl"
 
     def experiment():
         for seed in range(3):
             yield {"system": "a", "seed": seed}, lambda seed=seed: computed.append(seed) or {"accuracy": 0.5 + seed}
 
-    def record(_folder, name, **row):
-        recorded.append({"experiment": name, **row})
+    def recorded():
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
     module = SimpleNamespace(CORPUS={"mine": "reviews"}, MODEL="encoder", EXPERIMENTS={"mine": experiment})
-    monkeypatch.setattr(ledger, "read", read)
-    monkeypatch.setattr(recording, "record", record)
-    recorded.append({"experiment": "mine", "system": "a", "seed": 9, "cpu_seconds": 4e4})
+    monkeypatch.setattr(run, "RESULTS", tmp_path)
+    monkeypatch.setattr(recording, "provenance", lambda _: {})
+    file.write_text('{"system": "a", "seed": 9, "cpu_seconds": 40000}\n', encoding="utf-8")
     assert run.missing("mine", module) == [{"system": "a", "seed": seed} for seed in range(3)]
     run.run("mine", module)
     assert "more than the 30 that one result may take" in capsys.readouterr().out.splitlines()[0]
     assert run.missing("mine", module) == []
-    del recorded[0]
     run.run("mine", module)
     assert computed == [0, 1, 2]
-    assert [row["accuracy"] for row in recorded] == [0.5, 1.5, 2.5]
-    assert all(len(row["data_sha256"]) == 12 and row["data"] == "reviews" for row in recorded)
-    assert all(row["cpu_seconds"] >= 0 for row in recorded)
+    rows = recorded()[1:]
+    assert [row["accuracy"] for row in rows] == [0.5, 1.5, 2.5]
+    assert all(len(row["data_sha256"]) == 12 and row["data"] == "reviews" for row in rows)
+    assert all(row["cpu_seconds"] >= 0 for row in rows)
+
+
+def test_a_result_is_found_beside_others_with_changed_settings(monkeypatch, tmp_path):
+    plain, changed = {"system": "a", "seed": 0}, {"system": "b", "seed": 0, "change": {"epochs": 1}}
+    lines = "".join(json.dumps(row) + "\n" for row in (plain, changed))
+    (tmp_path / "mine.jsonl").write_text(lines, encoding="utf-8")
+    monkeypatch.setattr(run, "RESULTS", tmp_path)
+    module = SimpleNamespace(EXPERIMENTS={"mine": lambda: ((about, None) for about in (plain, changed))})
+    assert run.missing("mine", module) == []
 
 
 @pytest.fixture
