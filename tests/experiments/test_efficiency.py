@@ -1,6 +1,7 @@
 """The experiments on efficiency: forms answer alike, students have their teacher, and rates come from validation."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from helpers import Classification, corpora, models
 from helpers.book import ledger
 from helpers.book.ledger import Results
 from helpers.export.formats import FORMATS
-from helpers.tasks.base import Predictor
+from helpers.tasks.base import Predictor, Task
 
 
 def four_layers(seed: int = 0):
@@ -37,8 +38,8 @@ def small(monkeypatch):
 
     actual = efficiency.fit
     monkeypatch.setattr(efficiency, "reviews", lambda: data)
-    monkeypatch.setattr(Classification, "for_corpus", lambda corpus: tiny.TASK)
-    monkeypatch.setattr(Classification, "build", lambda self, seed: four_layers(seed))
+    monkeypatch.setattr(Classification, "for_corpus", lambda corpus, **settings: replace(tiny.TASK, **settings))
+    monkeypatch.setattr(Task, "build", lambda self, model=None, *, pretrained=True, seed=0: four_layers(seed))
     monkeypatch.setattr(models, "tokenizer", tiny.tokenizer)
     for module in ("experiments.efficiency.fit", "helpers.workflow.distil.fit"):
         monkeypatch.setattr(module, fit)
