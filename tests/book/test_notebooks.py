@@ -1,8 +1,10 @@
 """The committed notebooks: clean, alike at their beginning, and all in the table of contents."""
 
 import ast
+import io
 import re
 import sys
+import tokenize
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -56,6 +58,15 @@ def test_notebook_begins_with_the_common_cell_and_a_title(name):
 def test_notebook_holds_no_output(name):
     code = [cell for cell in notebook.read(ROOT / name).cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_no_string_prints_the_code_of_a_number(name):
+    cells = [cell for cell in notebook.read(ROOT / name).cells if cell.cell_type == "code"]
+    for cell in cells:
+        tokens = tokenize.generate_tokens(io.StringIO(cell.source).readline)  # which keep the parts of a string apart
+        plain = [part.string for part in tokens if part.type == tokenize.STRING and part.string[0] not in "fFrR"]
+        assert not [text for text in plain if re.search(r"\{\w+(\(|\[|\.\w|:[,.\d])", text)], "an f is missing"
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
