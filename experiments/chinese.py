@@ -14,14 +14,12 @@ from datasets import Dataset
 from sklearn.feature_extraction.text import TfidfVectorizer
 from transformers import AutoModel
 
-from experiments import recording
+from experiments import recording, searching
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
-from helpers.book import ledger
 from helpers.models.embedding import embed
 from helpers.models.inference import half_precision
 from helpers.tasks.classification import baselines
 from helpers.tasks.classification.long_texts import with_texts
-from helpers.workflow.tune import search
 
 NAME, ENGLISH, CORPUS = "chinese-reviews", "chinese-english", "chinese"
 MODEL = {NAME: "multilingual", ENGLISH: "encoder"}
@@ -56,7 +54,7 @@ def multilingual() -> Iterator[tuple[dict, Callable]]:
     for seed in range(3):
         for system, rows in (("live", SEARCHED), (WHOLE, WHOLE_ROWS)):
             about = {"system": system, "train_rows": rows, "seed": seed}
-            yield about, lambda about=about: _tuned(NAME, about)
+            yield about, lambda about=about: _tuned(about)
 
 
 def english() -> Iterator[tuple[dict, Callable]]:
@@ -68,10 +66,20 @@ EXPERIMENTS = {NAME: multilingual, ENGLISH: english}
 
 
 def recipe(about: dict) -> dict:
-    """The settings of a trained system that no search chooses."""
-    length = LIVE if about["system"] == "live" else LENGTHS.get(about["train_rows"], {})
-    trained = {} if WHOLE in about["system"] else {"trainable": LAYERS}
-    return {} if about["system"] in COUNTED else length | trained | {"seed": about["seed"]}
+    """The settings of a trained system, with the rate that its search chose once that is recorded."""
+    system = about["system"]
+    if system in COUNTED:
+        return {}
+    length = LIVE if system == "live" else LENGTHS.get(about["train_rows"], {})
+    trained = {} if WHOLE in system else {"trainable": LAYERS}
+    of, _ = SEARCH.get(system, ("search", RATES))
+    rate = {} if system.startswith("search") else searching.chosen(_file(system), "learning_rate", system=of)
+    return length | trained | rate | {"seed": about["seed"]}
+
+
+def _file(system: str) -> str:
+    """The experiment that a system belongs to."""
+    return ENGLISH if system == "english" else NAME
 
 
 def _trained(name: str, system: str, sizes: Iterable[int]) -> Iterator[tuple[dict, Callable]]:
@@ -80,7 +88,7 @@ def _trained(name: str, system: str, sizes: Iterable[int]) -> Iterator[tuple[dic
     for rows in sizes:
         for seed in range(3):
             about = {"system": system, "train_rows": rows, "seed": seed}
-            yield about, lambda about=about: _tuned(name, about)
+            yield about, lambda about=about: _tuned(about)
 
 
 def _searching(name: str, system: str) -> tuple[dict, Callable]:
@@ -126,14 +134,8 @@ def drawn(about: dict) -> Dataset:
     return sample(part("train"), about["train_rows"], about["seed"])
 
 
-def settings(name: str, about: dict) -> Recipe:
-    """How a system trains: at the rate of its search."""
-    searched, _ = SEARCH.get(about["system"], ("search", RATES))
-    return Recipe(**recipe(about), learning_rate=ledger.read(name).where(system=searched).recipe().learning_rate)
-
-
-def _tuned(name: str, about: dict) -> dict:
-    run = fine_tuned(MODEL[name], drawn(about), settings(name, about))
+def _tuned(about: dict) -> dict:
+    run = fine_tuned(MODEL[_file(about["system"])], drawn(about), searching.complete(recipe(about)))
     return _scored(_predicted(run, judged()), judged()) | recording.cost(run)
 
 
@@ -172,5 +174,4 @@ def _search(role: str, about: dict, rates: tuple[float, ...]) -> dict:
         right = _predicted(run, choosing).argmax(-1) == np.array(choosing["label"])
         return float(right.mean()), len(run.history)
 
-    found = search(compute, start, rates, [start.epochs], metric="accuracy", note=print)
-    return {"n": len(choosing), "trials": found.rows(), "recipe": found.recipe.to_dict()}
+    return searching.found(compute, start, rates, metric="accuracy", rows=len(choosing))

@@ -13,9 +13,10 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 from scipy.special import expit, logit
 from transformers import AutoModel
 
+from experiments import searching
 from experiments.recording import cost, probability_counts
 from helpers import Classification, Recipe, Run, assets, corpora, fit, models, sample
-from helpers.book import ledger, misspelling
+from helpers.book import misspelling
 from helpers.models.embedding import embed
 from helpers.tasks.classification import baselines, long_texts
 from helpers.training import checkpoints
@@ -61,8 +62,12 @@ EXPERIMENTS = {NAME: mail_scores}
 
 
 def recipe(about: dict) -> dict:
-    """The settings of a trained model that no search chooses."""
-    return RECIPE | {"seed": about["seed"]} | (LIVE_RECIPE if about["system"] == "live" else {})
+    """The settings of a trained model, with what the search chose for as many mails once that is recorded."""
+    if about["system"] == "live":
+        return RECIPE | {"seed": about["seed"]} | LIVE_RECIPE
+    searched = {"system": "search", "train_rows": about["train_rows"]}
+    found = {} if about["system"] == "search" else searching.chosen(NAME, "learning_rate", "epochs", **searched)
+    return RECIPE | {"seed": about["seed"]} | found
 
 
 def _one(system: str, rows: int, tokens: int | str, seed: int) -> tuple[dict, Callable]:
@@ -167,14 +172,6 @@ def _choosing(tokens: int | str) -> Dataset:
     return sample(pieces("validation", tokens), CHOOSE_ON)
 
 
-def _chosen(about: dict) -> Recipe:
-    """The recipe of a trained model: what the search chose for as many mails."""
-    if about["system"] == "live":
-        return Recipe(**recipe(about))
-    found = ledger.read(NAME).where(system="search", train_rows=about["train_rows"]).recipe()
-    return Recipe(**found.to_dict() | recipe(about))
-
-
 def _trained(about: dict) -> Run:
     """A fine-tuned model; one that was killed goes on from its checkpoint in the cache."""
     train = _taught(about)
@@ -184,9 +181,10 @@ def _trained(about: dict) -> Run:
         train = long_texts.with_texts(train, texts)
     task, place = _task(about["tokens"]), _place(about)
     validation = None if about["system"] == "live" else _choosing(about["tokens"])
+    settings = searching.complete(recipe(about))
     resume = checkpoints.newest(checkpoints.work_folder(place)) is not None
     where = {"output": place, "resume": resume}
-    run = fit(task, task.build(seed=about["seed"]), models.tokenizer(), train, validation, _chosen(about), **where)
+    run = fit(task, task.build(seed=about["seed"]), models.tokenizer(), train, validation, settings, **where)
     checkpoints.discard(place)
     return run
 

@@ -12,14 +12,13 @@ import numpy as np
 from datasets import Dataset, concatenate_datasets
 from transformers import AutoModel
 
-from experiments import recording
+from experiments import recording, searching
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
 from helpers.book import ledger
 from helpers.book.contrastive import ROWS, contrast
 from helpers.corpora import news
 from helpers.models.embedding import embed
 from helpers.tasks.classification import baselines, long_texts
-from helpers.workflow.tune import search
 
 NAME, CORPUS, MODEL = "news-few", "news", "encoder"
 SHORT, LONG, WHOLE = 64, 256, "all"  # tokens of each article that a system reads
@@ -74,10 +73,22 @@ EXPERIMENTS = {NAME: news_few}
 
 
 def recipe(about: dict) -> dict:
-    """The settings of a trained system that no search chooses."""
-    settings = {"attention_dropout": 0.0, "seed": about["seed"]}
+    """The settings of a trained system, with what its search chose once that is recorded."""
     system = about.get("of", about["system"])
-    return settings | {"batch_rows": BATCH[system]} | (LIVE if system == "live" else {}) if system in BATCH else {}
+    if system not in BATCH:
+        return {}
+    settings = {"attention_dropout": 0.0, "seed": about["seed"], "batch_rows": BATCH[system]}
+    return settings | (LIVE if system == "live" else {} if "of" in about else _searched(about))
+
+
+def _searched(about: dict) -> dict:
+    """The rate that the search chose for a system, and as many steps as it chose, whatever the number of labels."""
+    system, rows = about["system"], about["train_rows"] + about["posts"]
+    found = searching.chosen(NAME, "learning_rate", "epochs", system="search", of=system)
+    if not found:
+        return {}
+    steps = found["epochs"] * -(-SEARCHED // BATCH[system])
+    return found | {"epochs": -(-steps // -(-rows // BATCH[system]))}
 
 
 def _draws(
@@ -164,7 +175,8 @@ def _search(system: str) -> dict:
         predict, _ = _taught(about, tried, head_rate)
         return float((predict("choosing").argmax(-1) == np.array(choosing["label"])).mean())
 
-    lengths, start, head = [-(-length // steps) for length in STEPS[system]], Recipe(**recipe(about)), {}
+    start = Recipe(**recipe(about | {"of": system}))
+    lengths, head = [-(-length // steps) for length in STEPS[system]], {}
     if system == "head first":
         first = Recipe(**start.to_dict() | {"learning_rate": RATES[1], "epochs": lengths[0]})
         scores = {rate: score(first, rate) for rate in HEAD_RATES}
@@ -173,18 +185,7 @@ def _search(system: str) -> dict:
     def compute(tried: Recipe) -> tuple[float, int]:
         return score(tried, head.get("head_rate")), tried.epochs * steps
 
-    found = search(compute, start, RATES, lengths, metric="accuracy", note=print)
-    return {"n": len(choosing), "trials": found.rows(), "recipe": found.recipe.to_dict()} | head
-
-
-def _chosen(about: dict) -> Recipe:
-    """What the search chose, with as many steps whatever the number of labels."""
-    if about["system"] == "live":
-        return Recipe(**recipe(about))
-    found = ledger.read(NAME).where(system="search", of=about["system"]).recipe()
-    rows = about["train_rows"] + about["posts"]
-    steps = found.epochs * -(-SEARCHED // found.batch_rows)
-    return Recipe(**found.to_dict() | {"epochs": -(-steps // -(-rows // found.batch_rows))} | recipe(about))
+    return searching.found(compute, start, RATES, lengths, metric="accuracy", rows=len(choosing)) | head
 
 
 @lru_cache(maxsize=1)
@@ -192,7 +193,7 @@ def _trained(about: tuple) -> tuple[Callable[[str], np.ndarray], dict]:
     about, head_rate = dict(about), None
     if about["system"] == "head first":
         head_rate = float(ledger.read(NAME).where(system="search", of="head first")["head_rate"].iloc[0])
-    return _taught(about, _chosen(about), head_rate)
+    return _taught(about, searching.complete(recipe(about)), head_rate)
 
 
 def _taught(about: dict, settings: Recipe, head_rate: float | None = None) -> tuple[Callable[[str], np.ndarray], dict]:

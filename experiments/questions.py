@@ -10,14 +10,12 @@ from functools import cache
 import numpy as np
 from datasets import Dataset
 
-from experiments import recording
+from experiments import recording, searching
 from helpers import Extraction, Generation, Recipe, Run, corpora, fit, models, sample
-from helpers.book import ledger
 from helpers.metrics import squad
 from helpers.models.inference import half_precision
 from helpers.tasks.extraction.baselines import closest_sentence
 from helpers.tasks.extraction.spans import cropped_contexts
-from helpers.workflow.tune import search
 
 NAME, CORPUS, MODEL = "questions", "questions", "encoder"
 TASK = Extraction(max_length=192, stride=48, max_answer=40)
@@ -49,8 +47,11 @@ EXPERIMENTS = {NAME: questions}
 
 
 def recipe(about: dict) -> dict:
-    """The settings of a trained system that no search chooses."""
-    return RECIPE | {"seed": about["seed"]} if about["system"] in ("fine-tuned", "search") else {}
+    """The settings of a trained system, with the rate that the search chose once that is recorded."""
+    if about["system"] not in ("fine-tuned", "search"):
+        return {}
+    rate = searching.chosen(NAME, "learning_rate", system="search") if about["system"] == "fine-tuned" else {}
+    return RECIPE | rate | {"seed": about["seed"]}
 
 
 @cache
@@ -74,10 +75,9 @@ def _about(size: int | None, change: dict, seed: int) -> tuple[dict, Callable]:
 
 
 def _spans(about: dict) -> dict:
-    rate = ledger.read(NAME).where(system="search").recipe().learning_rate
     with recording.Watch() as watch:
         train = taught(about["train_rows"], about["change"], about["seed"])
-        run = _fitted(train, Recipe(**recipe(about), learning_rate=rate))
+        run = _fitted(train, searching.complete(recipe(about)))
     task = TASK.calibrated(_predicted(run, part("choosing")), _references(part("choosing")))
     spans, references = recording.as_kept(_predicted(run, part("test"))), _references(part("test"))
     scores = {f"always_{name}": value for name, value in TASK.score(spans, references).items()}
@@ -102,9 +102,7 @@ def _search() -> dict:
         run = _fitted(train, tried)
         return TASK.score(_predicted(run, part("choosing")), _references(part("choosing")))["f1"], len(run.history)
 
-    start = Recipe(**RECIPE, seed=0)
-    found = search(compute, start, RATES, [start.epochs], metric="f1", note=print)
-    return {"n": CHOOSE_ON, "trials": found.rows(), "recipe": found.recipe.to_dict()}
+    return searching.found(compute, Recipe(**RECIPE, seed=0), RATES, metric="f1", rows=CHOOSE_ON)
 
 
 def _closest() -> dict:

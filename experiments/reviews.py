@@ -12,14 +12,11 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from transformers import AutoModel
 
-from experiments import recording
+from experiments import recording, searching
 from helpers import Classification, Recipe, Run, corpora, fit, models, sample
-from helpers.book import ledger
-from helpers.errors import InputError
 from helpers.models.embedding import embed
 from helpers.models.inference import half_precision
 from helpers.tasks.classification import baselines
-from helpers.workflow.tune import search
 
 CURVE, ABLATIONS, DECODER, SCRATCH_RATES = (f"reviews-{name}" for name in ("curve", "ablations", "decoder", "rates"))
 CORPUS, MODEL = "reviews", dict.fromkeys((CURVE, ABLATIONS, SCRATCH_RATES), "encoder") | {DECODER: "decoder"}
@@ -108,10 +105,7 @@ def recipe(about: dict) -> dict:
     lengths = {SCRATCH: LONG, "decoder": DECODED.get(rows)}
     if system not in lengths:
         return {}
-    try:
-        return lengths[system] | chosen | {"learning_rate": _searched(about)}
-    except InputError:
-        return lengths[system] | chosen
+    return lengths[system] | chosen | _rate(about)
 
 
 def _classical(about: dict) -> dict:
@@ -137,19 +131,18 @@ def _embedded() -> dict[str, np.ndarray]:
 
 
 def _tuned(split: str, about: dict) -> dict:
-    chosen = {} if about["system"] == "fine-tuned" else {"learning_rate": _searched(about)}
     held_out = reviews()[split]
     with recording.Watch() as watch:
-        run = _trained(about["system"], about, Recipe(**recipe(about) | chosen))
+        run = _trained(about["system"], about, searching.complete(recipe(about)))
     with half_precision(run.model.device):
         answers = run.predict(held_out)
     return scored(answers, held_out) | recording.cost(run, watch) | {"epoch": run.best["epoch"], "split": split}
 
 
-def _searched(about: dict) -> float:
+def _rate(about: dict) -> dict:
     """The rate that a search chose for a system; the decoder has one for both of its sizes."""
     name, rows = (DECODER, SEARCHED) if about["system"] == "decoder" else (SCRATCH_RATES, about["train_rows"])
-    return ledger.read(name).where(system="search", train_rows=rows).recipe().learning_rate
+    return searching.chosen(name, "learning_rate", system="search", train_rows=rows)
 
 
 def _trained(system: str, about: dict, settings: Recipe) -> Run:
@@ -170,8 +163,7 @@ def _search(system: str, rates: tuple[float, ...], rows: int) -> dict:
         run = _trained(system, about, tried)
         return run.best["validation_accuracy"], len(run.history)
 
-    found = search(compute, start, rates, [start.epochs], metric="accuracy", note=print)
-    return {"n": CHOOSE_ON, "trials": found.rows(), "recipe": found.recipe.to_dict()}
+    return searching.found(compute, start, rates, metric="accuracy", rows=CHOOSE_ON)
 
 
 def scored(probabilities: np.ndarray, held_out) -> dict:

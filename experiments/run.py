@@ -30,7 +30,7 @@ from helpers.errors import InputError
 
 RESULTS = Path(ledger.__file__).parent / "results"
 # Modules here that compute no experiment.
-SHARED = ("derivation", "pairs", "planning", "prompting", "recording", "run", "verifying")
+SHARED = ("derivation", "pairs", "planning", "prompting", "recording", "run", "searching", "verifying")
 
 
 def modules() -> dict[str, object]:

@@ -243,7 +243,7 @@ def _weights(
             f"the weights of '{model}' do not fit its configuration: '{missing[0]}' and {len(missing) - 1} more of the "
             f"body are missing or of another shape; pass a complete {settings.model_type} model"
         )
-    loaded.drawn_parameters = frozenset(new)  # `helpers.training.optimizer` trains them as a head
+    loaded.drawn_parameters = frozenset(new)
     if new and loaded.get_output_embeddings() is not None:
         warnings.warn(
             f"'{model}' brings no language-model head; a new one is drawn, whose predictions mean nothing until it is "
@@ -251,6 +251,24 @@ def _weights(
             stacklevel=3,
         )
     return loaded
+
+
+def new_parameters(model: torch.nn.Module) -> frozenset[str]:
+    """The names of the parameters that the pretrained body lacks: the head, and a pooler if it is initialised.
+
+    They are the parameters outside of the body, whatever their names, and those inside that were drawn when the model
+    was loaded, or, where that is not known, that a body of this configuration does not have by itself.
+    """
+    drawn, body = getattr(model, "drawn_parameters", None), getattr(model, "base_model", model)
+    if body is model:  # a body alone, or a network of the caller's own
+        return drawn or frozenset()
+    inside = dict(body.named_parameters())
+    if drawn is None and isinstance(body, PreTrainedModel):
+        with torch.device("meta"):  # names without memory
+            plain = {name for name, _ in type(body)(body.config).named_parameters()}
+        inside = {name: parameter for name, parameter in inside.items() if name in plain}
+    old = {id(parameter) for parameter in inside.values()}
+    return frozenset(name for name, p in model.named_parameters() if id(p) not in old or name in (drawn or ()))
 
 
 def _of_the_body(model: PreTrainedModel, name: str) -> bool:

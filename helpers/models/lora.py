@@ -22,6 +22,7 @@ from helpers.errors import AssetError, InputError
 from helpers.models import bases, stored
 from helpers.models.inference import weights_in_bf16
 from helpers.models.loading import load as load_model
+from helpers.models.loading import new_parameters
 
 CONFIG = "adapter_config.json"  # by which peft, and transformers, know the folder of an adapter
 
@@ -43,8 +44,8 @@ def add(
             the output layer, which is what works best at a given number of weights (Dettmers et al. 2023).
         base_dtype: what the frozen weights are kept in, fp32, bf16 or nf4 (`helpers.models.stored`): the outputs are
             the same but for their rounding. The LoRA matrices are in fp32 in any case.
-        new_head: whether the modules outside of the model's body, and those in it that were drawn when it was loaded,
-            train whole: they are new, and have nothing to stay near to.
+        new_head: whether modules with a weight that the pretrained body lacks (`new_parameters`) train whole: they have
+            nothing to stay near to.
 
     Raises InputError if the rank is below 1, if a model has no such layers, and as `stored.store` does.
     """
@@ -52,7 +53,7 @@ def add(
         raise InputError(f"LoRA's rank {rank} must be at least 1; usual are 4 to 64")
     about = {"task_type": "CAUSAL_LM"}
     if new_head:
-        whole = _new_modules(model)
+        whole = sorted({name.rpartition(".")[0] for name in new_parameters(model)})
         about = {"task_type": "SEQ_CLS", "modules_to_save": whole, "exclude_modules": whole}
     settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules, **about)
     with torch.random.fork_rng(devices=[]):
@@ -63,14 +64,6 @@ def add(
         except ValueError as error:
             linear = sorted({n.rpartition(".")[2] for n, m in model.named_modules() if isinstance(m, nn.Linear)})
             raise InputError(f"the model has no layers {modules}; choose from {', '.join(linear)}") from error
-
-
-def _new_modules(model: PreTrainedModel) -> list[str]:
-    """The modules that hold a weight outside of the body, or one that was drawn when the model was loaded."""
-    old = {id(parameter) for parameter in model.base_model.parameters()}
-    drawn = getattr(model, "drawn_parameters", frozenset())
-    new = [name for name, parameter in model.named_parameters() if id(parameter) not in old or name in drawn]
-    return sorted({name.rpartition(".")[0] for name in new})
 
 
 def merged(model: nn.Module) -> nn.Module:

@@ -7,32 +7,22 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from helpers.errors import InputError
+from helpers.models import loading
 from helpers.models.fast import family
 from helpers.tasks.base import Task
 from helpers.training.recipe import Recipe
 
 
 def new_parameters(model: PreTrainedModel, task: Task) -> frozenset[str]:
-    """The names of the parameters that the pretrained body lacks: the head, and a pooler if it is initialised.
+    """The names of the parameters that train as a head: what the pretrained body lacks (`helpers.models.loading`).
 
-    They are the parameters outside of the body, whatever their names, and those inside that were drawn when the model
-    was loaded, or, where that is not known, that a body of this configuration does not have by itself. A task whose
-    output layer comes with the pretrained model has none.
+    A task whose output layer comes with the pretrained model has none.
     """
     if not task.new_head:
         return frozenset()
     if hasattr(model, "peft_config"):  # whose layers that train whole are copies
         return frozenset(name for name, _ in model.named_parameters() if ".modules_to_save." in name)
-    drawn, body = getattr(model, "drawn_parameters", None), getattr(model, "base_model", model)
-    if body is model:  # a body alone, or a network of the caller's own
-        return drawn or frozenset()
-    inside = dict(body.named_parameters())
-    if drawn is None and isinstance(body, PreTrainedModel):
-        with torch.device("meta"):  # names without memory
-            plain = {name for name, _ in type(body)(body.config).named_parameters()}
-        inside = {name: parameter for name, parameter in inside.items() if name in plain}
-    old = {id(parameter) for parameter in inside.values()}
-    return frozenset(name for name, p in model.named_parameters() if id(p) not in old or name in (drawn or ()))
+    return loading.new_parameters(model)
 
 
 def parameter_groups(

@@ -60,8 +60,8 @@ def test_trained_systems_are_judged_on_some_of_the_reviews_of_the_others():
     assert judged["text"][:] == [test[place]["text"] for place in judged["place"]]
 
 
-@pytest.mark.parametrize(("name", "system"), [(chinese.NAME, "multilingual"), (chinese.ENGLISH, "english")])
-def test_a_result_keeps_a_probability_of_each_review(monkeypatch, name, system):
+@pytest.mark.parametrize("system", ["multilingual", "english"])
+def test_a_result_keeps_a_probability_of_each_review(monkeypatch, system):
     parts = {"train": tiny.rows(60, 0), "choosing": tiny.rows(20, 1), "test": tiny.rows(30, 2)}
     monkeypatch.setattr(chinese, "part", parts.get)
     monkeypatch.setattr(chinese, "TESTED", 25)
@@ -71,7 +71,7 @@ def test_a_result_keeps_a_probability_of_each_review(monkeypatch, name, system):
     monkeypatch.setattr(ledger, "read", lambda name: Results(pd.DataFrame([{"system": "search", "recipe": search}])))
     search = Recipe(learning_rate=1e-2).to_dict()
     about = {"system": system, "train_rows": 250, "seed": 0}
-    found = chinese._tuned(name, about)
+    found = chinese._tuned(about)
     row = Results(pd.DataFrame([recording.packed(found | about)]))
     assert derivation.kept(row)["accuracy"].value() == found["accuracy"]
     assert row.probabilities().shape == (1, 25)

@@ -8,7 +8,7 @@ import pytest
 import tiny
 from datasets import Dataset, concatenate_datasets
 
-from experiments import mail
+from experiments import mail, searching
 from helpers import Classification, Recipe, assets, models
 from helpers.book.ledger import HIGHEST
 from helpers.training import job
@@ -32,7 +32,7 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(models, "load", lambda _: None)
     mail._features.cache_clear()
     monkeypatch.setattr(assets, "cache_dir", lambda: tmp_path)
-    monkeypatch.setattr(mail, "_chosen", lambda about: tiny.recipe(epochs=1, seed=about["seed"]))
+    monkeypatch.setattr(mail, "recipe", lambda about: tiny.recipe(epochs=1, seed=about["seed"]).to_dict())
     return tmp_path
 
 
@@ -93,8 +93,8 @@ def test_the_search_that_had_as_many_mails_chooses_the_recipe(monkeypatch, rows)
     found = Recipe(**mail.RECIPE, learning_rate=2e-4, epochs=4)
     asked = []
     recorded = SimpleNamespace(where=lambda **about: asked.append(about) or SimpleNamespace(recipe=lambda: found))
-    monkeypatch.setattr(mail.ledger, "read", lambda name: recorded)
-    chosen = mail._chosen(ABOUT | {"train_rows": rows, "seed": 3})
+    monkeypatch.setattr(searching.ledger, "read", lambda name: recorded)
+    chosen = searching.complete(mail.recipe(ABOUT | {"train_rows": rows, "seed": 3}))
     assert asked == [{"system": "search", "train_rows": rows}]
     assert chosen == replace(found, seed=3)
     assert min(mail.LENGTHS[rows]) * -(-rows // chosen.batch_rows) >= 150
