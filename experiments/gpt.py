@@ -59,6 +59,7 @@ def gpt_json() -> Iterator[tuple[dict, Callable]]:
     yield from _repeated("full", {})
     yield from _repeated("lora", {"lora_rank": 8})
     yield _shown("nearest", NEAREST, 0)
+    yield _constrained("nearest", NEAREST)
     yield from (_trained("full", {}, FEW, SEEDS[0], rate) for rate in _chosen("full", {}))
     for rank in RANKS:
         yield from (_trained("lora", {"lora_rank": rank}, None, 0, rate) for rate in _chosen("lora", {"lora_rank": 8}))
