@@ -7,20 +7,59 @@ account. At `gpu` the same cells use well-known models and data sets, by their n
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from helpers.errors import InputError
 
 SCALES = ("laptop", "gpu")
+SEEN = "November 2026"  # when the list of models was drawn up
 
-# role -> scale -> an asset's name at `laptop`, a Hub name at `gpu`
-MODELS = {
-    "encoder": {"laptop": "encoder", "gpu": "bert-base-uncased"},
-    "decoder": {"laptop": "decoder", "gpu": "HuggingFaceTB/SmolLM2-1.7B-Instruct"},
-    "multilingual": {"laptop": "multilingual", "gpu": "FacebookAI/xlm-roberta-base"},
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A model on the Hub, as its card describes it.
+
+    Attributes:
+        weights: how many, in millions.
+        why: what it is taken for.
+    """
+
+    name: str
+    weights: int
+    licence: str
+    why: str
+
+
+# What stands for a role at `gpu`, and then what else one would try today. No network was at hand where this list was
+# drawn up: none of these names was opened, so look at the card before you rely on a name or a licence.
+ON_THE_HUB = {
+    "encoder": (
+        HubModel("bert-base-uncased", 110, "Apache-2.0", "the cells were written for it; everybody knows its numbers"),
+        HubModel("answerdotai/ModernBERT-base", 149, "Apache-2.0", "reads 8,192 tokens, so that long texts stay whole"),
+        HubModel("microsoft/deberta-v3-base", 184, "MIT", "often the most accurate at this size, and slower"),
+    ),
+    "decoder": (
+        HubModel("HuggingFaceTB/SmolLM2-1.7B-Instruct", 1700, "Apache-2.0", "the packaged decoder's larger sister"),
+        HubModel("Qwen/Qwen3-4B-Instruct-2507", 4000, "Apache-2.0", "many languages, and it answers without thinking"),
+        HubModel("HuggingFaceTB/SmolLM3-3B", 3100, "Apache-2.0", "its data are open; turn its thinking off"),
+    ),
+    "multilingual": (
+        HubModel("FacebookAI/xlm-roberta-base", 278, "MIT", "the cells were written for its kind; 100 languages"),
+        HubModel("jhu-clsp/mmBERT-base", 307, "MIT", "a ModernBERT for 1,800 languages"),
+    ),
+    "translator": (
+        # It translates into French where a prompt begins with "translate English to French: ".
+        HubModel("google-t5/t5-base", 223, "Apache-2.0", "its weights are safetensors"),
+        HubModel("Helsinki-NLP/opus-mt-en-fr", 75, "Apache-2.0", "one pair of languages, and small"),
+        HubModel("google/madlad400-3b-mt", 3000, "Apache-2.0", "400 languages"),
+    ),
 }
-# The same for roles that no package holds. The encoder-decoder is T5 (Apache-2.0): it translates into French where a
-# prompt begins with "translate English to French: ", and its weights are safetensors.
-ONLY_GPU = {"translator": "google-t5/t5-base"}
+# role -> scale -> an asset's name at `laptop`, a Hub name at `gpu`
+MODELS = {role: {"laptop": role, "gpu": ON_THE_HUB[role][0].name} for role in ("encoder", "decoder", "multilingual")}
+ONLY_GPU = {"translator": ON_THE_HUB["translator"][0].name}  # the same for roles that no package holds
 CORPORA = {
     "boolq": {"laptop": "questions", "gpu": "google/boolq"},
     "questions": {"laptop": "questions", "gpu": "rajpurkar/squad_v2"},
@@ -72,6 +111,23 @@ def model(role: str, scale: str | None = None) -> str:
             )
         return ONLY_GPU[role]
     return _look_up(MODELS, "model role", role, scale)
+
+
+def at(laptop: Value, gpu: Value, scale: str | None = None) -> Value:
+    """One of two values, by the scale: rows, lengths and rates grow with it.
+
+    Raises InputError for an unknown scale.
+    """
+    return laptop if current(scale) == "laptop" else gpu
+
+
+def models_on_the_hub() -> list[dict]:
+    """A row for each model of `ON_THE_HUB`: role, name, weights (millions), licence, why, and `taken` by the cells."""
+    return [
+        {"role": role, "taken": place == 0} | asdict(each)
+        for role, listed in ON_THE_HUB.items()
+        for place, each in enumerate(listed)
+    ]
 
 
 def data(corpus: str, scale: str | None = None) -> str:

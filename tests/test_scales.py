@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from helpers import assets, scales
@@ -36,3 +37,20 @@ def test_an_unknown_role_or_corpus_lists_what_there_is():
         scales.model("encodr")
     with pytest.raises(InputError, match=r"^there is no corpus 'nwes'; choose one of .*reviews"):
         scales.data("nwes")
+
+
+def test_a_value_grows_with_the_scale(monkeypatch):
+    monkeypatch.delenv("SFT_SCALE", raising=False)
+    assert scales.at(500, 5000) == 500 == scales.at(500, 5000, "laptop")
+    assert scales.at(1e-4, None, "gpu") is None
+    with pytest.raises(InputError, match="scale is 'huge'"):
+        scales.at(1, 2, "huge")
+
+
+def test_the_table_of_models_names_what_each_role_takes_with_its_licence():
+    table = pd.DataFrame(scales.models_on_the_hub())
+    assert table["name"].is_unique and (table["weights"] > 0).all()
+    assert table[["licence", "why"]].map(len).min().min() > 2
+    taken = table[table["taken"]].set_index("role")["name"].to_dict()
+    assert taken == {role: scales.model(role, "gpu") for role in (*scales.MODELS, *scales.ONLY_GPU)}
+    assert (table.groupby("role").size() > 1).all()

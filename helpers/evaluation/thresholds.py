@@ -138,11 +138,18 @@ def recall_gain(
     *,
     groups: Groups = None,
     draws: int = DRAWS,
+    second_is_fixed: bool = False,
 ) -> Difference:
-    """`recall_at` of `first` minus that of `second` on the same rows; equally many runs are compared pair by pair."""
+    """`recall_at` of `first` minus that of `second` on the same rows; equally many runs are compared pair by pair.
+
+    Args:
+        second_is_fixed: as for `paired`: the second would be the same in every run, such as counted words of all rows,
+            so that its one run stands for all.
+    """
     (ours, again), (theirs, others) = (_resampled(each, positive, rate, groups, draws) for each in (first, second))
     error, t = _chance(again - others, [ours - theirs] if len(ours) == len(theirs) else [ours, theirs])
-    value, runs = float(ours.mean() - theirs.mean()), min(len(ours), len(theirs))
+    value = float(ours.mean() - theirs.mean())
+    runs = len(ours) if second_is_fixed else min(len(ours), len(theirs))
     p = tail(value, error, t)
     return Difference(value, value - t * error, value + t * error, int(positive.sum()), p, runs)
 

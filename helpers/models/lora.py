@@ -39,7 +39,8 @@ def add(
     """Freeze a model and put LoRA matrices, drawn under `seed`, beside its linear layers; the outputs stay the same.
 
     Args:
-        rank: of the update of each layer; alpha is twice the rank, so the update's scale does not depend on it.
+        rank: of the update of each layer; alpha is twice the rank, which keeps the factor before the update at 2. A
+            higher rank still sums more products, so that it may want a lower learning rate.
         modules: names of the layers, such as `["q_proj", "v_proj"]` (Hu et al. 2022); by default all linear layers but
             the output layer, which is what works best at a given number of weights (Dettmers et al. 2023).
         base_dtype: what the frozen weights are kept in, fp32, bf16 or nf4 (`helpers.models.stored`): the outputs are

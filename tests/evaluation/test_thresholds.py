@@ -169,6 +169,9 @@ def test_the_gain_of_a_system_over_itself_is_nothing_and_over_a_worse_one_is_fou
     assert more.low > 0 and more.p < 0.01 and more.runs == 3 and more.verdict() == "better than"
     single = thresholds.recall_gain(good, noise[0], positive, 0.02)
     assert single.runs == 1 and single.verdict() == "not judged, with one run on a side, against"
+    fixed = thresholds.recall_gain(good, noise[0], positive, 0.02, second_is_fixed=True)
+    assert (fixed.value, fixed.low, fixed.high) == (single.value, single.low, single.high)
+    assert fixed.runs == 3 and fixed.verdict() == "better than"
     turned = thresholds.recall_gain(noise, good, positive, 0.02)
     assert (turned.low, turned.high) == pytest.approx((-more.high, -more.low))
 
