@@ -1,15 +1,18 @@
 """Every score of the ledger follows from the predictions that its record kept, so an edited record is found."""
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import derivation, recording
-from helpers import metrics
+from experiments import derivation, gpt, pairs, recording, summarisation, translation
+from helpers import corpora, metrics
 from helpers.book import ledger
 from helpers.book.ledger import Results
+from helpers.corpora import parameters
+from helpers.metrics import json_fields
 
 # Scores of records that kept nothing from which they could be derived. The list may shrink; nothing is added to it.
 NOT_KEPT = {"gpt-json": {"validation"}}
@@ -54,6 +57,32 @@ def test_each_kept_row_is_one_of_the_test_rows():
     for name in ledger.experiments():
         for row in rows(name):
             assert all(len(part.rows) in (row["n"], row["n"] // 2) for part in derivation.kept(one(row)).values())
+
+
+def scored_anew(name: str) -> Callable[[list[str], list[int]], np.ndarray]:
+    """From texts of a record, and the test rows that they were written for, to the counts of each row."""
+    if name == "gpt-json":
+        right = gpt.rows()["test"]
+        return lambda texts, where: json_fields.counts(texts, right.select(where)["completion"], parameters.FIELDS)
+    test, scores = {
+        "docstrings": lambda: (summarisation.rows()["test"], summarisation.SCORES),
+        "xsum": lambda: (corpora.load("xsum").data["test"], summarisation.SCORES),
+        "strings-french": lambda: (corpora.load("strings").data["test"], translation.SCORES),
+    }[name]()
+    return lambda texts, where: pairs.scored(scores, texts, test.select(where))["counts"]
+
+
+@pytest.mark.parametrize("name", ["gpt-json", "docstrings", "xsum", "strings-french"])
+def test_the_kept_texts_have_the_kept_counts(name):
+    """Of each record every tenth text, which saves a minute; another tenth of the next."""
+    counts_of = scored_anew(name)
+    for place, row in enumerate(rows(name)):
+        texts, kept = one(row).texts()[0], one(row).counts()[0]
+        where = list(range(place % 10, len(texts), 10))
+        own = ~(kept == len(texts)).all(0)  # chrF and BLEU also count the texts themselves
+        assert np.array_equal(counts_of([texts[i] for i in where], where)[:, own], kept[where][:, own]), row["system"]
+    edited = ["{}" if name == "gpt-json" else "no such words"] * len(where)
+    assert not np.array_equal(counts_of(edited, where)[:, own], kept[where][:, own])
 
 
 def test_a_score_that_was_edited_is_found():
