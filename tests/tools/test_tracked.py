@@ -20,5 +20,7 @@ def test_no_weights_and_no_large_file_are_in_the_repository():
 
 
 def test_beside_the_notebooks_lies_nothing_that_a_run_made():
+    pages = [path for path in tracked() if path.is_relative_to(ROOT / "book")]
+    assert [path for path in pages if path.suffix in (".csv", ".jsonl")] == []
     folders = {path.parent.name for path in tracked() if path.parent.parent == ROOT / "book"}
     assert all(name in {"_static", "appendix"} or name[:2].isdigit() for name in folders)
