@@ -101,6 +101,22 @@ def test_eight_bits_are_judged_by_the_answers(tmp_path):
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".onnx", ".json", ".md"}
 
 
+def test_sums_of_8_bit_products_are_not_cut_off(tmp_path):
+    """On x86 processors without VNNI they are by default, at 16 bits."""
+    tensor, width = onnx.helper.make_tensor_value_info, 64
+    node = onnx.helper.make_node("MatMulInteger", ["a", "b"], ["sum"])
+    largest = onnx.numpy_helper.from_array(np.full((width, 8), 127, np.int8), "b")
+    inputs = [tensor("a", onnx.TensorProto.UINT8, ["rows", width])]
+    outputs = [tensor("sum", onnx.TensorProto.INT32, ["rows", 8])]
+    model = onnx.helper.make_graph([node], "product", inputs, outputs, [largest])
+    opset = onnx.helper.make_opsetid("", 13)
+    onnx.save(onnx.helper.make_model(model, opset_imports=[opset], ir_version=8), tmp_path / "model.onnx")
+    tiny.model().config.save_pretrained(tmp_path)
+    session = graph.Graph(tmp_path / "model.onnx").session
+    assert session.run(None, {"a": np.full((1, width), 255, np.uint8)})[0].tolist() == [[width * 127 * 255] * 8]
+    assert session.get_session_options().get_session_config_entry("session.x64quantprecision") == "1"
+
+
 @pytest.mark.parametrize("to", ["onnx", "onnx-int8"])
 def test_a_graph_that_answers_otherwise_is_refused_and_leaves_nothing(to, tmp_path, monkeypatch):
     other, traced = tiny.model(dropout=0.0, initializer_range=0.5).eval(), graph._traced
