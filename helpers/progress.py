@@ -27,6 +27,11 @@ def hide_progress() -> bool:
     return os.environ.get("HELPERS_PROGRESS") == "0" or not sys.stderr.isatty()
 
 
+def pace(speed: float) -> str:
+    """Rows per second as a reader takes them in: whole, and below one a digit that is not zero."""
+    return f"{speed:.0f} rows/s" if speed >= 1 else f"{speed:.1g} rows/s"
+
+
 class Progress:
     """A tqdm bar over the rows of a training run, and one sentence on a long run, also where no bar is shown.
 
@@ -79,7 +84,7 @@ class Progress:
         left = (self.rows - self.done - self.seen) / speed
         if left > LONG:
             tqdm.write(
-                f"about {left / 60:.0f} minutes are left at {speed:.0f} rows/s; fewer rows (--rows) or passes "
+                f"about {left / 60:.0f} minutes are left at {pace(speed)}; fewer rows (--rows) or passes "
                 "(--epochs) take less",
                 file=sys.stderr,
             )

@@ -53,6 +53,17 @@ def test_a_log_has_a_line_for_each_evaluation_where_nobody_watches(monkeypatch):
     assert lines == [f"epoch 1, step 2: loss 0.400; {scores}", f"epoch 2, step 3: loss 0.200; {scores}"]
 
 
+def test_a_slow_run_has_a_pace():
+    assert [module.pace(speed) for speed in (0.04, 0.41, 0.96, 1, 5.4, 1234)] == [
+        "0.04 rows/s",
+        "0.4 rows/s",
+        "1 rows/s",
+        "1 rows/s",
+        "5 rows/s",
+        "1234 rows/s",
+    ]
+
+
 def test_nobody_else_sees_anything(monkeypatch):
     terminal = watch(monkeypatch)
     monkeypatch.setenv("HELPERS_PROGRESS", "0")

@@ -7,13 +7,13 @@ NAMES = {("tf-idf", "all"): "tf-idf, whole", ("tf-idf", 64): "tf-idf, 64 tokens"
 LONG = 256  # tokens of the systems that read more than the others
 
 
-def drawn(how: str = "random") -> ledger.Results:
+def drawn(how: str = "random", *, posts: int = 0) -> ledger.Results:
     """Results of labels that were drawn `random` or `balanced`, as many of each section, in the order of the draws.
 
-    What read 256 tokens and what had posts to newsgroups among its labels is left out; TF-IDF has a name for each
-    part of an article that it reads.
+    What read 256 tokens is left out; TF-IDF has a name for each part of an article that it reads. So many labelled
+    `posts` to newsgroups were among the labels, beside the articles.
     """
-    runs = ledger.read(NAME).where(drawn=how, posts=0).frame
+    runs = ledger.read(NAME).where(drawn=how, posts=posts).frame
     runs = runs[runs["tokens"] != LONG]
     pairs = zip(runs["system"], runs["tokens"], strict=True)
     runs = runs.assign(system=[NAMES.get(pair, pair[0]) for pair in pairs])

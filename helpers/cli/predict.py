@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from helpers.cli import options as task_options
 from helpers.cli.terminal import FILES, note
 from helpers.errors import InputError
+from helpers.progress import pace
 from helpers.tasks import registry
 
 PAUSE = 5.0  # seconds between two lines of progress
@@ -104,4 +105,4 @@ def _progress(done: int, total: int | None, seconds: float) -> str:
     speed = done / max(seconds, 1e-9)
     left = f", {(total - done) / speed:.0f} s left" if total and total > done else ""
     of = f" of {total:,}" if total and total > done else ""
-    return f"{done:,}{of} {'row' if done == 1 and not of else 'rows'}, {speed:.0f} rows/s{left}"
+    return f"{done:,}{of} {'row' if done == 1 and not of else 'rows'}, {pace(speed)}{left}"

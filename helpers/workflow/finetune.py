@@ -13,7 +13,7 @@ from helpers import evaluation, models, saving
 from helpers.data.corpus import Corpus
 from helpers.errors import TrainingError
 from helpers.models import lora
-from helpers.progress import is_main_process
+from helpers.progress import is_main_process, pace
 from helpers.saving import run_file
 from helpers.tasks import registry
 from helpers.tasks.base import Predictor, Task
@@ -151,7 +151,7 @@ def _saved(run: Run, corpus: Corpus, output: str | Path | None, asked: Mapping |
         if asked is not None:
             _keep_asked(output, {**asked, **chosen, **run.recipe.to_dict()}, note)
     destination = f"; model in {output}" if output is not None else ""
-    speed = f"{run.rows_per_second:.0f} rows/s, {run.seconds:.0f} s of training, {run.precision}"
+    speed = f"{pace(run.rows_per_second)}, {run.seconds:.0f} s of training, {run.precision}"
     if launched():  # which may have started fewer than it was asked for
         speed += f", {run.processes} {'process' if run.processes == 1 else 'processes'}"
     note(f"{speed}, at most {run.peak_memory_gb:.1f} GB{destination}")
