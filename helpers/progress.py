@@ -28,8 +28,8 @@ def hide_progress() -> bool:
 
 
 def pace(speed: float) -> str:
-    """Rows per second as a reader takes them in: whole, and below one a digit that is not zero."""
-    return f"{speed:.0f} rows/s" if speed >= 1 else f"{speed:.1g} rows/s"
+    """A speed in whole rows a second, and where it is below one in rows a minute."""
+    return f"{speed:.0f} rows/s" if speed >= 1 else f"{speed * 60:.0f} rows/min"
 
 
 class Progress:

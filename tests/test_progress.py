@@ -54,11 +54,10 @@ def test_a_log_has_a_line_for_each_evaluation_where_nobody_watches(monkeypatch):
 
 
 def test_a_slow_run_has_a_pace():
-    assert [module.pace(speed) for speed in (0.04, 0.41, 0.96, 1, 5.4, 1234)] == [
-        "0.04 rows/s",
-        "0.4 rows/s",
-        "1 rows/s",
-        "1 rows/s",
+    assert [module.pace(speed) for speed in (0, 0.041, 0.96, 5.4, 1234)] == [
+        "0 rows/min",
+        "2 rows/min",
+        "58 rows/min",
         "5 rows/s",
         "1234 rows/s",
     ]

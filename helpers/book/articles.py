@@ -10,8 +10,8 @@ LONG = 256  # tokens of the systems that read more than the others
 def drawn(how: str = "random", *, posts: int = 0) -> ledger.Results:
     """Results of labels that were drawn `random` or `balanced`, as many of each section, in the order of the draws.
 
-    What read 256 tokens is left out; TF-IDF has a name for each part of an article that it reads. So many labelled
-    `posts` to newsgroups were among the labels, beside the articles.
+    What read 256 tokens is left out; TF-IDF has a name for each part of an article that it reads. `posts` is how many
+    labelled posts to newsgroups were added to the articles.
     """
     runs = ledger.read(NAME).where(drawn=how, posts=posts).frame
     runs = runs[runs["tokens"] != LONG]

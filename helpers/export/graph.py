@@ -110,7 +110,7 @@ class Graph(nn.Module):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors alone
         options.intra_op_num_threads = torch.get_num_threads()
-        # Sums of 8-bit products must not be cut off at 16 bits, as they are by default on processors without VNNI.
+        # Without VNNI, x86 adds pairs of 8-bit products in 16 bits, which can overflow; this takes a way that cannot.
         options.add_session_config_entry("session.x64quantprecision", "1")
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self.config = AutoConfig.from_pretrained(path.parent, local_files_only=True)

@@ -102,7 +102,7 @@ def test_eight_bits_are_judged_by_the_answers(tmp_path):
 
 
 def test_sums_of_8_bit_products_are_not_cut_off(tmp_path):
-    """On x86 processors without VNNI they are by default, at 16 bits."""
+    """On x86 processors without VNNI they are by default, so there the sum tells; elsewhere the option alone does."""
     tensor, width = onnx.helper.make_tensor_value_info, 64
     node = onnx.helper.make_node("MatMulInteger", ["a", "b"], ["sum"])
     largest = onnx.numpy_helper.from_array(np.full((width, 8), 127, np.int8), "b")
